@@ -6,7 +6,8 @@
 ) }}
 -- Grain: one row per work unit and production day with counts.
 -- A count belongs to the production day of the shift that holds its instant; outside every shift
--- it keeps the local date. Planned run time is that of the order's product at this machine.
+-- it keeps the local date. Planned run time is that of the order's product at this machine. Right
+-- first time, reworked and scrapped are disjoint; reworked units are good in the end.
 with
 
 work_units as (
@@ -117,15 +118,18 @@ select
     dated.machine_id,
     dated.site_id,
     dated.production_date,
-    cast(sum(dated.good_qty) as decimal(18, 3)) as good_qty,
+    cast(sum(dated.good_qty) as decimal(18, 3)) as first_pass_qty,
     cast(sum(dated.scrap_qty) as decimal(18, 3)) as scrap_qty,
     cast(sum(dated.rework_qty) as decimal(18, 3)) as rework_qty,
     cast(
-        sum(dated.good_qty * routings.planned_run_seconds_per_unit) / 60 as decimal(18, 6)
+        sum((dated.good_qty + dated.rework_qty) * routings.planned_run_seconds_per_unit)
+        / 60 as decimal(18, 6)
     ) as standard_minutes_good,
     cast(
-        sum((dated.good_qty + dated.scrap_qty) * routings.planned_run_seconds_per_unit)
-        / 60 as decimal(18, 6)
+        sum(
+            (dated.good_qty + dated.rework_qty + dated.scrap_qty)
+            * routings.planned_run_seconds_per_unit
+        ) / 60 as decimal(18, 6)
     ) as standard_minutes_produced,
     count(*) filter (where routings.planned_run_seconds_per_unit is null) as counts_without_routing,
     max(dated.delivery_date) as last_delivery_date

@@ -1,6 +1,6 @@
 -- Grain: one row per measure, entity (site or supplier) and posting day.
--- A receipt and its reversal net to nothing: the reversal's sign comes from debit/credit H, and
--- neither counts as a receipt that was or was not on time. Suppliers are a view of the same
+-- Quantities are signed, so a receipt and its reversal net to nothing; neither counts as a receipt
+-- that was or was not on time. Suppliers are a view of the same
 -- receipts and never add up with sites.
 with
 
@@ -38,10 +38,8 @@ receipts as (
         lines.site_id,
         lines.supplier_id,
         receipts.posting_date,
-        case receipts.debit_credit_code when 'H' then -1 else 1 end * receipts.received_qty
-            as received_qty,
-        case receipts.debit_credit_code when 'H' then -1 else 1 end * receipts.rejected_qty
-            as rejected_qty,
+        receipts.received_qty,
+        receipts.rejected_qty,
         case
             when receipts.reversal_of is null and reversed.receipt_id is null then 1 else 0
         end as is_receipt,

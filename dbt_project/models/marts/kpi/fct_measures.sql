@@ -27,7 +27,7 @@ production_days as (
         machine_id,
         site_id,
         production_date,
-        good_qty,
+        first_pass_qty,
         scrap_qty,
         rework_qty,
         standard_minutes_good,
@@ -114,7 +114,7 @@ select
     site_id as site_id,
     production_date as period_start_date,
     production_date as period_end_date,
-    cast(good_qty + scrap_qty as decimal(18, 6)) as measure_value,
+    cast(first_pass_qty + rework_qty + scrap_qty as decimal(18, 6)) as measure_value,
     1 as observations,
     last_delivery_date
 from production_days
@@ -128,7 +128,7 @@ select
     site_id as site_id,
     production_date as period_start_date,
     production_date as period_end_date,
-    cast(good_qty as decimal(18, 6)) as measure_value,
+    cast(first_pass_qty + rework_qty as decimal(18, 6)) as measure_value,
     1 as observations,
     last_delivery_date
 from production_days
@@ -170,7 +170,7 @@ select
     site_id as site_id,
     production_date as period_start_date,
     production_date as period_end_date,
-    cast(good_qty - rework_qty as decimal(18, 6)) as measure_value,
+    cast(first_pass_qty as decimal(18, 6)) as measure_value,
     1 as observations,
     last_delivery_date
 from production_days

@@ -7,7 +7,6 @@ select
     posting_date,
     received_qty,
     rejected_qty,
-    debit_credit as debit_credit_code,
     movement_type as movement_type_code,
     reversal_of,
     _delivery_date as delivery_date
