@@ -1,0 +1,236 @@
+"""Reads, validates and tabulates the registers; where a company overrides a file, its file wins."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from typing import TYPE_CHECKING, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from orchestration.registry.model import Kpi, Measure, MeasureFile, ScorecardTemplate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+Model = TypeVar("Model", bound=BaseModel)
+Row = dict[str, object]
+
+
+class RegisterError(ValueError):
+    """A register file that cannot be used; the message names file, place and remedy."""
+
+
+@dataclass(frozen=True)
+class Registers:
+    """All validated registers of one company."""
+
+    measures: Mapping[str, Measure]
+    kpis: Mapping[str, Kpi]
+    scorecards: Sequence[ScorecardTemplate]
+
+
+def load_registers(folders: Iterable[Path]) -> Registers:
+    """Read the registers of `folders`, the shipped ones first and the company's last.
+
+    Parameters
+    ----------
+    folders : iterable of Path
+        Each may hold `measures.yml`, `kpis/**/*.yml` and `scorecards/*.yml`. A KPI, measure or
+        scorecard version of a later folder replaces the one of the same id.
+
+    Returns
+    -------
+    Registers
+        Validated entries, in order of id.
+
+    Raises
+    ------
+    RegisterError
+        If a file does not follow the schema, or a term or scorecard names something that
+        does not exist.
+    """
+    measures: dict[str, Measure] = {}
+    kpis: dict[str, Kpi] = {}
+    scorecards: dict[tuple[str, int], ScorecardTemplate] = {}
+    for folder in folders:
+        for path in sorted(folder.glob("measures.yml")):
+            measures |= {entry.id: entry for entry in _read(path, MeasureFile).measures}
+        for path in sorted(folder.glob("kpis/**/*.yml")):
+            kpi = _read(path, Kpi)
+            kpis[kpi.id] = kpi
+        for path in sorted(folder.glob("scorecards/*.yml")):
+            template = _read(path, ScorecardTemplate)
+            scorecards[template.id, template.version] = template
+    registers = Registers(
+        measures=dict(sorted(measures.items())),
+        kpis=dict(sorted(kpis.items())),
+        scorecards=[scorecards[key] for key in sorted(scorecards)],
+    )
+    _check_references(registers)
+    return registers
+
+
+def register_tables(
+    registers: Registers, latency_days_by_feed: Mapping[str, int]
+) -> dict[str, list[Row]]:
+    """Tabulate the registers for the warehouse.
+
+    Parameters
+    ----------
+    registers : Registers
+        Validated registers.
+    latency_days_by_feed : mapping of str to int
+        Days after a period's end until deliveries of a feed are complete, from its contract.
+
+    Returns
+    -------
+    dict of str to list of dict
+        Table name to rows: `kpis`, `kpi_terms`, `kpi_grains`, `measures`, `measure_feeds`,
+        `scorecard_templates`, `scorecard_items`.
+    """
+    tables: dict[str, list[Row]] = {
+        "kpis": [_kpi_row(kpi) for kpi in registers.kpis.values()],
+        "kpi_terms": [
+            {
+                "kpi_id": kpi.id,
+                "role": role,
+                "measure_id": term.measure,
+                "coefficient": term.coefficient,
+            }
+            for kpi in registers.kpis.values()
+            for role in ("numerator", "denominator", "trials")
+            for term in getattr(kpi, role)
+        ],
+        "kpi_grains": [
+            {"kpi_id": kpi.id, "entity_kind": entity_kind, "period_kind": period_kind}
+            for kpi in registers.kpis.values()
+            for entity_kind, period_kinds in kpi.grain.items()
+            for period_kind in period_kinds
+        ],
+        "measures": [
+            {
+                "measure_id": measure.id,
+                "description": measure.description,
+                "unit": measure.unit,
+                "entity_kind": measure.entity_kind,
+                "period_kind": measure.period_kind,
+                "over_time": measure.over_time,
+                "distribution": measure.distribution,
+            }
+            for measure in registers.measures.values()
+        ],
+        "measure_feeds": [
+            {
+                "measure_id": measure.id,
+                "feed": feed,
+                "latency_days": latency_days_by_feed.get(feed, 0),
+            }
+            for measure in registers.measures.values()
+            for feed in measure.feeds
+        ],
+        "scorecard_templates": [],
+        "scorecard_items": [],
+    }
+    for template in registers.scorecards:
+        identity = {"template_id": template.id, "template_version": template.version}
+        tables["scorecard_templates"].append(
+            identity
+            | {
+                "title": template.title,
+                "subject_kind": template.subject_kind,
+                "period_kind": template.period_kind,
+                "valid_from": template.valid_from,
+                "valid_to": template.valid_to,
+                "template_hash": content_hash(template),
+            }
+        )
+        tables["scorecard_items"] += [
+            identity | {"position": position, "kpi_id": item.kpi, "weight": item.weight}
+            for position, item in enumerate(template.items, start=1)
+        ]
+    return tables
+
+
+def content_hash(entry: BaseModel) -> str:
+    """Return the sha256 of an entry's content, the same however its file is laid out."""
+    text = json.dumps(entry.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _kpi_row(kpi: Kpi) -> Row:
+    bands = kpi.bands
+    return {
+        "kpi_id": kpi.id,
+        "kpi_name": kpi.name,
+        "question": kpi.question,
+        "definition": kpi.definition,
+        "unit": kpi.unit,
+        "multiplier": kpi.multiplier,
+        "decimals": kpi.decimals,
+        "direction": kpi.direction,
+        "timing": kpi.timing,
+        "domain": kpi.domain,
+        "owner": kpi.owner,
+        "steward": kpi.steward,
+        "sensitivity": kpi.sensitivity,
+        "has_denominator": bool(kpi.denominator),
+        "absent_numerator_is_zero": kpi.absent_numerator_is_zero,
+        "minimum_expected": kpi.minimum_expected,
+        "chart_kind": kpi.chart.kind,
+        "baseline_readings": kpi.chart.baseline_readings,
+        "floor_level": bands.floor if bands else None,
+        "threshold_level": bands.threshold if bands else None,
+        "target_level": bands.target if bands else None,
+        "stretch_level": bands.stretch if bands else None,
+        "definition_version": max(version.version for version in kpi.versions),
+        "definition_hash": content_hash(kpi),
+    }
+
+
+def _check_references(registers: Registers) -> None:
+    for kpi in registers.kpis.values():
+        for term in (*kpi.numerator, *kpi.denominator, *kpi.trials):
+            if term.measure not in registers.measures:
+                raise RegisterError(
+                    f"KPI {kpi.id} names the measure {term.measure!r}, which measures.yml "
+                    "does not define: correct the name or define the measure."
+                )
+        for counter in kpi.counter_kpis:
+            if counter not in registers.kpis:
+                raise RegisterError(
+                    f"KPI {kpi.id} names the counter-KPI {counter!r}, which has no file: "
+                    "correct the id or add the KPI."
+                )
+    for template in registers.scorecards:
+        for item in template.items:
+            if item.kpi not in registers.kpis:
+                raise RegisterError(
+                    f"Scorecard {template.id} version {template.version} names {item.kpi!r}, "
+                    "which has no file: correct the id or add the KPI."
+                )
+            periods = registers.kpis[item.kpi].grain.get(template.subject_kind, ())
+            if template.period_kind not in periods:
+                raise RegisterError(
+                    f"Scorecard {template.id} version {template.version} wants {item.kpi} per "
+                    f"{template.subject_kind} and {template.period_kind}, which the KPI's `grain` "
+                    "does not list: add it there or drop the item."
+                )
+
+
+def _read(path: Path, model: type[Model]) -> Model:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return model.model_validate(content)
+    except yaml.YAMLError as error:
+        raise RegisterError(f"{path}: not readable as YAML: {error}") from error
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, problem['loc'])) or 'file'}: {problem['msg']}"
+            for problem in error.errors()
+        )
+        raise RegisterError(f"{path}: {problems}") from error
