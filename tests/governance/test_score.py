@@ -1,0 +1,84 @@
+"""The score of a cell and of a card."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestration.governance.score import score, weighted_score
+
+OEE = {"floor": 40.0, "threshold": 60.0, "target": 70.0, "stretch": 80.0, "direction": "higher"}
+SCRAP = {"floor": 9.0, "threshold": 5.0, "target": 3.0, "stretch": 1.0, "direction": "lower"}
+SPAN = {"floor": 0.0, "threshold": 4.0, "target": 6.0, "stretch": 8.0, "direction": "band"}
+
+
+def test_the_score_is_0_5_8_and_10_at_the_levels_and_linear_between():
+    values = [30, 40, 50, 60, 65, 70, 75, 80, 90]
+
+    assert score(values, **OEE).tolist() == [0, 0, 2.5, 5, 6.5, 8, 9, 10, 10]
+
+
+def test_the_score_is_mirrored_where_less_is_better():
+    assert score([10, 9, 7, 5, 4, 3, 2, 1, 0], **SCRAP).tolist() == [
+        0, 0, 2.5, 5, 6.5, 8, 9, 10, 10,
+    ]  # fmt: skip
+
+
+def test_a_band_scores_by_distance_from_its_ideal():
+    assert score([0, 4, 6, 8, 10, 12, 16, 30], **SPAN).tolist() == [0, 5, 8, 10, 8, 5, 0, 0]
+
+
+def test_without_a_floor_the_line_goes_on_to_zero():
+    # 10 points of OEE are worth 3; so 5 are worth 16.67 points.
+    levels = OEE | {"floor": np.nan}
+
+    assert score([60 - 50 / 3, 50], **levels) == pytest.approx([0, 2])
+
+
+def test_without_a_stretch_level_nothing_is_worth_more_than_the_target():
+    assert score([70, 99], **OEE | {"stretch": np.nan}).tolist() == [8, 8]
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [{"threshold": np.nan}, {"target": np.nan}, {"direction": "neutral"}],
+)
+def test_a_cell_without_levels_has_no_score(missing):
+    assert np.isnan(score(65, **OEE | missing)).all()
+
+
+def test_an_unmeasured_cell_has_no_score():
+    assert np.isnan(score(np.nan, **OEE)).all()
+
+
+@given(st.floats(-200, 200), st.floats(-200, 200))
+def test_a_better_value_never_scores_less(one, other):
+    worse, better = sorted([one, other])
+
+    assert score(worse, **OEE)[0] <= score(better, **OEE)[0]
+
+
+def test_an_unmeasured_cell_is_left_out_and_the_other_weights_scaled_up():
+    cards = weighted_score([10, np.nan, 5], [0.25, 0.5, 0.25], [0, 0, 0])
+
+    assert cards.score.tolist() == [7.5]
+    assert cards.measured_weight_share.tolist() == [0.5]
+
+
+def test_a_card_without_a_measured_cell_has_no_score():
+    cards = weighted_score([np.nan, 4], [1, 1], [0, 1])
+
+    assert np.isnan(cards.score[0])
+    assert cards.measured_weight_share.tolist() == [0, 1]
+    assert cards.score[1] == 4
+
+
+@pytest.mark.parametrize("weights", [[-0.5, 1.5], [np.nan, 1]])
+def test_a_weight_that_is_no_weight_is_refused(weights):
+    with pytest.raises(ValueError, match="weight must be"):
+        weighted_score([1, 2], weights, [0, 0])
+
+
+def test_a_card_without_weight_is_refused():
+    with pytest.raises(ValueError, match="card 1 has no weight"):
+        weighted_score([1, 2], [1, 0], [0, 1])
