@@ -55,6 +55,10 @@ SPEED_SD = 0.04
 REPEATED_STATE_SHARE = 0.01
 OVERLAP_SHARE = 0.005
 
+# Planning allows this much more than the site's level needs; some orders wait for something.
+PLAN_BUFFER = 1.06
+LATE_START_SHARE = 0.08
+
 PRODUCTS_PER_LINE = 6
 PACKED_SHARE = 0.65  # of products: they have a second, manual operation
 _BIG = 1 << 40  # standard seconds between the order books of two machines
@@ -242,6 +246,30 @@ class Plants:
             machine, product, work_s, start, work_s * 1000 // self.products.run_time_ms[product],
             none, none.copy(), none.copy(), zeros, zeros.copy(), zeros.copy(),
         )  # fmt: skip
+
+    def plan_orders(self) -> tuple[Ints, Ints, Ints, Ints]:
+        """Return for every order the day it was created and planned start and end as calendar rows.
+
+        Planning knows the level of the site, not the leader, the line or the day's luck: what
+        makes a line better than its site makes its orders early. The last array says which orders
+        have begun at all within the simulated time; the others have no plan yet.
+        """
+        company, calendar, book = self.company, self.calendar, self.book
+        rng = random(company.seed, "planning")
+        line = company.machine_line[book.machine]
+        row = np.maximum(book.began_row, 0)
+        waits = np.full(len(row), LATE_START_SHARE)
+        for shock in company.shocks:
+            if shock.kind == "supply":
+                hit = np.isin(company.line_site[line], shock.sites)
+                hit &= (book.began_day >= shock.first) & (book.began_day <= shock.last)
+                waits = np.where(hit, 5 * LATE_START_SHARE, waits)
+        wait = np.where(rng.random(len(row)) < waits, rng.integers(1, 5, len(row)), 0)
+        start = np.maximum(row - wait, self._line_row[line])
+        shifts = np.ceil(book.work_s / self._expected_shift_s(line) * PLAN_BUFFER).astype(np.int64)
+        end = np.minimum(start + shifts, self._line_row[line + 1] - 1)
+        created = calendar.day[start] - rng.integers(5, 13, len(row))
+        return created, start, end, np.flatnonzero(book.began_row >= 0)
 
     def work(self, first: int, last: int, roster: Roster) -> tuple[States, Counts]:
         """Simulate all shifts that start on the days `first` to `last`."""

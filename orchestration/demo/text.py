@@ -123,8 +123,9 @@ def json_lines(columns: dict[str, Strings], *, bare: tuple[str, ...] = ()) -> by
 
 
 def json_report(columns: dict[str, Strings], *, bare: tuple[str, ...] = ()) -> bytes:
-    """Return one JSON array of objects."""
-    return b"[\n" + _lines(_objects(columns, bare), end=",\n")[:-2] + b"\n]\n"
+    """Return a Workday report: one object whose `Report_Entry` lists the rows."""
+    body = _lines(_objects(columns, bare), end=",\n")[:-2]
+    return b'{"Report_Entry":[\n' + body + b"\n]}\n"
 
 
 def workbook(sheet: str, rows: list[list[object]]) -> bytes:
