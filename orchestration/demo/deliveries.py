@@ -81,7 +81,9 @@ class Landing:
     rows: Counter[str] = field(default_factory=Counter)
 
     def write(self, file: File) -> None:
-        """Store a file under its path."""
+        """Store a file under its path; a file of no lines at all is never sent."""
+        if not file.content:
+            return
         path = self.folder / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(file.content)
@@ -103,7 +105,9 @@ def deliver(company: Company, landing: Landing, progress: Progress) -> dict[str,
     for number, (start, end) in enumerate(months):
         progress(f"production of {day_of(start):%Y-%m}", number, steps)
         states, counts = plants.work(start, end, people.operators)
-        still_open = _last_of_machine(states) if end == size.cut else np.zeros(len(states.day), bool)
+        still_open = (
+            _last_of_machine(states) if end == size.cut else np.zeros(len(states.day), bool)
+        )
         label = f"{day_of(start):%Y%m}"
         landing.write(
             File("mes_machine_states", first, label,
@@ -466,7 +470,9 @@ def plant_faults(company: Company, files: list[File]) -> tuple[list[File], Truth
         head, *lines = _lines(file)
         broken = [3, 17, 29, 41, 58, 77]
         words = ["n/a", "12,5 kg", "--", "#VALUE!", "one hundred", "0x1F"]
-        wrong = [_with(head, lines[n], good_qty=word) for n, word in zip(broken, words, strict=True)]
+        wrong = [
+            _with(head, lines[n], good_qty=word) for n, word in zip(broken, words, strict=True)
+        ]
         mended = replace(
             file, delivered=first + 15, label=f"{file.label}_repaired",
             content=_content(head, [lines[n] for n in broken]), rows=len(broken),

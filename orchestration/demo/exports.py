@@ -369,9 +369,7 @@ class Exports:
         size = self.company.size
         return size.first_day + (size.cut - size.first_day) // 2
 
-    def production_orders(
-        self, rows: OrderRows, planned_start: Ints, planned_end: Ints
-    ) -> bytes:
+    def production_orders(self, rows: OrderRows, planned_start: Ints, planned_end: Ints) -> bytes:
         """Write orders as they stand; the plan arrays are calendar rows by order."""
         book, calendar = self.plants.book, self.plants.calendar
         order = rows.order
@@ -380,7 +378,9 @@ class Exports:
         start = calendar.day[planned_start[order]]
         end = np.maximum(calendar.day[planned_end[order]], start)
         site = self._site_of[book.machine[order]]
-        reasons = self._reasons(site, np.where(rows.scrap > 0, FIRST_REJECT_REASON + order % REJECT_REASONS, -1))
+        reasons = self._reasons(
+            site, np.where(rows.scrap > 0, FIRST_REJECT_REASON + order % REJECT_REASONS, -1)
+        )
         return text.delimited(
             {
                 "AUFNR": text.whole(rows.number, width=12),
@@ -511,9 +511,7 @@ class Exports:
                 "Effective_Date": text.days([a.first for a in known]),
                 "End_Date": text.days(last, open_end="9999-12-31"),
                 "Supervisory_Organization": text.pick([u.unit_id for u in units], unit),
-                "Position_ID": text.join(
-                    "P-", text.whole([a.person for a in known], width=5)
-                ),
+                "Position_ID": text.join("P-", text.whole([a.person for a in known], width=5)),
                 "Business_Title": pa.array([a.title for a in known]),
                 "Management_Level": pa.array([a.level for a in known]),
                 "Manager_ID": text.pick(self._person, [a.manager for a in known]),
@@ -573,7 +571,10 @@ class Exports:
         site = reports.site[rows]
         clock = {
             name: text.wall_clock(instant[rows], self._offset(site, instant[rows]))
-            for name, instant in (("occurred_ts", reports.occurred), ("reported_ts", reports.reported))
+            for name, instant in (
+                ("occurred_ts", reports.occurred),
+                ("reported_ts", reports.reported),
+            )
         }
         return text.delimited(
             {

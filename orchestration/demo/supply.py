@@ -86,7 +86,9 @@ def buy(company: Company) -> tuple[Purchases, Receipts, Floats]:
         material=rng.integers(0, MATERIALS, count),
         quantity=quantity,
         price_cents=rng.integers(40, 9_000, count),
-        buyer=np.array([buyers[s][-1 - (n % 2) * (len(buyers[s]) > 1)] for n, s in enumerate(site)]),
+        buyer=np.array(
+            [buyers[s][-1 - (n % 2) * (len(buyers[s]) > 1)] for n, s in enumerate(site)]
+        ),
         ordered=ordered,
         due=due,
         first_receipt=np.where(dropped, OPEN, first),
