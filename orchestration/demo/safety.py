@@ -1,0 +1,151 @@
+"""Hours worked, and incidents as a Poisson process on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from orchestration.demo.company import Company, Floats, Ints, random
+from orchestration.demo.people import Employment
+
+CLASSES = ("fatality", "dafw", "djtr", "other_recordable", "first_aid", "near_miss")
+RECORDABLE_MIX = (0.0, 0.30, 0.20, 0.50)
+FIRST_AID_PER_RECORDABLE, NEAR_MISS_PER_RECORDABLE = 3.0, 7.0
+HOURS_PER_WEEKDAY = 7.4
+SEVERITIES = ("none", "minor", "moderate", "serious", "fatal")
+BODY_PARTS = ("hand", "eye", "back", "foot", "head", "arm")
+RISKS = ("machinery", "lifting", "vehicles", "height", "chemicals")
+WORDS = (
+    "Cut on a sheet edge while changing the tool",
+    "Slipped on coolant, caught himself at the rail",
+    'Guard was open although the display said "closed"',
+    "Pallet fell from the fork, nobody was below",
+    "Dust in the eye during cleaning",
+    "Strained back, lifting a fixture alone",
+)
+
+
+@dataclass(frozen=True)
+class Hours:
+    """One row per site, month and kind of person (0 own staff, 1 contractors)."""
+
+    site: Ints
+    month: Ints  # first day
+    kind: Ints
+    tenths: Ints
+    heads_tenths: Ints
+
+
+@dataclass(frozen=True)
+class Incidents:
+    """One row per version of a report, ordered by the instant it was written."""
+
+    number: Ints
+    version: Ints
+    site: Ints
+    area: Ints
+    occurred: Ints
+    reported: Ints
+    written: Ints
+    day: Ints
+    contractor: Ints
+    case: Ints
+    actual: Ints
+    potential: Ints
+    lost_days: Ints
+    restricted_days: Ints
+    body_part: Ints
+    risk: Ints
+    words: Ints
+    closed: Ints
+
+
+def work_hours(company: Company, employments: list[Employment]) -> tuple[Hours, Floats]:
+    """Return monthly hours, and daily hours by site and kind, shape (plants, 2, days)."""
+    size = company.size
+    span = size.last_day - size.first_day + 1
+    fte, heads = np.zeros((2, size.plants, 2, span + 1))
+    for job in employments:
+        first = max(job.hired - size.first_day, 0)
+        last = min(job.last - size.first_day, span - 1)
+        if first <= last:
+            kind = int(job.contingent)
+            for total, part in ((fte, job.fte_milli / 1000), (heads, 1.0)):
+                total[job.site, kind, first] += part
+                total[job.site, kind, last + 1] -= part
+    fte, heads = (np.cumsum(total, axis=2)[:, :, :span] for total in (fte, heads))
+    days = np.arange(size.first_day, size.last_day + 1)
+    daily = fte * np.where((days + 3) % 7 < 5, HOURS_PER_WEEKDAY, 0.0)
+    rows = []
+    for first, last in company.months():
+        part = slice(first - size.first_day, last - size.first_day + 1)
+        for site in range(size.plants):
+            rows += [
+                (site, first, kind, round(10 * float(daily[site, kind, part].sum())),
+                 round(10 * float(heads[site, kind, part].mean())))
+                for kind in (0, 1)
+            ]  # fmt: skip
+    return Hours(*(np.array(column) for column in zip(*rows, strict=True))), daily
+
+
+def incidents(company: Company, daily: Floats) -> Incidents:
+    """Draw incidents from the hours of each day, and the versions of their reports."""
+    size, rng = company.size, random(company.seed, "safety")
+    rate = np.array([s.recordables for s in company.sites]) / 200_000
+    per_class = np.array(
+        [*RECORDABLE_MIX, FIRST_AID_PER_RECORDABLE, NEAR_MISS_PER_RECORDABLE]
+    )
+    expected = rate[:, None, None, None] * daily[:, :, None, :] * per_class[None, None, :, None]
+    number = rng.poisson(expected)
+    site, kind, case, column = (np.repeat(axis, number.ravel()) for axis in (
+        grid.ravel() for grid in np.indices(number.shape)
+    ))  # fmt: skip
+    order = np.argsort(column, kind="stable")
+    site, kind, case, column = site[order], kind[order], case[order], column[order]
+    count = len(site)
+    occurred = np.empty(count, np.int64)
+    local = (size.first_day + column) * 86_400 + rng.integers(6 * 60, 22 * 60, count) * 60
+    for n, zone in enumerate(company.zones):
+        occurred[site == n] = zone.utc(local[site == n])
+    reported = occurred + rng.integers(20, 60 * 40, count) * 60
+    recordable = case <= 3
+    lost = np.where(case == 1, rng.integers(1, 30, count), 0)
+    restricted = np.where(case == 2, rng.integers(1, 20, count), 0)
+    actual = np.select([case == 5, case == 4, recordable & (lost > 14)], [0, 1, 3], 2)
+    potential = np.minimum(actual + rng.integers(0, 3, count), 4)
+    # A third of the first reports of recordables call it first aid until the doctor has spoken.
+    doubtful = recordable & (rng.random(count) < 0.33)
+    first_case = np.where(doubtful, 4, case)
+    closing = reported + rng.integers(5, 35, count) * 86_400
+    zero = np.zeros(count, np.int64)
+    versions = [
+        (zero + 1, reported, first_case, np.where(doubtful, 0, lost),
+         np.where(doubtful, 0, restricted), zero),
+        (zero + 2, closing, case, lost, restricted, zero + 1),
+    ]  # fmt: skip
+    version, written, final_case, lost2, restricted2, closed = (
+        np.concatenate(parts) for parts in zip(*versions, strict=True)
+    )
+    site2 = np.tile(site, 2)
+    day = np.empty(2 * count, np.int64)
+    for n, zone in enumerate(company.zones):
+        here = site2 == n
+        day[here] = (written[here] + zone.offset(written[here])) // 86_400
+    common = [
+        np.tile(column, 2)
+        for column in (
+            np.arange(count), occurred, reported, kind, actual, potential,
+            rng.integers(0, 5, count), rng.integers(0, len(BODY_PARTS), count),
+            rng.integers(0, len(RISKS), count), rng.integers(0, len(WORDS), count),
+        )
+    ]  # fmt: skip
+    ident, occurred, reported, kind, actual, potential, area, body, risk, words = common
+    sort = np.lexsort((version, ident, written))
+    return Incidents(
+        *(column[sort] for column in (
+            ident, version, site2, area, occurred, reported, written, day, kind, final_case,
+            actual, potential, lost2, restricted2, np.where(final_case == 5, -1, body), risk,
+            words, closed,
+        ))
+    )  # fmt: skip
