@@ -111,7 +111,7 @@ class Kpi(Entry):
     denominator: tuple[Term, ...] = ()
     trials: tuple[Term, ...] = ()
     absent_numerator_is_zero: bool = False
-    minimum_expected: Decimal | None = None
+    minimum_denominator: Decimal | None = None
     grain: dict[EntityKind, tuple[PeriodKind, ...]]
     chart: ChartPlan
     bands: Band | None = None

@@ -1,0 +1,4 @@
+{#- The schema is the layer's name alone: readers and publication name it. -#}
+{% macro generate_schema_name(custom_schema_name, node) -%}
+    {{ custom_schema_name or target.schema }}
+{%- endmacro %}

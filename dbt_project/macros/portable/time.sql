@@ -1,0 +1,79 @@
+{#- Dialect differences live here and nowhere else: each macro has one variant per engine. -#}
+
+{#- Seconds between two instants, DECIMAL so that sums repeat to the last digit. -#}
+{% macro seconds_between(earlier, later) -%}
+    {{ return(adapter.dispatch("seconds_between")(earlier, later)) }}
+{%- endmacro %}
+
+{% macro duckdb__seconds_between(earlier, later) -%}
+    cast(
+        cast(date_diff('millisecond', {{ earlier }}, {{ later }}) as decimal(15, 0))
+        * cast(0.001 as decimal(4, 3))
+        as decimal(18, 3)
+    )
+{%- endmacro %}
+
+{#- First day of the period of this kind (day, week from Monday, month, quarter, year). -#}
+{% macro period_start(period_kind, day) -%}
+    {{ return(adapter.dispatch("period_start")(period_kind, day)) }}
+{%- endmacro %}
+
+{% macro default__period_start(period_kind, day) -%}
+    cast(date_trunc('{{ period_kind }}', {{ day }}) as date)
+{%- endmacro %}
+
+{#- Last day of the period that starts on this day. -#}
+{% macro period_end(period_kind, first_day) -%}
+    {{ return(adapter.dispatch("period_end")(period_kind, first_day)) }}
+{%- endmacro %}
+
+{% macro duckdb__period_end(period_kind, first_day) -%}
+    cast({{ first_day }} + interval 1 {{ period_kind }} - interval 1 day as date)
+{%- endmacro %}
+
+{#- A day moved by whole days. -#}
+{% macro add_days(day, days) -%}
+    {{ return(adapter.dispatch("add_days")(day, days)) }}
+{%- endmacro %}
+
+{% macro duckdb__add_days(day, days) -%}
+    cast({{ day }} + cast({{ days }} as integer) * interval 1 day as date)
+{%- endmacro %}
+
+{#- One row per day from the first to the last, column `calendar_date`. -#}
+{% macro days_between(first_day, last_day) -%}
+    {{ return(adapter.dispatch("days_between")(first_day, last_day)) }}
+{%- endmacro %}
+
+{% macro duckdb__days_between(first_day, last_day) -%}
+    select cast(unnest(generate_series({{ first_day }}, {{ last_day }}, interval 1 day)) as date)
+        as calendar_date
+{%- endmacro %}
+
+{#- Number of days from the first to the last, both counted. -#}
+{% macro days_of_interval(first_day, last_day) -%}
+    {{ return(adapter.dispatch("days_of_interval")(first_day, last_day)) }}
+{%- endmacro %}
+
+{% macro duckdb__days_of_interval(first_day, last_day) -%}
+    (date_diff('day', {{ first_day }}, {{ last_day }}) + 1)
+{%- endmacro %}
+
+{#- What a person writes for a period: 2026, 2026-Q3, 2026-10, 2026-10-31. -#}
+{% macro period_label(period_kind, first_day) -%}
+    {{ return(adapter.dispatch("period_label")(period_kind, first_day)) }}
+{%- endmacro %}
+
+{% macro duckdb__period_label(period_kind, first_day) -%}
+    case {{ period_kind }}
+        when 'year' then strftime({{ first_day }}, '%Y')
+        when 'quarter' then strftime({{ first_day }}, '%Y-Q') || quarter({{ first_day }})
+        when 'month' then strftime({{ first_day }}, '%Y-%m')
+        else strftime({{ first_day }}, '%Y-%m-%d')
+    end
+{%- endmacro %}
+
+{#- The days after every interval of dates that has no end. -#}
+{% macro open_end() -%}
+    cast('9999-12-31' as date)
+{%- endmacro %}

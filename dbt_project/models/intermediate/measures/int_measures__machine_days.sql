@@ -1,0 +1,95 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key='production_date',
+    meta={'touched_by': 'int_touched__days'}
+) }}
+-- Grain: one row per work unit and production day with planned time.
+-- Planned busy time is what the calendar plans less its breaks and the planned stops that the
+-- machine reported. What no state covers is `no_data`: neither up nor down.
+with
+
+work_units as (
+
+    select
+        machine_id,
+        line_id,
+        site_id,
+        calendar_id,
+        valid_from,
+        valid_to
+    from {{ ref('int_work_units__calendars') }}
+
+),
+
+windows as (
+
+    select
+        work_units.machine_id,
+        work_units.line_id,
+        work_units.site_id,
+        shift_windows.production_date,
+        sum(
+            {{ seconds_between('shift_windows.opens_at_utc', 'shift_windows.closes_at_utc') }}
+        ) as window_seconds,
+        sum(shift_windows.break_minutes) * 60 as break_seconds,
+        max(shift_windows.delivery_date) as delivery_date
+    from {{ ref('int_calendar__shift_windows') }} as shift_windows
+    inner join work_units
+        on
+            shift_windows.calendar_id = work_units.calendar_id
+            and shift_windows.production_date between work_units.valid_from and work_units.valid_to
+    where shift_windows.production_date in (
+        select production_date from {{ ref('int_touched__days') }}
+    )
+    group by
+        work_units.machine_id,
+        work_units.line_id,
+        work_units.site_id,
+        shift_windows.production_date
+
+),
+
+states as (
+
+    select
+        machine_id,
+        production_date,
+        sum(duration_seconds) filter (where state_code = 'producing') as producing_seconds,
+        sum(duration_seconds) filter (where state_code = 'setup') as setup_seconds,
+        sum(duration_seconds) filter (where state_code = 'down') as down_seconds,
+        sum(duration_seconds) filter (where state_code = 'planned_stop') as planned_stop_seconds,
+        sum(duration_seconds) filter (where state_code <> 'no_data') as known_seconds,
+        max(delivery_date) as delivery_date
+    from {{ ref('fct_machine_states') }}
+    where production_date in (select production_date from {{ ref('int_touched__days') }})
+    group by machine_id, production_date
+
+)
+
+select
+    windows.machine_id,
+    windows.line_id,
+    windows.site_id,
+    windows.production_date,
+    cast(
+        greatest(
+            windows.window_seconds
+            - windows.break_seconds
+            - coalesce(states.planned_stop_seconds, 0),
+            0
+        ) / 60 as decimal(18, 6)
+    ) as planned_busy_minutes,
+    cast(coalesce(states.producing_seconds, 0) / 60 as decimal(18, 6)) as producing_minutes,
+    cast(coalesce(states.setup_seconds, 0) / 60 as decimal(18, 6)) as setup_minutes,
+    cast(coalesce(states.down_seconds, 0) / 60 as decimal(18, 6)) as down_minutes,
+    cast(
+        (windows.window_seconds - coalesce(states.known_seconds, 0)) / 60 as decimal(18, 6)
+    ) as no_data_minutes,
+    greatest(windows.delivery_date, coalesce(states.delivery_date, windows.delivery_date))
+        as last_delivery_date
+from windows
+left join states
+    on
+        windows.machine_id = states.machine_id
+        and windows.production_date = states.production_date

@@ -1,0 +1,192 @@
+{{ config(materialized='view') }}
+-- Grain: one row per machine and stretch of time in one state, without gaps or overlaps from the
+-- machine's first event to the as-of; only around the days that this run replaces.
+-- A machine is in one state at a time: a new state ends the one before it, a state that ends
+-- before the next begins leaves `no_data`, an open one lasts until the next or the as-of, and
+-- repeats of a state are one stretch. Days are padded by two because a production day reaches over
+-- UTC midnight and zones lie up to fourteen hours apart.
+with
+
+parameters as (
+
+    select cast({{ add_days('last_production_date', 3) }} as timestamp) as horizon_utc
+    from {{ ref('int_run__parameters') }}
+
+),
+
+ranges as (
+
+    select
+        range_no,
+        cast({{ add_days('from_date', -2) }} as timestamp) as from_utc,
+        cast({{ add_days('to_date', 3) }} as timestamp) as to_utc
+    from {{ ref('int_touched__ranges') }}
+
+),
+
+events as (
+
+    select
+        machine_id,
+        started_at_utc,
+        ended_at_utc,
+        sequence_no,
+        state_code,
+        reason_code,
+        order_id,
+        delivery_date
+    from {{ ref('stg_mes__machine_states') }}
+
+),
+
+-- The state that a machine was in when the range began, and the event that ends its last one.
+edges as (
+
+    select
+        ranges.range_no,
+        events.machine_id,
+        max(
+            case when events.started_at_utc < ranges.from_utc then events.started_at_utc end
+        ) as carried_in_at_utc,
+        min(
+            case when events.started_at_utc >= ranges.to_utc then events.started_at_utc end
+        ) as next_at_utc
+    from ranges
+    cross join events
+    group by ranges.range_no, events.machine_id
+
+),
+
+relevant as (
+
+    select
+        edges.range_no,
+        events.machine_id,
+        events.started_at_utc,
+        events.ended_at_utc,
+        events.state_code,
+        events.reason_code,
+        events.order_id,
+        events.delivery_date,
+        row_number() over (
+            partition by edges.range_no, events.machine_id, events.started_at_utc
+            order by events.sequence_no desc
+        ) as recency
+    from events
+    inner join edges on events.machine_id = edges.machine_id
+    inner join ranges on edges.range_no = ranges.range_no
+    where
+        (events.started_at_utc >= ranges.from_utc and events.started_at_utc < ranges.to_utc)
+        or events.started_at_utc = edges.carried_in_at_utc
+        or events.started_at_utc = edges.next_at_utc
+
+),
+
+closed as (
+
+    select
+        range_no,
+        machine_id,
+        started_at_utc,
+        ended_at_utc,
+        state_code,
+        reason_code,
+        order_id,
+        delivery_date,
+        lead(started_at_utc) over (
+            partition by range_no, machine_id order by started_at_utc
+        ) as next_at_utc
+    from relevant
+    where recency = 1
+
+),
+
+stretches as (
+
+    select
+        closed.range_no,
+        closed.machine_id,
+        closed.started_at_utc,
+        least(
+            coalesce(closed.ended_at_utc, parameters.horizon_utc),
+            coalesce(closed.next_at_utc, parameters.horizon_utc)
+        ) as ended_at_utc,
+        closed.state_code,
+        closed.reason_code,
+        closed.order_id,
+        closed.delivery_date
+    from closed
+    cross join parameters
+
+    union all
+
+    select
+        closed.range_no,
+        closed.machine_id,
+        closed.ended_at_utc as started_at_utc,
+        coalesce(closed.next_at_utc, parameters.horizon_utc) as ended_at_utc,
+        'no_data' as state_code,
+        cast(null as varchar) as reason_code,
+        cast(null as varchar) as order_id,
+        closed.delivery_date
+    from closed
+    cross join parameters
+    where closed.ended_at_utc < coalesce(closed.next_at_utc, parameters.horizon_utc)
+
+),
+
+marked as (
+
+    select
+        range_no,
+        machine_id,
+        started_at_utc,
+        ended_at_utc,
+        state_code,
+        reason_code,
+        order_id,
+        delivery_date,
+        case
+            when
+                lag(state_code) over machine_time = state_code
+                and coalesce(lag(reason_code) over machine_time, '') = coalesce(reason_code, '')
+                and coalesce(lag(order_id) over machine_time, '') = coalesce(order_id, '')
+                then 0
+            else 1
+        end as is_new_stretch
+    from stretches
+    where started_at_utc < ended_at_utc
+    window machine_time as (partition by range_no, machine_id order by started_at_utc)
+
+),
+
+numbered as (
+
+    select
+        range_no,
+        machine_id,
+        started_at_utc,
+        ended_at_utc,
+        state_code,
+        reason_code,
+        order_id,
+        delivery_date,
+        sum(is_new_stretch) over (
+            partition by range_no, machine_id
+            order by started_at_utc
+            rows between unbounded preceding and current row
+        ) as stretch_no
+    from marked
+
+)
+
+select
+    machine_id,
+    min(started_at_utc) as started_at_utc,
+    max(ended_at_utc) as ended_at_utc,
+    state_code,
+    reason_code,
+    order_id,
+    max(delivery_date) as delivery_date
+from numbered
+group by range_no, machine_id, stretch_no, state_code, reason_code, order_id

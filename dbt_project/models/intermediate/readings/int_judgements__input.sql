@@ -1,0 +1,120 @@
+{{ config(materialized='view') }}
+-- Grain: one row per reading, with what judging it needs: the levels in force and its chart plan.
+-- Agreed levels win over the register's. The floor is the register's where it lies beyond the
+-- agreed threshold, else as far below the threshold as the target is above it.
+with
+
+readings as (
+
+    select
+        kpi_id,
+        entity_kind,
+        entity_id,
+        period_kind,
+        period_start_date,
+        numerator,
+        denominator,
+        n,
+        reading_value,
+        finality,
+        trust_state
+    from {{ ref('fct_kpi_readings') }}
+
+),
+
+kpis as (
+
+    select
+        kpi_id,
+        direction,
+        multiplier,
+        chart_kind,
+        baseline_readings,
+        floor_level,
+        threshold_level,
+        target_level,
+        stretch_level
+    from {{ source('registry', 'kpis') }}
+
+),
+
+targets as (
+
+    select
+        kpi_id,
+        entity_kind,
+        entity_id,
+        period_kind,
+        period_start_date,
+        threshold_level,
+        target_level,
+        stretch_level,
+        target_version
+    from {{ ref('int_targets__in_force') }}
+
+),
+
+levels as (
+
+    select
+        readings.kpi_id,
+        readings.entity_kind,
+        readings.entity_id,
+        readings.period_kind,
+        readings.period_start_date,
+        readings.numerator,
+        readings.denominator,
+        readings.n,
+        readings.reading_value,
+        readings.finality,
+        readings.trust_state,
+        kpis.direction,
+        kpis.multiplier,
+        kpis.chart_kind,
+        kpis.baseline_readings,
+        kpis.floor_level,
+        targets.target_version,
+        coalesce(targets.threshold_level, kpis.threshold_level) as threshold_level,
+        coalesce(targets.target_level, kpis.target_level) as target_level,
+        coalesce(targets.stretch_level, kpis.stretch_level) as stretch_level
+    from readings
+    inner join kpis on readings.kpi_id = kpis.kpi_id
+    left join targets
+        on
+            readings.kpi_id = targets.kpi_id
+            and readings.entity_kind = targets.entity_kind
+            and readings.entity_id = targets.entity_id
+            and readings.period_kind = targets.period_kind
+            and readings.period_start_date = targets.period_start_date
+
+)
+
+select
+    kpi_id,
+    entity_kind,
+    entity_id,
+    period_kind,
+    period_start_date,
+    kpi_id || '|' || entity_kind || '|' || entity_id || '|' || period_kind as series_id,
+    cast(numerator as double) as numerator,
+    cast(denominator as double) as denominator,
+    n,
+    reading_value,
+    finality,
+    trust_state,
+    direction,
+    cast(multiplier as double) as multiplier,
+    chart_kind,
+    baseline_readings,
+    cast(
+        case
+            when direction = 'higher' and floor_level < threshold_level then floor_level
+            when direction = 'lower' and floor_level > threshold_level then floor_level
+            else threshold_level - (target_level - threshold_level)
+        end as double
+    ) as floor_level,
+    cast(threshold_level as double) as threshold_level,
+    cast(target_level as double) as target_level,
+    cast(stretch_level as double) as stretch_level,
+    target_version
+from levels

@@ -1,0 +1,239 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='replace_touched',
+    unique_key=['period_kind', 'period_start_date'],
+    meta={'touched_by': 'int_touched__periods'}
+) }}
+-- Grain: one row per KPI, entity and period that the KPI's file expects.
+-- A ratio of sums with its parts, how final it is and how far it can be trusted. The formula is
+-- the register's: this model joins terms to sums and knows no KPI by name.
+with
+
+expected as (
+
+    select
+        kpi_id,
+        entity_kind,
+        entity_id,
+        period_kind,
+        period_start_date,
+        period_end_date,
+        is_part_of_period
+    from {{ ref('int_readings__expected') }}
+
+),
+
+terms as (
+
+    select
+        kpi_id,
+        role,
+        measure_id,
+        coefficient
+    from {{ source('registry', 'kpi_terms') }}
+
+),
+
+components as (
+
+    select
+        components.measure_id,
+        components.entity_kind,
+        components.entity_id,
+        components.period_kind,
+        components.period_start_date,
+        components.component_value,
+        components.observations,
+        components.last_delivery_date
+    from {{ ref('fct_reading_components') }} as components
+    inner join {{ ref('int_touched__periods') }} as touched
+        on
+            components.period_kind = touched.period_kind
+            and components.period_start_date = touched.period_start_date
+
+),
+
+sums as (
+
+    select
+        terms.kpi_id,
+        components.entity_kind,
+        components.entity_id,
+        components.period_kind,
+        components.period_start_date,
+        sum(terms.coefficient * components.component_value) filter (
+            where terms.role = 'numerator'
+        ) as numerator,
+        sum(terms.coefficient * components.component_value) filter (
+            where terms.role = 'denominator'
+        ) as denominator,
+        sum(terms.coefficient * components.component_value) filter (
+            where terms.role = 'trials'
+        ) as trials,
+        max(components.observations) filter (where terms.role <> 'trials') as observations,
+        max(components.last_delivery_date) as last_delivery_date
+    from terms
+    inner join components on terms.measure_id = components.measure_id
+    group by
+        terms.kpi_id,
+        components.entity_kind,
+        components.entity_id,
+        components.period_kind,
+        components.period_start_date
+
+),
+
+kpis as (
+
+    select
+        kpi_id,
+        unit,
+        multiplier,
+        has_denominator,
+        has_trials,
+        absent_numerator_is_zero,
+        minimum_denominator,
+        definition_version,
+        definition_hash
+    from {{ source('registry', 'kpis') }}
+
+),
+
+inputs as (
+
+    select
+        kpi_id,
+        latency_days,
+        first_accepted_date,
+        never_delivered_feeds,
+        blocked_feeds,
+        blocked_from_date,
+        late_feeds,
+        late_from_date
+    from {{ ref('int_kpis__inputs') }}
+
+),
+
+parameters as (
+
+    select as_of_date
+    from {{ ref('int_run__parameters') }}
+
+),
+
+assembled as (
+
+    select
+        expected.kpi_id,
+        expected.entity_kind,
+        expected.entity_id,
+        expected.period_kind,
+        expected.period_start_date,
+        expected.period_end_date,
+        expected.is_part_of_period,
+        kpis.unit,
+        kpis.multiplier,
+        kpis.has_denominator,
+        kpis.minimum_denominator,
+        kpis.definition_version,
+        kpis.definition_hash,
+        case
+            when kpis.absent_numerator_is_zero and sums.denominator is not null
+                then coalesce(sums.numerator, 0)
+            else sums.numerator
+        end as numerator,
+        sums.denominator,
+        case
+            when kpis.has_trials then coalesce(sums.trials, 0)
+            else sums.observations
+        end as n,
+        sums.last_delivery_date,
+        inputs.never_delivered_feeds,
+        case
+            when expected.period_end_date >= inputs.blocked_from_date then inputs.blocked_feeds
+        end as blocked_feeds,
+        case when expected.period_end_date >= inputs.late_from_date then inputs.late_feeds end
+            as late_feeds,
+        {{ add_days('expected.period_end_date', 'inputs.latency_days') }} as final_on_date,
+        inputs.first_accepted_date,
+        parameters.as_of_date
+    from expected
+    cross join parameters
+    inner join kpis on expected.kpi_id = kpis.kpi_id
+    inner join inputs on expected.kpi_id = inputs.kpi_id
+    left join sums
+        on
+            expected.kpi_id = sums.kpi_id
+            and expected.entity_kind = sums.entity_kind
+            and expected.entity_id = sums.entity_id
+            and expected.period_kind = sums.period_kind
+            and expected.period_start_date = sums.period_start_date
+
+),
+
+explained as (
+
+    select
+        *,
+        case
+            when never_delivered_feeds is not null
+                then 'Never delivered: ' || never_delivered_feeds || '.'
+            when
+                numerator is null
+                and (denominator is null or not has_denominator)
+                and is_part_of_period
+                then 'Nothing measured for this part of the period; a figure that exists only '
+                    || 'for the whole period is not split.'
+            when numerator is null and (denominator is null or not has_denominator)
+                then 'Nothing measured in this period.'
+            when numerator is null then 'No numerator: its measures have no rows in this period.'
+            when has_denominator and denominator is null
+                then 'No denominator: its measures have no rows in this period.'
+            when has_denominator and denominator = 0 then 'The denominator is zero.'
+            when denominator < minimum_denominator
+                then 'Too little exposure: a rate of so few would be noise.'
+        end as not_computable_reason
+    from assembled
+
+)
+
+select
+    kpi_id,
+    entity_kind,
+    entity_id,
+    period_kind,
+    period_start_date,
+    period_end_date,
+    unit,
+    cast(numerator as decimal(38, 6)) as numerator,
+    cast(denominator as decimal(38, 6)) as denominator,
+    cast(round(n) as bigint) as n,
+    case
+        when not_computable_reason is null and has_denominator
+            then round(
+                cast(numerator as double) * cast(multiplier as double) / cast(denominator as double),
+                10
+            )
+        when not_computable_reason is null
+            then round(cast(numerator as double) * cast(multiplier as double), 10)
+    end as reading_value,
+    case
+        when final_on_date >= as_of_date then 'provisional'
+        when last_delivery_date > greatest(final_on_date, first_accepted_date) then 'restated'
+        else 'final'
+    end as finality,
+    case
+        when blocked_feeds is not null then 'blocked_input'
+        when not_computable_reason is not null then 'not_computable'
+        when late_feeds is not null then 'late_input'
+        else 'ok'
+    end as trust_state,
+    case
+        when blocked_feeds is not null then 'Refused: ' || blocked_feeds || '.'
+        when not_computable_reason is not null then not_computable_reason
+        when late_feeds is not null then 'Late: ' || late_feeds || '.'
+    end as trust_reason,
+    final_on_date,
+    definition_version,
+    definition_hash
+from explained
