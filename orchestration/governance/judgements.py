@@ -1,0 +1,133 @@
+"""What readings mean: charts, verdicts and scores put together, reading by reading."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from orchestration.governance.score import score
+from orchestration.governance.verdicts import assurance, band, variation
+from orchestration.statistics.spc.judge import judge_series
+
+KEY: Final = ("kpi_id", "entity_kind", "entity_id", "period_kind", "period_start_date")
+LEVELS: Final = ("floor_level", "threshold_level", "target_level", "stretch_level")
+_CHART_COLUMNS: Final = (
+    "centre",
+    "sigma",
+    "lcl",
+    "ucl",
+    "sigma_z",
+    "is_charted",
+    "is_trial",
+    "rule_1",
+    "rule_2",
+    "reason",
+)
+
+
+def judge_readings(readings: pd.DataFrame) -> pd.DataFrame:
+    """Judge readings: on their control charts, against their levels, and as a score.
+
+    Parameters
+    ----------
+    readings : DataFrame, one row per reading
+        The columns of `int_judgements__input`: the reading's key and `series_id`, `numerator`,
+        `denominator`, `reading_value` (missing where not computable), `finality`, `trust_state`,
+        `direction`, `multiplier`, `chart_kind` (``none`` is not charted), `baseline_readings`
+        and the four levels, each missing where there is none.
+
+    Returns
+    -------
+    DataFrame, one row per reading, in order of key
+        The key, the levels with `target_version`, `band`, `variation`, `assurance`, `score`
+        (missing where not measured), `chart_kind`, `centre`, `sigma`, `lower_limit`,
+        `upper_limit`, `sigma_z`, `is_trial`, `signal_rule`, `signal_side`, `chart_note`.
+
+    Notes
+    -----
+    A blocked reading is shown but not judged: its figure rests on a version that its feed has
+    since tried to replace.
+    """
+    frame = readings.sort_values(list(KEY), ignore_index=True)
+    value = frame["reading_value"].astype(float).where(frame["trust_state"] != "blocked_input")
+    charted = _charts(frame.assign(reading_value=value))
+    levels = {name: frame[name].astype(float).to_numpy() for name in LEVELS}
+    floor, threshold, target, stretch = levels.values()
+    direction = frame["direction"].to_numpy(dtype=object)
+    rule_1 = charted["rule_1"].to_numpy()
+    rule_2 = charted["rule_2"].to_numpy()
+    is_charted = charted["is_charted"].to_numpy(dtype=bool)
+    return frame[[*KEY, *LEVELS[1:], "target_version", "chart_kind"]].assign(
+        band=band(
+            value, threshold=threshold, target=target, stretch=stretch, direction=direction
+        ),
+        variation=variation(rule_1, rule_2, is_charted=is_charted, direction=direction),
+        assurance=assurance(
+            lcl=charted["lcl"],
+            ucl=charted["ucl"],
+            target=target,
+            stretch=stretch,
+            direction=direction,
+            is_charted=is_charted,
+        ),
+        score=np.round(
+            score(
+                value,
+                floor=floor,
+                threshold=threshold,
+                target=target,
+                stretch=stretch,
+                direction=direction,
+            ),
+            10,
+        ),
+        centre=charted["centre"],
+        sigma=charted["sigma"],
+        lower_limit=charted["lcl"],
+        upper_limit=charted["ucl"],
+        sigma_z=charted["sigma_z"],
+        is_trial=charted["is_trial"].astype(bool),
+        signal_rule=pd.Series(
+            np.select([rule_1 != 0, rule_2 != 0], ["nelson_1", "nelson_2"], default="")
+        ).replace("", None),
+        signal_side=np.where(rule_1 != 0, rule_1, rule_2).astype("int8"),
+        chart_note=charted["reason"],
+    )
+
+
+def _charts(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return chart results for every row; rows without a chart plan are not charted."""
+    has_plan = (frame["chart_kind"] != "none").to_numpy()
+    planned = frame[has_plan]
+    judged = judge_series(
+        pd.DataFrame(
+            {
+                "series_id": planned["series_id"],
+                "period_start": planned["period_start_date"],
+                "chart": planned["chart_kind"],
+                "value": planned["reading_value"],
+                "numerator": planned["numerator"],
+                "denominator": planned["denominator"],
+                "is_final": planned["finality"] != "provisional",
+                "baseline_readings": planned["baseline_readings"],
+                "multiplier": planned["multiplier"],
+            }
+        )
+    )[list(_CHART_COLUMNS)]
+    unplanned = frame.index[~has_plan]
+    rest = pd.DataFrame(
+        {
+            name: {
+                "is_charted": False,
+                "is_trial": False,
+                "rule_1": 0,
+                "rule_2": 0,
+                "reason": "no_chart_planned",
+            }.get(name, np.nan)
+            for name in _CHART_COLUMNS
+        },
+        index=unplanned,
+    )
+    return (pd.concat([judged, rest]) if len(unplanned) else judged).loc[frame.index]

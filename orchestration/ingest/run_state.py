@@ -1,0 +1,140 @@
+"""What a run is about: its as-of, and which production days it must replace.
+
+Feeds enter the days that their changed rows touch. This module adds what time alone changes and
+what changed definitions change, and forgets the ranges once the marts have been published, so that
+a run that failed half way leaves its work to the next.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import duckdb
+
+EVERYTHING = dt.date(1, 1, 1)
+
+_TABLES = """
+create schema if not exists ops;
+create table if not exists ops.run_parameters (
+    run_id varchar not null, as_of_date date not null, definition_hash varchar not null,
+    is_full boolean not null
+);
+create table if not exists ops.run_history (
+    run_id varchar not null, as_of_date date not null, definition_hash varchar not null,
+    is_full boolean not null, started_at_utc timestamp not null, published_at_utc timestamp
+);
+"""
+
+
+class AsOfMovedBackError(ValueError):
+    """A run asked for an earlier as-of than the warehouse already has."""
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What a run replaces.
+
+    Attributes
+    ----------
+    is_full : bool
+        Whether everything is built anew: the first run, or one whose definitions changed.
+    touched_from : date
+        First production day that time alone may have changed.
+    """
+
+    is_full: bool
+    touched_from: dt.date
+
+
+def plan_run(
+    *,
+    as_of: dt.date,
+    definition_hash: str,
+    previous_as_of: dt.date | None,
+    previous_definition_hash: str | None,
+    longest_latency_days: int,
+    unsettled_since: dt.date | None,
+) -> RunPlan:
+    """Decide what a run replaces beside the days that changed rows touch.
+
+    Parameters
+    ----------
+    as_of, previous_as_of : date
+        Of this run and of the last that published; None before the first.
+    definition_hash, previous_definition_hash : str
+        Over models and registers.
+    longest_latency_days : int
+        Readings of periods that ended so long ago may turn final by time alone.
+    unsettled_since : date or None
+        Last accepted delivery of a feed that was or is late or blocked: trust of all later
+        readings may have changed.
+
+    Raises
+    ------
+    AsOfMovedBackError
+        If `as_of` lies before `previous_as_of`.
+    """
+    if previous_as_of is not None and as_of < previous_as_of:
+        raise AsOfMovedBackError(
+            f"The warehouse already stands at {previous_as_of}, so it cannot go back to {as_of}. "
+            "Build a past as-of in a home of its own: set STEELYARD_HOME to an empty folder."
+        )
+    if previous_as_of is None or definition_hash != previous_definition_hash:
+        return RunPlan(is_full=True, touched_from=EVERYTHING)
+    # A period of length one day that ended `latency` days before the last as-of was still open.
+    touched_from = previous_as_of - dt.timedelta(days=longest_latency_days + 1)
+    if unsettled_since is not None:
+        touched_from = min(touched_from, unsettled_since)
+    return RunPlan(is_full=False, touched_from=touched_from)
+
+
+def begin_run(
+    con: duckdb.DuckDBPyConnection, *, run_id: str, as_of: dt.date, definition_hash: str
+) -> RunPlan:
+    """Enter a run's as-of and what it replaces; needs the registers and the delivery log."""
+    con.execute(_TABLES)
+    previous = con.execute(
+        "select as_of_date, definition_hash from ops.run_history "
+        "where published_at_utc is not null order by published_at_utc desc limit 1"
+    ).fetchall()
+    previous_as_of, previous_hash = previous[0] if previous else (None, None)
+    latency = con.execute("select coalesce(max(latency_days), 0) from registry.feeds").fetchall()
+    unsettled = con.execute(
+        "select min(last_accepted_delivery_date) from ops.feed_state where state <> 'ok'"
+    ).fetchall()
+    plan = plan_run(
+        as_of=as_of,
+        definition_hash=definition_hash,
+        previous_as_of=previous_as_of,
+        previous_definition_hash=previous_hash,
+        longest_latency_days=latency[0][0],
+        unsettled_since=unsettled[0][0],
+    )
+    con.begin()
+    con.execute("delete from ops.run_parameters")
+    row = [run_id, as_of, definition_hash, plan.is_full]
+    con.execute("insert into ops.run_parameters values (?, ?, ?, ?)", row)
+    con.execute(
+        "insert into ops.run_history values (?, ?, ?, ?, now()::timestamp, null)",
+        row,
+    )
+    con.execute(
+        "insert into ops.touched (run_id, feed, from_date, to_date) values (?, 'time', ?, ?)",
+        [run_id, plan.touched_from, as_of],
+    )
+    con.commit()
+    return plan
+
+
+def finish_run(con: duckdb.DuckDBPyConnection, *, run_id: str) -> None:
+    """Enter that a run was published; what it touched needs no one any more."""
+    con.begin()
+    con.execute(
+        "update ops.run_history set published_at_utc = now()::timestamp where run_id = ?",
+        [run_id],
+    )
+    con.execute("delete from ops.touched")
+    con.commit()

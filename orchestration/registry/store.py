@@ -1,0 +1,162 @@
+"""Puts the validated registers of a company into its warehouse, where dbt reads them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from orchestration.ingest.sql import quote_identifier
+from orchestration.registry.load import register_tables
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from orchestration.contracts.model import Company
+    from orchestration.registry.load import Registers
+
+# Column types, so that an empty register is still the table that the models expect.
+_TYPES: dict[str, dict[str, str]] = {
+    "kpis": {
+        "kpi_id": "VARCHAR",
+        "kpi_name": "VARCHAR",
+        "question": "VARCHAR",
+        "definition": "VARCHAR",
+        "unit": "VARCHAR",
+        "multiplier": "DECIMAL(18,6)",
+        "decimals": "INTEGER",
+        "direction": "VARCHAR",
+        "timing": "VARCHAR",
+        "domain": "VARCHAR",
+        "owner": "VARCHAR",
+        "steward": "VARCHAR",
+        "sensitivity": "VARCHAR",
+        "has_denominator": "BOOLEAN",
+        "has_trials": "BOOLEAN",
+        "absent_numerator_is_zero": "BOOLEAN",
+        "minimum_denominator": "DECIMAL(18,6)",
+        "chart_kind": "VARCHAR",
+        "baseline_readings": "INTEGER",
+        "floor_level": "DECIMAL(18,6)",
+        "threshold_level": "DECIMAL(18,6)",
+        "target_level": "DECIMAL(18,6)",
+        "stretch_level": "DECIMAL(18,6)",
+        "definition_version": "INTEGER",
+        "definition_hash": "VARCHAR",
+    },
+    "kpi_terms": {
+        "kpi_id": "VARCHAR",
+        "role": "VARCHAR",
+        "measure_id": "VARCHAR",
+        "coefficient": "DECIMAL(18,6)",
+    },
+    "kpi_grains": {"kpi_id": "VARCHAR", "entity_kind": "VARCHAR", "period_kind": "VARCHAR"},
+    "measures": {
+        "measure_id": "VARCHAR",
+        "description": "VARCHAR",
+        "unit": "VARCHAR",
+        "entity_kind": "VARCHAR",
+        "period_kind": "VARCHAR",
+        "over_time": "VARCHAR",
+        "distribution": "VARCHAR",
+    },
+    "measure_feeds": {"measure_id": "VARCHAR", "feed": "VARCHAR", "latency_days": "INTEGER"},
+    "scorecard_templates": {
+        "template_id": "VARCHAR",
+        "template_version": "INTEGER",
+        "title": "VARCHAR",
+        "subject_kind": "VARCHAR",
+        "period_kind": "VARCHAR",
+        "valid_from": "DATE",
+        "valid_to": "DATE",
+        "template_hash": "VARCHAR",
+    },
+    "scorecard_items": {
+        "template_id": "VARCHAR",
+        "template_version": "INTEGER",
+        "position": "INTEGER",
+        "kpi_id": "VARCHAR",
+        "weight": "DECIMAL(9,6)",
+    },
+    "feeds": {
+        "feed": "VARCHAR",
+        "source_system": "VARCHAR",
+        "cadence": "VARCHAR",
+        "latency_days": "INTEGER",
+        "owner": "VARCHAR",
+        "steward": "VARCHAR",
+        "sensitivity": "VARCHAR",
+        "runbook": "VARCHAR",
+    },
+    "sites": {
+        "site_id": "VARCHAR",
+        "site_name": "VARCHAR",
+        "time_zone": "VARCHAR",
+        "country_code": "VARCHAR",
+        "enterprise_id": "VARCHAR",
+    },
+    "enterprise": {"enterprise_id": "VARCHAR", "enterprise_name": "VARCHAR"},
+}
+
+
+def all_tables(company: Company, registers: Registers) -> dict[str, list[dict[str, Any]]]:
+    """Return every register table of a company: its KPIs, its feeds and its sites."""
+    latency = {feed: contract.delivery.latency_days for feed, contract in company.canonical.items()}
+    enterprise = company.facts.enterprise
+    return register_tables(registers, latency) | {
+        "feeds": [
+            {
+                "feed": feed,
+                "source_system": company.feeds[feed].source_system if feed in company.feeds else None,
+                "cadence": contract.delivery.cadence,
+                "latency_days": contract.delivery.latency_days,
+                "owner": contract.owner,
+                "steward": contract.steward,
+                "sensitivity": contract.sensitivity,
+                "runbook": contract.runbook,
+            }
+            for feed, contract in sorted(company.canonical.items())
+        ],
+        "sites": [
+            {
+                "site_id": code,
+                "site_name": site.name,
+                "time_zone": site.zone,
+                "country_code": site.country,
+                "enterprise_id": enterprise.id,
+            }
+            for code, site in sorted(company.facts.sites.items())
+        ],
+        "enterprise": [{"enterprise_id": enterprise.id, "enterprise_name": enterprise.name}],
+    }
+
+
+def registers_hash(company: Company, registers: Registers) -> str:
+    """Return the sha256 of all register tables: a run archives under it what it used."""
+    tables = all_tables(company, registers)
+    return hashlib.sha256(json.dumps(tables, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def store_registers(
+    con: duckdb.DuckDBPyConnection, company: Company, registers: Registers
+) -> dict[str, int]:
+    """Replace the tables of schema `registry` in one transaction.
+
+    Returns
+    -------
+    dict of str to int
+        Rows per table.
+    """
+    tables = all_tables(company, registers)
+    con.begin()
+    con.execute("create schema if not exists registry")
+    for name, columns in _TYPES.items():
+        relation = f"registry.{quote_identifier(name)}"
+        declared = ", ".join(f"{quote_identifier(column)} {kind}" for column, kind in columns.items())
+        con.execute(f"create or replace table {relation} ({declared})")
+        rows = [[row.get(column) for column in columns] for row in tables[name]]
+        if rows:
+            marks = ", ".join("?" * len(columns))
+            con.executemany(f"insert into {relation} values ({marks})", rows)
+    con.commit()
+    return {name: len(tables[name]) for name in _TYPES}

@@ -1,0 +1,120 @@
+"""Where things are: the only reader of environment variables.
+
+All data of all companies lies under one home, by default a git-ignored folder of the checkout;
+nothing is ever written into tracked folders.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestration.contracts.load import SHIPPED_ROOT, load_company
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestration.contracts.model import Company
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One company's paths and limits.
+
+    Attributes
+    ----------
+    root : Path
+        The checkout, with the standard catalogue.
+    home : Path
+        Holds one folder per company: warehouse, landed bytes, lake, published snapshots, runs.
+    company_name : str
+        Name of a shipped company, or the path of a company's folder.
+    landing_folder : Path or None
+        Where deliveries are dropped; by default the company home's `inbox`.
+    memory_limit : str
+        What DuckDB may use before it spills to disk.
+    """
+
+    root: Path
+    home: Path
+    company_name: str
+    landing_folder: Path | None
+    memory_limit: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+        """Read STEELYARD_HOME, _COMPANY, _LANDING and _MEMORY_LIMIT; all have defaults."""
+        landing = environment.get("STEELYARD_LANDING")
+        return cls(
+            root=SHIPPED_ROOT,
+            home=Path(environment.get("STEELYARD_HOME") or SHIPPED_ROOT / ".steelyard").resolve(),
+            company_name=environment.get("STEELYARD_COMPANY") or "demo",
+            landing_folder=Path(landing).resolve() if landing else None,
+            memory_limit=environment.get("STEELYARD_MEMORY_LIMIT") or "4GB",
+        )
+
+    def with_choices(
+        self, *, company: str | None = None, landing: Path | None = None
+    ) -> Settings:
+        """Return the settings with what a command line chose instead."""
+        return replace(
+            self,
+            company_name=company or self.company_name,
+            landing_folder=landing.resolve() if landing else self.landing_folder,
+        )
+
+    @cached_property
+    def company(self) -> Company:
+        """The company with its feeds; reading it validates all its contracts."""
+        return load_company(self.company_name, self.root)
+
+    @property
+    def company_home(self) -> Path:
+        """The folder that holds everything of this company."""
+        return self.home / self.company.name
+
+    @property
+    def landing(self) -> Path:
+        """The folder in which deliveries arrive."""
+        return self.landing_folder or self.company_home / "inbox"
+
+    @property
+    def dagster_home(self) -> Path:
+        """The folder of Dagster's runs and events; one per company, as asset keys are the same."""
+        return self.company_home / "dagster"
+
+    @property
+    def dbt_project(self) -> Path:
+        """The folder of the dbt project."""
+        return self.root / "dbt_project"
+
+    @property
+    def dbt_home(self) -> Path:
+        """Where dbt keeps its manifest and compiled models of this company."""
+        return self.company_home / "dbt"
+
+    @property
+    def published(self) -> Path:
+        """The folder of the published snapshots."""
+        return self.company_home / "published"
+
+    @property
+    def register_folders(self) -> tuple[Path, ...]:
+        """The shipped registers first, the company's own last."""
+        return (self.root / "seeds" / "registry", self.company.folder / "registry")
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that make a child process see this company."""
+        variables = {
+            "STEELYARD_HOME": str(self.home),
+            "STEELYARD_COMPANY": self.company_name,
+            "STEELYARD_MEMORY_LIMIT": self.memory_limit,
+            "STEELYARD_WAREHOUSE": str(self.company_home / "warehouse.duckdb"),
+            "DAGSTER_HOME": str(self.dagster_home),
+        }
+        if self.landing_folder is not None:
+            variables["STEELYARD_LANDING"] = str(self.landing_folder)
+        return variables
