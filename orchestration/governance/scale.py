@@ -17,13 +17,24 @@ DIRECTIONS: Final = (HIGHER, LOWER, BAND, NEUTRAL)
 
 @dataclass(frozen=True)
 class TurnedScale:
-    """Values and levels of each cell, turned so that more is better; shape (n,) each."""
+    """Values and levels of each cell, turned so that more is better; shape (n,) each.
+
+    Attributes
+    ----------
+    value, floor, threshold, target, stretch : ndarray
+        NaN where there is none.
+    in_order : ndarray of bool
+        Whether the levels that are set never get worse from floor over threshold and target to
+        stretch. Agreed targets arrive one by one and may contradict each other; such a cell
+        says so instead of stopping all others.
+    """
 
     value: Floats
     floor: Floats
     threshold: Floats
     target: Floats
     stretch: Floats
+    in_order: NDArray[np.bool_]
 
 
 def turn(
@@ -45,8 +56,7 @@ def turn(
     Raises
     ------
     ValueError
-        If a direction is unknown, or levels do not get strictly better from floor over threshold
-        and target to stretch.
+        If a direction is unknown.
     """
     way = known_direction(direction)
     given = np.broadcast_arrays(
@@ -66,10 +76,17 @@ def turn(
         for each in figures
     ]
     levels = [np.where(is_neutral, np.nan, each) for each in turned[1:]]
-    _refuse_disorder(levels)
     # A band without its ideal has no levels, but its value was measured all the same.
     value_turned = np.where(is_band & np.isnan(ideal), figures[0], turned[0])
-    return TurnedScale(value_turned, *levels)
+    turned_floor, turned_threshold, turned_target, turned_stretch = levels
+    return TurnedScale(
+        value=value_turned,
+        floor=turned_floor,
+        threshold=turned_threshold,
+        target=turned_target,
+        stretch=turned_stretch,
+        in_order=_in_order(levels),
+    )
 
 
 def known_direction(direction: ArrayLike) -> NDArray[np.object_]:
@@ -87,14 +104,11 @@ def known_direction(direction: ArrayLike) -> NDArray[np.object_]:
     return way
 
 
-def _refuse_disorder(levels: list[Floats]) -> None:
+def _in_order(levels: list[Floats]) -> NDArray[np.bool_]:
     """Compare each level with the nearest better one that is set."""
+    in_order = np.ones(levels[0].shape, dtype=np.bool_)
     better = np.full(levels[0].shape, np.inf)
     for level in reversed(levels):
-        wrong = np.flatnonzero(level >= better)
-        if wrong.size:
-            raise ValueError(
-                f"cell {wrong[0]}: levels must get strictly better from floor over threshold and "
-                "target to stretch"
-            )
+        in_order &= ~(level > better)
         better = np.where(np.isnan(level), better, level)
+    return in_order

@@ -40,7 +40,8 @@ def score(
     Returns
     -------
     ndarray, shape (n,)
-        NaN where value, threshold or target is missing: unmeasured is not zero.
+        NaN where value, threshold or target is missing (unmeasured is not zero) or the levels
+        contradict each other.
 
     Raises
     ------
@@ -75,6 +76,7 @@ def score(
         scale.value < scale.threshold, low, np.where(scale.value < scale.target, middle, high)
     )
     known = np.isfinite(scale.value) & np.isfinite(scale.threshold) & np.isfinite(scale.target)
+    known &= scale.in_order
     return np.where(known, np.clip(scored, FLOOR_SCORE, STRETCH_SCORE), np.nan)
 
 
@@ -147,4 +149,7 @@ def weighted_score(
 
 
 def _between(value: Floats, worse: Floats, better: Floats, low: float, high: float) -> Floats:
-    return low + (high - low) * (value - worse) / (better - worse)
+    """Interpolate; where both levels are one, reaching it earns the higher score."""
+    apart = better > worse
+    share = (value - worse) / np.where(apart, better - worse, 1.0)
+    return np.where(apart, low + (high - low) * share, np.where(value >= better, high, low))

@@ -20,7 +20,16 @@ TARGET: Final = "target"
 STRETCH: Final = "stretch"
 NO_TARGET: Final = "no_target"
 NOT_MEASURED: Final = "not_measured"
-BANDS: Final = (WORSE_THAN_THRESHOLD, THRESHOLD, TARGET, STRETCH, NO_TARGET, NOT_MEASURED)
+LEVELS_OUT_OF_ORDER: Final = "levels_out_of_order"
+BANDS: Final = (
+    WORSE_THAN_THRESHOLD,
+    THRESHOLD,
+    TARGET,
+    STRETCH,
+    NO_TARGET,
+    NOT_MEASURED,
+    LEVELS_OUT_OF_ORDER,
+)
 
 IMPROVING: Final = "special_cause_improving"
 DETERIORATING: Final = "special_cause_deteriorating"
@@ -74,6 +83,7 @@ def band(
         [
             (np.isnan(scale.value), NOT_MEASURED),
             (np.isnan(scale.target), NO_TARGET),
+            (~scale.in_order, LEVELS_OUT_OF_ORDER),
             (scale.value >= scale.stretch, STRETCH),
             (scale.value >= scale.target, TARGET),
             (scale.value >= scale.threshold, THRESHOLD),

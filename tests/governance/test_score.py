@@ -39,6 +39,17 @@ def test_without_a_stretch_level_nothing_is_worth_more_than_the_target():
     assert score([70, 99], **OEE | {"stretch": np.nan}).tolist() == [8, 8]
 
 
+def test_where_two_levels_are_one_reaching_it_earns_the_higher_score():
+    assert score([69, 70, 80], **OEE | {"threshold": 70.0}).tolist() == [
+        pytest.approx(29 / 30 * 5), 8, 10,
+    ]  # fmt: skip
+    assert score([69, 70], **OEE | {"stretch": 70.0}).tolist() == [pytest.approx(7.7), 10]
+
+
+def test_levels_that_contradict_each_other_give_no_score():
+    assert np.isnan(score([65, 65], **OEE | {"target": [50, 70]})).tolist() == [True, False]
+
+
 @pytest.mark.parametrize(
     "missing",
     [{"threshold": np.nan}, {"target": np.nan}, {"direction": "neutral"}],

@@ -50,9 +50,13 @@ def test_what_was_not_measured_or_has_no_target_says_so(value, levels, expected)
     assert band(value, **levels).tolist() == [expected]
 
 
-def test_levels_that_do_not_get_better_are_refused():
-    with pytest.raises(ValueError, match="cell 1: levels must get strictly better"):
-        band([1, 1], **OEE | {"threshold": [60, 75]})
+def test_levels_that_contradict_each_other_are_said_and_stop_no_other_cell():
+    bands = band([65, 65], **OEE | {"threshold": [75, 60]})
+
+    assert bands.tolist() == ["levels_out_of_order", "threshold"]
+
+
+def test_an_unknown_direction_is_refused():
     with pytest.raises(ValueError, match="unknown direction up"):
         band(1, **OEE | {"direction": "up"})
 
