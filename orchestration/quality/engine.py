@@ -61,11 +61,13 @@ def _datasource_type() -> type["SQLDatasource"]:
     return DuckDBDatasource
 
 
-def _shared_engine(con: "duckdb.DuckDBPyConnection") -> Any:
-    """Return a SQLAlchemy engine whose only connection is ``con``.
+@contextmanager
+def _borrowed(con: "duckdb.DuckDBPyConnection") -> Iterator[Any]:
+    """Give a SQLAlchemy engine whose only connection is ``con``.
 
     Rules only read, and the connection and its transactions belong to the caller: begin, commit,
-    rollback and close do nothing here.
+    rollback and close do nothing here. The library keeps its last context for the life of the
+    process; so that it does not keep the connection with it, the loan ends with the block.
     """
     import duckdb_engine  # noqa: PLC0415
     import sqlalchemy  # noqa: PLC0415
@@ -79,9 +81,18 @@ def _shared_engine(con: "duckdb.DuckDBPyConnection") -> Any:
 
         def close(self) -> None: ...
 
-    return sqlalchemy.create_engine(
-        "duckdb:///:memory:", creator=lambda: Borrowed(con), poolclass=sqlalchemy.pool.StaticPool
+        def give_back(self) -> None:
+            self._ConnectionWrapper__c = None
+
+    loan = Borrowed(con)
+    engine = sqlalchemy.create_engine(
+        "duckdb:///:memory:", creator=lambda: loan, poolclass=sqlalchemy.pool.StaticPool
     )
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+        loan.give_back()
 
 
 @contextmanager
@@ -105,12 +116,10 @@ def open_batch(con: "duckdb.DuckDBPyConnection", table: str) -> Iterator["Batch"
     context = gx.get_context(mode="ephemeral")
     context.enable_analytics(enable=False)
     context.variables.progress_bars = {"globally": False}
-    engine = _shared_engine(con)
-    source = _datasource_type()(name="warehouse", connection_string="duckdb:///:memory:")
-    source.share(engine)
-    source._data_context = context  # noqa: SLF001 - add_datasource would look the type up by name
-    try:
+    with _borrowed(con) as engine:
+        source = _datasource_type()(name="warehouse", connection_string="duckdb:///:memory:")
+        source.share(engine)
+        # Not add_datasource, which would look the type up by name.
+        source._data_context = context  # noqa: SLF001
         asset = source.add_table_asset(name=table, table_name=table)
         yield asset.add_batch_definition_whole_table("all").get_batch()
-    finally:
-        engine.dispose()
