@@ -51,7 +51,8 @@ class RuleResult:
 
     ``evaluated`` and ``unexpected`` count rows and are None for a rule about the whole table.
     ``evaluated_where`` is the SQL condition of the rows that count, so that the same share can
-    be taken of a part of the relation.
+    be taken of a part of the relation. ``limited`` says that the rule names the share that must
+    pass; one that names none marks rows and never stops a batch.
     """
 
     rule_id: str
@@ -64,6 +65,12 @@ class RuleResult:
     unexpected: int | None
     evaluated_where: str
     sentence: str
+    limited: bool
+
+    @property
+    def blocks(self) -> bool:
+        """Whether the batch must stay invisible: too few rows pass where the rule sets a limit."""
+        return self.limited and not self.success
 
     @property
     def unexpected_share(self) -> float | None:
@@ -155,14 +162,13 @@ def run_rules(
                 unexpected=unexpected,
                 evaluated_where=where,
                 sentence=sentence(rule, evaluated, unexpected, success=success),
+                limited="mostly" in rule.model_fields_set,
             )
         )
     return results
 
 
-def sentence(
-    rule: "Rule", evaluated: int | None, unexpected: int | None, *, success: bool
-) -> str:
+def sentence(rule: "Rule", evaluated: int | None, unexpected: int | None, *, success: bool) -> str:
     """Say the result of a rule in words, for logs, checks and messages."""
     if evaluated is None or unexpected is None:
         return f"{rule.id}: the table {'meets' if success else 'fails'} {rule.expectation}"

@@ -1,10 +1,9 @@
 """Rules on DuckDB: verdicts against hand counts, failing rows all kept, refusals with a name."""
 
-from dataclasses import dataclass, field
-
 import duckdb
 import pytest
 
+from orchestration.contracts.model import Rule
 from orchestration.quality.expectations import (
     RuleError,
     enough_pass,
@@ -13,14 +12,13 @@ from orchestration.quality.expectations import (
 )
 
 
-@dataclass
-class Rule:
-    id: str
-    expectation: str
-    kwargs: dict = field(default_factory=dict)
-    severity: str = "quarantine"
-    owner: str = "production-data-steward"
-    mostly: float = 1.0
+def rule(name, expectation, kwargs=None, **more):
+    return Rule(
+        id=name,
+        expectation=expectation,
+        kwargs=kwargs or {},
+        **({"severity": "quarantine", "owner": "production-data-steward"} | more),
+    )
 
 
 @pytest.fixture
@@ -54,27 +52,29 @@ def failing(con, rule_id):
 
 def test_each_kind_of_row_rule_counts_what_a_hand_count_finds(con):
     rules = [
-        Rule("x_below_90", "expect_column_values_to_be_between", {"column": "x", "max_value": 89}),
-        Rule("y_positive", "ExpectColumnValuesToBeBetween", {"column": "y", "min_value": 1}),
-        Rule("y_present", "expect_column_values_to_not_be_null", {"column": "y"}),
-        Rule("code_is_b", "expect_column_values_to_be_in_set", {"column": "code", "value_set": ["B"]}),
-        Rule(
+        rule("x_below_90", "expect_column_values_to_be_between", {"column": "x", "max_value": 89}),
+        rule("y_positive", "ExpectColumnValuesToBeBetween", {"column": "y", "min_value": 1}),
+        rule("y_present", "expect_column_values_to_not_be_null", {"column": "y"}),
+        rule(
+            "code_is_b", "expect_column_values_to_be_in_set", {"column": "code", "value_set": ["B"]}
+        ),
+        rule(
             "x_beats_y",
             "expect_column_pair_values_a_to_be_greater_than_b",
             {"column_A": "x", "column_B": "y", "ignore_row_if": "either_value_is_missing"},
         ),
-        Rule(
+        rule(
             "all_different",
             "expect_select_column_values_to_be_unique_within_record",
             {"column_list": ["_row_no", "y"]},
         ),
-        Rule(
+        rule(
             "no_zero_y",
             "UnexpectedRowsExpectation",
             {"unexpected_rows_query": "select * from {batch} where y = 0 and code = 'B'"},
         ),
-        Rule("qty", "expect_column_values_to_be_between", {"column": "qty", "max_value": 9.5}),
-        Rule(
+        rule("qty", "expect_column_values_to_be_between", {"column": "qty", "max_value": 9.5}),
+        rule(
             "day",
             "expect_column_values_to_be_between",
             {"column": "day", "min_value": "2026-01-03"},
@@ -107,8 +107,8 @@ def test_a_rule_asks_only_for_the_share_it_names(con):
         con,
         "m.counts",
         [
-            Rule("nine_in_ten", "expect_column_values_to_be_between", kwargs, mostly=0.9),
-            Rule("a_little_more", "expect_column_values_to_be_between", kwargs, mostly=0.91),
+            rule("nine_in_ten", "expect_column_values_to_be_between", kwargs, mostly=0.9),
+            rule("a_little_more", "expect_column_values_to_be_between", kwargs, mostly=0.91),
         ],
         KEYS,
     )
@@ -122,20 +122,36 @@ def test_a_rule_asks_only_for_the_share_it_names(con):
 
 
 def test_more_failing_rows_than_the_library_returns_are_all_kept(con):
-    con.execute("create temp table many as select 'f' as _file_id, i as _row_no from range(5000) t(i)")
+    con.execute(
+        "create temp table many as select 'f' as _file_id, i as _row_no from range(5000) t(i)"
+    )
 
     run_rules(
         con,
         "many",
-        [Rule("few", "expect_column_values_to_be_between", {"column": "_row_no", "max_value": 9})],
+        [rule("few", "expect_column_values_to_be_between", {"column": "_row_no", "max_value": 9})],
         KEYS,
     )
 
     assert len(failing(con, "few")) == 4990
 
 
+def test_only_a_rule_that_names_a_share_can_block(con):
+    kwargs = {"column": "x", "max_value": 89}
+    rules = [
+        rule("marks", "expect_column_values_to_be_between", kwargs),
+        rule("demands_all", "expect_column_values_to_be_between", kwargs, mostly=1.0),
+        rule("tolerates", "expect_column_values_to_be_between", kwargs, mostly=0.8),
+    ]
+
+    results = run_rules(con, "m.counts", rules, KEYS)
+
+    assert [result.success for result in results] == [False, False, True]
+    assert [result.blocks for result in results] == [False, True, False]
+
+
 def test_a_rule_about_a_whole_table_gives_a_verdict_without_rows(con):
-    rules = [Rule("filled", "expect_table_row_count_to_be_between", {"min_value": 101})]
+    rules = [rule("filled", "expect_table_row_count_to_be_between", {"min_value": 101})]
 
     (result,) = run_rules(con, "m.counts", rules, KEYS)
 
@@ -147,7 +163,7 @@ def test_the_rules_leave_an_open_transaction_alone(con):
     con.begin()
     con.execute("insert into m.counts (_row_no, x) values (100, 100)")
 
-    rules = [Rule("x", "expect_column_values_to_be_between", {"column": "x", "max_value": 99})]
+    rules = [rule("x", "expect_column_values_to_be_between", {"column": "x", "max_value": 99})]
     assert run_rules(con, "m.counts", rules, KEYS)[0].unexpected == 1
 
     con.rollback()
@@ -156,7 +172,7 @@ def test_the_rules_leave_an_open_transaction_alone(con):
 
 def test_nothing_to_judge_is_nothing_wrong(con):
     con.execute("create temp table nothing as select * from m.counts limit 0")
-    rules = [Rule("x", "expect_column_values_to_be_between", {"column": "x", "max_value": 1})]
+    rules = [rule("x", "expect_column_values_to_be_between", {"column": "x", "max_value": 1})]
 
     (result,) = run_rules(con, "nothing", rules, KEYS)
 
@@ -165,23 +181,25 @@ def test_nothing_to_judge_is_nothing_wrong(con):
 
 
 @pytest.mark.parametrize(
-    ("rule", "cause"),
+    ("bad", "cause"),
     [
-        (Rule("r", "expect_the_moon"), "no expectation is named expect_the_moon"),
-        (Rule("r", "expect_column_values_to_be_between"), "refuses its arguments"),
+        (rule("r", "expect_the_moon"), "no expectation is named expect_the_moon"),
+        (rule("r", "expect_column_values_to_be_between"), "refuses its arguments"),
         (
-            Rule("r", "expect_column_values_to_not_be_null", {"column": "absent"}),
+            rule("r", "expect_column_values_to_not_be_null", {"column": "absent"}),
             "could not be computed",
         ),
         (
-            Rule("r", "UnexpectedRowsExpectation", {"unexpected_rows_query": "select x from {batch}"}),
+            rule(
+                "r", "UnexpectedRowsExpectation", {"unexpected_rows_query": "select x from {batch}"}
+            ),
             "must return the columns _file_id, _row_no",
         ),
     ],
 )
-def test_a_rule_that_cannot_run_is_an_error_with_its_name(con, rule, cause):
+def test_a_rule_that_cannot_run_is_an_error_with_its_name(con, bad, cause):
     with pytest.raises(RuleError, match=f"Rule r.*{cause}"):
-        run_rules(con, "m.counts", [rule], KEYS)
+        run_rules(con, "m.counts", [bad], KEYS)
 
 
 @pytest.mark.parametrize(
@@ -192,10 +210,15 @@ def test_a_rule_that_cannot_run_is_an_error_with_its_name(con, rule, cause):
         ("expect_column_values_to_be_unique", {"column": "x"}),
         (
             "expect_column_values_to_be_between",
-            {"column": "x", "min_value": 1, "row_condition": "y>1", "condition_parser": "great_expectations"},
+            {
+                "column": "x",
+                "min_value": 1,
+                "row_condition": "y>1",
+                "condition_parser": "great_expectations",
+            },
         ),
     ],
 )
 def test_a_feed_refuses_rules_whose_verdict_depends_on_other_rows(expectation, kwargs):
     with pytest.raises(RuleError, match="Feed mes_production_counts, rule r"):
-        require_row_rules("mes_production_counts", [Rule("r", expectation, kwargs)])
+        require_row_rules("mes_production_counts", [rule("r", expectation, kwargs)])
