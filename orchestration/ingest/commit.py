@@ -429,7 +429,7 @@ def _versions(
         return
     scoped = column_list(scope)
     comma = ", " if scope else ""
-    partition = f"partition by {scoped}" if scope else ""
+    partition = f"partition by {column_list(scope, prefix='fresh')}" if scope else ""
     con.execute(
         "create or replace temp table _deliveries as with "
         f"stored as (select {scoped}{comma} max(left(_last_delivery, 10)::date) as day "
@@ -449,7 +449,7 @@ def _versions(
         f"on true {_same('fresh', 'stored', scope)} "
         "where fresh.day >= coalesce(greatest(stored.day, ?::date), date '0001-01-01')",
         # Only a feed without scopes can be visible and empty, which its rows cannot show.
-        [last_accepted] if scope else [list(accepted_days), last_accepted],
+        [None] if scope else [list(accepted_days), last_accepted],
     )
     if scope:
         in_scope = (
