@@ -15,6 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from orchestration.demo import text
+from orchestration.demo.calendar import Calendar
 from orchestration.demo.company import AREAS, Company, Ints, day_of
 from orchestration.demo.leadership import (
     EVENT_KINDS,
@@ -31,7 +32,6 @@ from orchestration.demo.plant import (
     REASONS,
     REJECT_REASONS,
     STATES,
-    Calendar,
     Counts,
     Plants,
     States,
