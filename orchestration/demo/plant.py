@@ -1,4 +1,4 @@
-"""The plants at work: shift calendar, machine states, counts and orders, one span of days at a time.
+"""The plants at work: machine states, counts and orders, one span of days at a time.
 
 Time comes first and quantities follow from it: a shift's productive seconds times its speed are
 standard seconds, and orders are cut from the running sum of standard seconds of a machine. So
@@ -13,13 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestration.demo.calendar import Calendar, shift_calendar
+from orchestration.demo.calendar import shift_calendar
 from orchestration.demo.company import (
-    LOOKAHEAD_DAYS,
     Company,
     Floats,
     Ints,
-    day_of,
     random,
 )
 
@@ -249,12 +247,16 @@ class Plants:
             none, none.copy(), none.copy(), zeros, zeros.copy(), zeros.copy(),
         )  # fmt: skip
 
-    def plan_orders(self) -> tuple[Ints, Ints, Ints, Ints]:
-        """Return for every order the day it was created and planned start and end as calendar rows.
+    def totals(self) -> tuple[Ints, Ints]:
+        """Return what each order has yielded so far: good with reworked units, and scrap."""
+        return self.book.good + self.book.rework, self.book.scrap.copy()
+
+    def plan_orders(self) -> tuple[Ints, Ints, Ints]:
+        """Return for every order the day it was created, planned start and end as calendar rows.
 
         Planning knows the level of the site, not the leader, the line or the day's luck: what
-        makes a line better than its site makes its orders early. The last array says which orders
-        have begun at all within the simulated time; the others have no plan yet.
+        makes a line better than its site makes its orders early. An order that has not begun within
+        the simulated time has no plan yet; its values mean nothing.
         """
         company, calendar, book = self.company, self.calendar, self.book
         rng = random(company.seed, "planning")
@@ -271,7 +273,7 @@ class Plants:
         shifts = np.ceil(book.work_s / self._expected_shift_s(line) * PLAN_BUFFER).astype(np.int64)
         end = np.minimum(start + shifts, self._line_row[line + 1] - 1)
         created = calendar.day[start] - rng.integers(5, 13, len(row))
-        return created, start, end, np.flatnonzero(book.began_row >= 0)
+        return created, start, end
 
     def work(self, first: int, last: int, roster: Roster) -> tuple[States, Counts]:
         """Simulate all shifts that start on the days `first` to `last`."""
@@ -389,7 +391,9 @@ class Plants:
             run=run[order],
             at=at[order],
             length=np.concatenate([_split(runs.lost, loss_of, weight), pause_s])[order],
-            state=np.concatenate([np.full(len(setup_of), SETUP), state, _PAUSE_STATES[kind]])[order],
+            state=np.concatenate([np.full(len(setup_of), SETUP), state, _PAUSE_STATES[kind]])[
+                order
+            ],
             reason=np.concatenate(
                 [np.full(len(setup_of), _CHANGEOVER), reason, _PAUSE_REASONS[kind]]
             )[order],
