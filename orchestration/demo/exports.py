@@ -15,6 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from orchestration.demo import text
+from orchestration.demo.calendar import Calendar
 from orchestration.demo.company import AREAS, Company, Ints, day_of
 from orchestration.demo.leadership import (
     EVENT_KINDS,
@@ -31,7 +32,6 @@ from orchestration.demo.plant import (
     REASONS,
     REJECT_REASONS,
     STATES,
-    Calendar,
     Counts,
     Plants,
     States,
@@ -52,9 +52,13 @@ MACHINE_WORDS = ["Execute", "Setup", "Suspended", "Aborted", "Stopped", "UNAVAIL
 SINCE = 18_262  # 2020-01-01, from which master data are valid
 FIRST_ORDER = 1_000_001
 FIRST_CANCELLED_ORDER = 9_000_001
-FIRST_PRODUCT, FIRST_MATERIAL = 100_001, 500_001
+FIRST_PRODUCT, FIRST_MATERIAL, FIRST_SUPPLIER = 100_001, 500_001, 100_001
 FAMILIES = ["Housings", "Shafts", "Valves", "Pumps", "Gears", "Frames"]
+PLANNED, RELEASED, CLOSED, CANCELLED = range(4)
 ORDER_STATUS = ["CRTD", "REL", "TECO", "DLFL"]
+MANUAL_OPERATION = 20
+# Of a thousand confirmations three are taken back and entered again.
+UNDONE_PER_MILLE = 3
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,10 @@ class OrderRows:
     status: Ints
     good: Ints
     scrap: Ints
+
+    def only(self, rows: NDArray[np.bool_]) -> OrderRows:
+        """Return some of the rows."""
+        return OrderRows(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
 
 class Exports:
@@ -157,7 +165,7 @@ class Exports:
 
     def operation_confirmations(
         self, order: Ints, planned_start: Ints, planned_end: Ints, totals: tuple[Ints, Ints]
-    ) -> tuple[bytes, int]:
+    ) -> bytes:
         """Write the confirmations of ended orders, packing and reversals included.
 
         `planned_start` and `planned_end` are calendar rows, `totals` good (with rework) and scrap.
@@ -174,7 +182,7 @@ class Exports:
         # Stable spread without a draw: files of a day must not depend on other days.
         spread = (order * 7_919) % 1_000
         pack = np.flatnonzero(products.packed[product])
-        undone = np.flatnonzero(spread < 3)
+        undone = np.flatnonzero(spread < UNDONE_PER_MILLE)
         lag = 900 + spread * 6
         zero = np.zeros(len(order), np.int64)
         sign_of = [(slice(None), 1, zero), (undone, -1, zero + 1), (undone, 1, zero + 2)]
@@ -190,7 +198,7 @@ class Exports:
             for column, part in zip(columns, parts, strict=True):
                 column.append(part)
         packing = (
-            order[pack], zero[pack] + 20, zero[pack], -1 - line[pack],
+            order[pack], zero[pack] + MANUAL_OPERATION, zero[pack], -1 - line[pack],
             calendar.start[planned_end][pack], calendar.end[planned_end][pack],
             (ended + lag // 4)[pack], (ended + lag)[pack], good[pack] * 8, zero[pack], good[pack],
             zero[pack], (good * 20)[pack], (good * (18 + spread // 250))[pack],
@@ -209,7 +217,7 @@ class Exports:
         taken_back = text.whole(confirmation - 3, width=10)
         reverses = taken_back.take(pa.array(np.arange(len(order)), mask=number != 1))
         machine_hours = text.decimal(np.maximum(used, -(10**9)) * 10_000 // 3_600, 4)
-        content = text.json_lines(
+        return text.json_lines(
             {
                 "production_order_id": self._orders(order),
                 "product_id": text.whole(book.product[order] + FIRST_PRODUCT, width=18),
@@ -222,7 +230,7 @@ class Exports:
                 "actual_end": text.instants(end, self._offset(site, end)),
                 "labour_hours": text.decimal(labour * 10_000 // 3_600, 4),
                 "machine_hours": machine_hours.take(
-                    pa.array(np.arange(len(order)), mask=operation == 20)
+                    pa.array(np.arange(len(order)), mask=operation == MANUAL_OPERATION)
                 ),
                 "good_qty": text.whole(good),
                 "scrap_qty": text.whole(scrap),
@@ -235,7 +243,6 @@ class Exports:
                 "actual_cost",
             ),
         )  # fmt: skip
-        return content, len(order)
 
     def shift_calendar(self, rows: Calendar) -> bytes:
         """Write the plan of shifts."""
@@ -373,8 +380,10 @@ class Exports:
         """Write orders as they stand; the plan arrays are calendar rows by order."""
         book, calendar = self.plants.book, self.plants.calendar
         order = rows.order
-        began = np.where((rows.status == 1) | (rows.status == 2), book.began_day[order], OPEN)
-        ended = np.where(rows.status == 2, book.ended()[1][order], OPEN)
+        began = np.where(
+            (rows.status == RELEASED) | (rows.status == CLOSED), book.began_day[order], OPEN
+        )
+        ended = np.where(rows.status == CLOSED, book.ended()[1][order], OPEN)
         start = calendar.day[planned_start[order]]
         end = np.maximum(calendar.day[planned_end[order]], start)
         site = self._site_of[book.machine[order]]
@@ -413,7 +422,7 @@ class Exports:
             {
                 "EBELN": text.whole(bought.order[rows] + 4_500_000_001, width=10),
                 "EBELP": text.whole(bought.line[rows] * 10, width=5),
-                "LIFNR": text.whole(bought.supplier[rows] + 100_001, width=10),
+                "LIFNR": text.whole(bought.supplier[rows] + FIRST_SUPPLIER, width=10),
                 "WERKS": text.pick(self._plant, site),
                 "MATNR": text.whole(bought.material[rows] + FIRST_MATERIAL, width=18),
                 "MENGE": text.decimal(bought.quantity[rows] * 1000, 3, mark=","),

@@ -35,6 +35,10 @@ class Purchases:
     last_receipt: Ints
     cancelled: Ints
 
+    def moments(self) -> tuple[Ints, ...]:
+        """Return the days on which a line changes."""
+        return self.ordered, self.first_receipt, self.last_receipt, self.cancelled
+
 
 @dataclass(frozen=True)
 class Receipts:
