@@ -768,6 +768,7 @@ class CompanyFacts(Strict):
     title: str
     enterprise: Enterprise
     as_of: dt.date | None = None
+    first_delivery: dt.date = Field(description="First day on which files were delivered.")
     sites: dict[str, Site] = Field(min_length=1)
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from orchestration.ingest.landing import find_deliveries, landing_hash
+from orchestration.ingest.landing import find_files, landing_content_hash
 
 if TYPE_CHECKING:
     from orchestration.settings import Settings
@@ -56,21 +55,20 @@ def landing_sensor(settings: Settings, days: dg.PartitionsDefinition) -> dg.Sens
         minimum_interval_seconds=60,
         description="One run per day and content of the landing folder: a rewrite runs again.",
     )
-    def _landing_folder(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        known = set(days.get_partition_keys())
+    def _landing_folder(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         today = dt.datetime.now(dt.UTC).date()
-        deliveries = find_deliveries(settings.company, settings.landing, as_of=today)
-        by_day: dict[dt.date, list] = {}
-        for delivery in deliveries:
-            by_day.setdefault(delivery.delivery_date, []).append(delivery)
-        if not by_day:
-            yield dg.SkipReason(f"No deliveries under {settings.landing}.")
-        # A run's as-of never moves back, so only the newest day is asked for; it takes along
-        # whatever older day has changed.
-        for day in sorted(by_day)[-1:]:
-            if day.isoformat() in known:
-                yield dg.RunRequest(
-                    run_key=landing_hash(deliveries), partition_key=day.isoformat()
-                )
+        files = [
+            file
+            for feed in settings.company.feeds
+            for file in find_files(settings.company, feed, settings.landing, as_of=today)
+            if file.delivery_date <= today
+        ]
+        if not files:
+            return dg.SkipReason(f"No deliveries under {settings.landing}.")
+        # An as-of never moves back, so the newest day is asked for, whichever day is new.
+        day = max(file.delivery_date for file in files)
+        return dg.RunRequest(
+            run_key=landing_content_hash(files), partition_key=day.isoformat()
+        )
 
     return _landing_folder

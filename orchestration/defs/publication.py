@@ -19,24 +19,24 @@ if TYPE_CHECKING:
 
 def mart_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
     """Return one definition with a check per rule on a mart; each blocks publication."""
-    rules = load_mart_rules(settings.root / "expectations" / "marts")
+    marts = load_mart_rules(settings.root / "expectations" / "marts")
     specs = [
         dg.AssetCheckSpec(
             rule.id,
-            asset=dg.AssetKey(relation.split(".")),
+            asset=dg.AssetKey(mart.relation.split(".")),
             description=rule.description or f"{rule.expectation} {rule.kwargs}",
             metadata={"owner": rule.owner, "severity": rule.severity},
             blocking=rule.severity != "warn",
         )
-        for relation, relation_rules in rules.items()
-        for rule in relation_rules
+        for mart in marts
+        for rule in mart.rules
     ]
 
     @dg.multi_asset_check(name="mart_rules", specs=specs, pool=POOL)
     def _mart_rules(
         context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
     ) -> Iterator[dg.AssetCheckResult]:
-        for relation, result in check_marts(warehouse, rules, run_id=context.run_id):
+        for relation, result in check_marts(warehouse, marts, run_id=context.run_id):
             yield dg.AssetCheckResult(
                 asset_key=dg.AssetKey(relation.split(".")),
                 check_name=result.rule_id,

@@ -14,11 +14,16 @@ parameters as (
 touched as (
 
     select
-        touched_ranges.from_date,
-        least(touched_ranges.to_date, parameters.last_production_date) as to_date
+        coalesce(touched_ranges.from_date, cast('0001-01-01' as date)) as from_date,
+        least(
+            coalesce(touched_ranges.to_date, parameters.last_production_date),
+            parameters.last_production_date
+        ) as to_date
     from {{ source('ops', 'touched') }} as touched_ranges
     cross join parameters
-    where touched_ranges.from_date <= parameters.last_production_date
+    where
+        touched_ranges.from_date is null
+        or touched_ranges.from_date <= parameters.last_production_date
 
 ),
 
