@@ -59,7 +59,7 @@ class DemoSize:
     daily_deliveries : int
         Deliveries after the first one, each with the production day before it.
     events_per_machine_day : float
-        Expected state rows of a machine on a day with three shifts.
+        Expected state rows of a machine on a day with three shifts, changeovers and breaks apart.
     orders_per_machine_day : float
         Expected production orders of a machine on a day with three shifts.
     history_end : date
@@ -73,7 +73,7 @@ class DemoSize:
     leaders: int = 90
     history_months: int = 36
     daily_deliveries: int = 30
-    events_per_machine_day: float = 11.0
+    events_per_machine_day: float = 6.0
     orders_per_machine_day: float = 0.53
     history_end: date = date(2026, 9, 30)
 
@@ -83,7 +83,9 @@ class DemoSize:
         if self.lines < self.plants or self.machines < self.lines:
             raise ValueError("every plant needs a line and every line a machine")
         if self.leaders < 2 + self.plants + self.lines:
-            raise ValueError("leaders must cover the enterprise, plants and lines, and one to spare")
+            raise ValueError(
+                "leaders must cover the enterprise, plants and lines, and one to spare"
+            )
         if (self.history_end + timedelta(days=1)).day != 1:
             raise ValueError("history_end must be the last day of a month")
 

@@ -18,7 +18,12 @@ PLANNED = {
     "site": (6, 3, 2, 4),
     "enterprise": (2, 2, 1, 4),
 }
-NOTES = ("", "Checked the board at the line", "Follow-up agreed with the team", "Talked about tools")
+NOTES = (
+    "",
+    "Checked the board at the line",
+    "Follow-up agreed with the team",
+    "Talked about tools",
+)
 
 
 @dataclass(frozen=True)

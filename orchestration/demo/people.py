@@ -171,9 +171,7 @@ def _spells(
         first, unit = job.hired, job.unit
         lines = sisters[job.site]
         if company.units[unit].kind == "line" and len(lines) > 1:
-            move = max(job.hired, size.first_day) + int(
-                rng.exponential(365 / TRANSFERS_PER_YEAR)
-            )
+            move = max(job.hired, size.first_day) + int(rng.exponential(365 / TRANSFERS_PER_YEAR))
             if move + 30 < min(job.last, size.last_day):
                 spells.append((job.person, unit, first, move - 1, number))
                 first = move

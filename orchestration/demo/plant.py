@@ -1,4 +1,4 @@
-"""The plants at work: shift calendar, machine states, counts and orders, one span of days at a time.
+"""The plants at work: machine states, counts and orders, one span of days at a time.
 
 Time comes first and quantities follow from it: a shift's productive seconds times its speed are
 standard seconds, and orders are cut from the running sum of standard seconds of a machine. So
@@ -13,12 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from orchestration.demo.calendar import shift_calendar
 from orchestration.demo.company import (
-    LOOKAHEAD_DAYS,
     Company,
     Floats,
     Ints,
-    day_of,
     random,
 )
 
@@ -45,6 +44,8 @@ REASONS = (
     ("Wrong assembly", 72, "reject", "ASSEMBLY"),
 )
 _MATERIAL, _NO_ORDERS, _CHANGEOVER, _BREAK, _MAINTENANCE, _NO_SHIFT = 3, 6, 7, 8, 9, 10
+_PAUSE_STATES = np.array([PLANNED_STOP, PLANNED_STOP, NO_DATA])
+_PAUSE_REASONS = np.array([_BREAK, _MAINTENANCE, -1])
 FIRST_REJECT_REASON, REJECT_REASONS = 13, 3
 
 # Spread of the lost share of one machine and shift (Beta concentration) and of a line's day.
@@ -52,8 +53,20 @@ LOSS_CONCENTRATION = 18.0
 LINE_DAY_AVAILABILITY_SD = 0.03
 LINE_DAY_SCRAP_SD = 0.35
 SPEED_SD = 0.04
-REPEATED_STATE_SHARE = 0.01
-OVERLAP_SHARE = 0.005
+AVAILABILITY_RANGE, SPEED_RANGE = (0.05, 0.96), (0.4, 1.05)
+# Shares of shifts with planned maintenance, and with a collector that is silent for a while.
+SERVICE_SHARE, SILENT_SHARE = 0.01, 0.008
+# Shares of the stops beside setups: breakdowns, and in a shock what it is blamed for.
+BREAKDOWN_SHARE, SHOCK_BLAME_SHARE = 0.45, 0.5
+# Faults that real collectors have: a state sent again, an end after the next start.
+REPEATED_STATE_SHARE, REPEATED_STATE_LEAST_S = 0.01, 600
+OVERLAP_SHARE, OVERLAP_S = 0.005, 45
+RETIMED_SHARE = 0.05
+
+# Planning rounds up to whole shifts and so may count on a little less than the site's level needs;
+# some orders wait for something. Together four in five orders end by their due date.
+PLAN_BUFFER = 0.84
+LATE_START_SHARE = 0.08
 
 PRODUCTS_PER_LINE = 6
 PACKED_SHARE = 0.65  # of products: they have a second, manual operation
@@ -62,57 +75,6 @@ _BIG = 1 << 40  # standard seconds between the order books of two machines
 
 # Employee number for each machine and shift, from line, machine, day and shift.
 Roster = Callable[[Ints, Ints, Ints, Ints], Ints]
-
-
-@dataclass(frozen=True)
-class Calendar:
-    """Shifts of lines, ordered by line and start; row numbers are positions."""
-
-    line: Ints
-    day: Ints
-    shift: Ints
-    start: Ints
-    end: Ints
-    break_s: Ints
-    working: NDArray[np.bool_]
-    announced: Ints  # delivery day from which a plan shows the row
-
-    def only(self, rows: NDArray[np.bool_]) -> Calendar:
-        """Return some of the rows."""
-        return Calendar(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
-
-
-def shift_calendar(company: Company) -> Calendar:
-    """Plan the shifts of every line, wall clock turned into instants by the site's zone."""
-    size = company.size
-    days = np.arange(size.first_day, size.last_day + LOOKAHEAD_DAYS + 60)
-    weekday = (days + 3) % 7
-    month_day = [day_of(day).strftime("%m-%d") for day in days.tolist()]
-    pieces = []
-    for line, site_no in enumerate(company.line_site.tolist()):
-        site, zone = company.sites[site_no], company.zones[site_no]
-        holiday = np.isin(month_day, site.holidays)
-        announced = np.zeros(len(days), np.int64)
-        runs = np.isin(weekday, site.weekdays)
-        if line == 0 and size.daily_deliveries > 17:
-            # An extra Saturday that the plan shows from the Monday of that week on.
-            extra = size.cut + 17
-            runs |= days == extra
-            announced[days == extra] = extra - 5
-        # Every fifth line of a plant with three shifts has no night shift.
-        ordinal = line - int(np.searchsorted(company.line_site, site_no))
-        shifts = site.shifts[:2] if len(site.shifts) == 3 and ordinal % 5 == 4 else site.shifts
-        for number, (_, opens, closes) in enumerate(shifts):
-            day = days[runs]
-            last = day + (closes <= opens)
-            start = zone.utc(day * 86_400 + opens * 60)
-            end = zone.utc(last * 86_400 + closes * 60)
-            full = np.full(len(day), site.break_minutes * 60)
-            whole = np.full(len(day), line), day, np.full(len(day), number)
-            pieces.append((*whole, start, end, full, ~holiday[runs], announced[runs]))
-    columns = [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
-    order = np.lexsort((columns[3], columns[0]))
-    return Calendar(*(column[order] for column in columns))
 
 
 @dataclass
@@ -183,6 +145,50 @@ class Counts:
     reason: Ints
 
 
+@dataclass(frozen=True)
+class _Runs:
+    """One row per machine and shift, ordered by machine and start; times in seconds."""
+
+    first: int  # day
+    machine: Ints
+    line: Ints
+    site: Ints
+    row: Ints  # of the working calendar
+    day: Ints
+    starts: Ints
+    producing: Ints
+    speed: Floats
+    lost: Ints
+    pauses: tuple[Ints, Ints, Ints]  # breaks, planned maintenance, no data
+    done_from: Ints  # running sum of standard seconds of the machine
+    done_to: Ints
+    first_order: Ints  # first one that begins in or after this shift
+    setups: Ints  # orders that begin in it
+
+
+@dataclass(frozen=True)
+class _Stops:
+    """Stops ordered by run and by `at`, producing seconds since the shift began."""
+
+    run: Ints
+    at: Ints
+    length: Ints
+    state: Ints
+    reason: Ints
+
+
+@dataclass(frozen=True)
+class _Timeline:
+    """Everything a machine does in its shifts, without a gap; some rows last no second."""
+
+    run: Ints
+    begins: Ints
+    length: Ints
+    state: Ints
+    reason: Ints
+    order: Ints
+
+
 class Plants:
     """The simulation; call `work` with consecutive spans of days."""
 
@@ -196,10 +202,8 @@ class Plants:
         self._done = np.zeros(machines, np.int64)
         self.book = self._order_book()
         self._keys = self.book.machine * _BIG + self.book.start_s
-        # One stop makes two rows (itself and what follows); shifts and breaks make the rest.
-        working = len(self.calendar.day) / (len(company.line_ids) * len(np.unique(self.plan.day)))
-        rows_of_stops = company.size.events_per_machine_day / 3 - 1
-        self._stops = max(0.2, rows_of_stops / 2 * min(1.0, 2.4 / working))
+        # A shift is one row, and every stop makes two more: itself and what follows.
+        self._stops_per_shift = max(0.2, (company.size.events_per_machine_day / 3 - 1) / 2)
 
     def _expected_shift_s(self, line: Ints) -> Floats:
         """Return standard seconds that planning expects of a shift."""
@@ -243,180 +247,166 @@ class Plants:
             none, none.copy(), none.copy(), zeros, zeros.copy(), zeros.copy(),
         )  # fmt: skip
 
+    def totals(self) -> tuple[Ints, Ints]:
+        """Return what each order has yielded so far: good with reworked units, and scrap."""
+        return self.book.good + self.book.rework, self.book.scrap.copy()
+
+    def plan_orders(self) -> tuple[Ints, Ints, Ints]:
+        """Return for every order the day it was created, planned start and end as calendar rows.
+
+        Planning knows the level of the site, not the leader, the line or the day's luck: what
+        makes a line better than its site makes its orders early. An order that has not begun within
+        the simulated time has no plan yet; its values mean nothing.
+        """
+        company, calendar, book = self.company, self.calendar, self.book
+        rng = random(company.seed, "planning")
+        line = company.machine_line[book.machine]
+        row = np.maximum(book.began_row, 0)
+        waits = np.full(len(row), LATE_START_SHARE)
+        for shock in company.shocks:
+            if shock.kind == "supply":
+                hit = np.isin(company.line_site[line], shock.sites)
+                hit &= (book.began_day >= shock.first) & (book.began_day <= shock.last)
+                waits = np.where(hit, 5 * LATE_START_SHARE, waits)
+        wait = np.where(rng.random(len(row)) < waits, rng.integers(1, 5, len(row)), 0)
+        start = np.maximum(row - wait, self._line_row[line])
+        shifts = np.ceil(book.work_s / self._expected_shift_s(line) * PLAN_BUFFER).astype(np.int64)
+        end = np.minimum(start + shifts, self._line_row[line + 1] - 1)
+        created = calendar.day[start] - rng.integers(5, 13, len(row))
+        return created, start, end
+
     def work(self, first: int, last: int, roster: Roster) -> tuple[States, Counts]:
         """Simulate all shifts that start on the days `first` to `last`."""
         company, calendar, book = self.company, self.calendar, self.book
         rng = random(company.seed, "plants", first)
-        lines = len(company.line_ids)
-        noise = rng.standard_normal((2, lines, last - first + 1))
+        noise = rng.standard_normal((2, len(company.line_ids), last - first + 1))
+        runs = self._runs(rng, noise[0], first, last)
+        stops = self._stops(rng, runs)
+        timeline = _timeline(runs, stops)
 
-        # One row per machine and shift, ordered by machine and start.
-        spans = [
-            np.arange(self._line_row[n], self._line_row[n + 1])[
-                np.searchsorted(
-                    calendar.day[self._line_row[n] : self._line_row[n + 1]], first, "left"
-                ) : np.searchsorted(
-                    calendar.day[self._line_row[n] : self._line_row[n + 1]], last, "right"
-                )
-            ]
-            for n in range(lines)
-        ]
-        row = np.concatenate([spans[n] for n in company.machine_line.tolist()])
-        machine = np.repeat(
-            np.arange(len(company.machine_ids)),
-            [len(spans[n]) for n in company.machine_line.tolist()],
-        )
-        line, site = company.machine_line[machine], company.line_site[company.machine_line[machine]]
-        day, start, end = calendar.day[row], calendar.start[row], calendar.end[row]
-        count = len(row)
-        column = day - first
+        setup = timeline.state == SETUP
+        opened, of = timeline.order[setup], timeline.run[setup]
+        book.began_at[opened] = timeline.begins[setup]
+        book.began_day[opened] = runs.day[of]
+        book.began_row[opened] = runs.row[of]
 
-        # How long each shift produces, and how fast.
-        rest = calendar.break_s[row]
-        service = np.where(rng.random(count) < 0.01, rng.integers(3_600, 7_200, count), 0)
-        silent = np.where(rng.random(count) < 0.008, rng.integers(600, 2_400, count), 0)
-        busy = end - start - rest - service - silent
-        sites = company.sites
-        base = np.array([s.availability for s in sites])[site]
-        share = base * company.line_effects("availability", first, last)[line, column]
-        share *= np.exp(LINE_DAY_AVAILABILITY_SD * noise[0])[line, column]
-        share = np.clip(share, 0.05, 0.96)
-        lost_share = rng.beta((1 - share) * LOSS_CONCENTRATION, share * LOSS_CONCENTRATION)
-        lost = np.rint(lost_share * busy).astype(np.int64)
-        producing = busy - lost
-        speed = np.array([s.performance for s in sites])[site] * company.machine_factor[machine]
-        speed = speed * company.line_effects("performance", first, last)[line, column]
-        speed = np.clip(speed * (1 + SPEED_SD * rng.standard_normal(count)), 0.4, 1.05)
-        standard = np.rint(producing * speed).astype(np.int64)
-
-        # Which orders that makes.
-        machine_start = np.searchsorted(machine, np.arange(len(company.machine_ids) + 1))
-        running = np.r_[0, np.cumsum(standard)]
-        done_to = (
-            running[1:] - running[machine_start[machine]] + self._done[machine]
-        )
-        done_from = done_to - standard
-        self._done += running[machine_start[1:]] - running[machine_start[:-1]]
-        first_order = np.searchsorted(self._keys, machine * _BIG + done_from, "left")
-        next_order = np.searchsorted(self._keys, machine * _BIG + done_to, "left")
-        setups = next_order - first_order
-
-        # Stops: setups where orders begin, breakdowns and waits anywhere, pauses.
-        others = rng.poisson(self._stops, count)
-        others = np.where((others + setups == 0) & (lost > 0), 1, others)
-        setup_of = np.repeat(np.arange(count), setups)
-        setup_order = np.repeat(first_order, setups) + _within(setups)
-        setup_at = np.rint((book.start_s[setup_order] - done_from[setup_of]) / speed[setup_of])
-        setup_at = np.minimum(setup_at.astype(np.int64), producing[setup_of])
-        other_of = np.repeat(np.arange(count), others)
-        other_at = 1 + (rng.random(len(other_of)) * np.maximum(producing[other_of] - 2, 0)).astype(
-            np.int64
-        )
-        broken = rng.random(len(other_of)) < 0.45
-        other_state = np.where(broken, DOWN, IDLE)
-        other_reason = np.where(
-            broken, rng.integers(0, 3, len(other_of)), rng.integers(3, 6, len(other_of))
-        )
-        for shock in company.shocks:
-            hit = np.isin(site, shock.sites) & (day >= shock.first) & (day <= shock.last)
-            blamed = hit[other_of] & (rng.random(len(other_of)) < 0.5)
-            other_state = np.where(blamed, IDLE, other_state)
-            reason = _MATERIAL if shock.kind == "supply" else _NO_ORDERS
-            other_reason = np.where(blamed, reason, other_reason)
-        loss_of = np.concatenate([setup_of, other_of])
-        weight = np.concatenate(
-            [1.2 * rng.gamma(2, size=len(setup_of)), rng.gamma(1, size=len(other_of)) + 0.02]
-        )
-        loss_s = _split(lost, loss_of, weight)
-        pause_of = np.concatenate([np.flatnonzero(s > 0) for s in (rest, service, silent)])
-        pause_s = np.concatenate([s[s > 0] for s in (rest, service, silent)])
-        pause_kinds = np.repeat(np.arange(3), [(s > 0).sum() for s in (rest, service, silent)])
-        pause_at = 1 + np.rint(
-            producing[pause_of]
-            * np.where(pause_kinds == 0, 0.5, rng.random(len(pause_of)))
-            * 0.98
-        ).astype(np.int64)
-
-        stop_of = np.concatenate([loss_of, pause_of])
-        stop_at = np.concatenate([setup_at, other_at, pause_at])
-        stop_at = np.minimum(stop_at, producing[stop_of])
-        stop_s = np.concatenate([loss_s, pause_s])
-        stop_state = np.concatenate(
-            [
-                np.full(len(setup_of), SETUP),
-                other_state,
-                np.array([PLANNED_STOP, PLANNED_STOP, NO_DATA])[pause_kinds],
-            ]
-        )
-        stop_reason = np.concatenate(
-            [
-                np.full(len(setup_of), _CHANGEOVER),
-                other_reason,
-                np.array([_BREAK, _MAINTENANCE, -1])[pause_kinds],
-            ]
-        )
-        order = np.lexsort((stop_at, stop_of))
-        stop_of, stop_at, stop_s = stop_of[order], stop_at[order], stop_s[order]
-
-        # Interleave: producing, stop, producing, ..., stop, producing.
-        stops = np.bincount(stop_of, minlength=count)
-        rows = 2 * stops + 1
-        offset = np.r_[0, np.cumsum(rows)]
-        of = np.repeat(np.arange(count), rows)
-        length = np.zeros(len(of), np.int64)
-        state = np.full(len(of), PRODUCING)
-        reason_of = np.full(len(of), -1)
-        place = offset[stop_of] + 2 * _within(stops) + 1
-        length[place] = stop_s
-        state[place] = stop_state[order]
-        reason_of[place] = stop_reason[order]
-        is_first = np.r_[True, stop_of[1:] != stop_of[:-1]] if len(stop_of) else np.zeros(0, bool)
-        gap = stop_at - np.where(is_first, 0, np.r_[0, stop_at[:-1]])
-        length[place - 1] = gap
-        tail = producing.copy()
-        is_last = np.r_[stop_of[1:] != stop_of[:-1], True] if len(stop_of) else np.zeros(0, bool)
-        tail[stop_of[is_last]] -= stop_at[is_last]
-        length[offset[1:] - 1] = tail
-        elapsed = np.r_[0, np.cumsum(length)]
-        begins = start[of] + elapsed[:-1] - elapsed[offset[:-1]][of]
-        begun = np.cumsum(state == SETUP)
-        begun = begun - np.r_[0, begun][offset[:-1]][of]
-        order_of = first_order[of] - 1 + begun
-
-        # What the setups say about orders.
-        is_setup = state == SETUP
-        opened = order_of[is_setup]
-        book.began_at[opened] = begins[is_setup]
-        book.began_day[opened] = day[of[is_setup]]
-        book.began_row[opened] = row[of[is_setup]]
-
-        operator = roster(line, machine, day, calendar.shift[row])
-        states = self._state_rows(
-            rng, of, begins, length, state, reason_of, order_of, machine, row, operator
-        )
-        counts = self._count_rows(
-            rng, noise[1], machine, row, first, done_from, done_to, first_order, setups,
-            begins[is_setup], of[is_setup], operator,
-        )  # fmt: skip
+        operator = roster(runs.line, runs.machine, runs.day, calendar.shift[runs.row])
+        states = self._state_rows(rng, runs, timeline, operator)
+        counts = self._count_rows(rng, noise[1], runs, timeline.begins[setup], operator)
         return states, counts
 
+    def _runs(self, rng: np.random.Generator, noise: Floats, first: int, last: int) -> _Runs:
+        """Draw how long each machine produces in each shift, how fast, and which orders that is."""
+        company, calendar, sites = self.company, self.calendar, self.company.sites
+        inside = (calendar.day >= first) & (calendar.day <= last)
+        spans = [
+            low + np.flatnonzero(inside[low:high])
+            for low, high in zip(self._line_row[:-1], self._line_row[1:], strict=True)
+        ]
+        of_machine = [spans[line] for line in company.machine_line.tolist()]
+        row = np.concatenate(of_machine)
+        machine = np.repeat(np.arange(len(of_machine)), [len(rows) for rows in of_machine])
+        line = company.machine_line[machine]
+        site = company.line_site[line]
+        day = calendar.day[row]
+        count, column = len(row), day - first
+
+        rest = calendar.break_s[row]
+        serviced = rng.random(count) < SERVICE_SHARE
+        service = np.where(serviced, rng.integers(3_600, 7_200, count), 0)
+        silent = np.where(rng.random(count) < SILENT_SHARE, rng.integers(600, 2_400, count), 0)
+        busy = calendar.end[row] - calendar.start[row] - rest - service - silent
+        share = np.array([s.availability for s in sites])[site]
+        share = share * company.line_effects("availability", first, last)[line, column]
+        share *= np.exp(LINE_DAY_AVAILABILITY_SD * noise)[line, column]
+        share = np.clip(share, *AVAILABILITY_RANGE)
+        lost_share = rng.beta((1 - share) * LOSS_CONCENTRATION, share * LOSS_CONCENTRATION)
+        lost = np.rint(lost_share * busy).astype(np.int64)
+        speed = np.array([s.performance for s in sites])[site] * company.machine_factor[machine]
+        speed = speed * company.line_effects("performance", first, last)[line, column]
+        speed = np.clip(speed * (1 + SPEED_SD * rng.standard_normal(count)), *SPEED_RANGE)
+        standard = np.rint((busy - lost) * speed).astype(np.int64)
+
+        starts = np.searchsorted(machine, np.arange(len(of_machine) + 1))
+        running = np.r_[0, np.cumsum(standard)]
+        done_to = running[1:] - running[starts[machine]] + self._done[machine]
+        done_from = done_to - standard
+        self._done += running[starts[1:]] - running[starts[:-1]]
+        first_order = np.searchsorted(self._keys, machine * _BIG + done_from, "left")
+        setups = np.searchsorted(self._keys, machine * _BIG + done_to, "left") - first_order
+        return _Runs(
+            first=first,
+            machine=machine,
+            line=line,
+            site=site,
+            row=row,
+            day=day,
+            starts=calendar.start[row],
+            producing=busy - lost,
+            speed=speed,
+            lost=lost,
+            pauses=(rest, service, silent),
+            done_from=done_from,
+            done_to=done_to,
+            first_order=first_order,
+            setups=setups,
+        )
+
+    def _stops(self, rng: np.random.Generator, runs: _Runs) -> _Stops:
+        """Draw setups where orders begin, breakdowns and waits anywhere, and the pauses."""
+        count = len(runs.row)
+        others = rng.poisson(self._stops_per_shift, count)
+        others = np.where((others + runs.setups == 0) & (runs.lost > 0), 1, others)
+        setup_of = np.repeat(np.arange(count), runs.setups)
+        opened = np.repeat(runs.first_order, runs.setups) + _within(runs.setups)
+        due = (self.book.start_s[opened] - runs.done_from[setup_of]) / runs.speed[setup_of]
+        setup_at = np.rint(due).astype(np.int64)
+        of = np.repeat(np.arange(count), others)
+        room = np.maximum(runs.producing[of] - 2, 0)
+        other_at = 1 + (rng.random(len(of)) * room).astype(np.int64)
+        broken = rng.random(len(of)) < BREAKDOWN_SHARE
+        state = np.where(broken, DOWN, IDLE)
+        reason = np.where(broken, rng.integers(0, 3, len(of)), rng.integers(3, 6, len(of)))
+        for shock in self.company.shocks:
+            hit = np.isin(runs.site, shock.sites)
+            hit &= (runs.day >= shock.first) & (runs.day <= shock.last)
+            blamed = hit[of] & (rng.random(len(of)) < SHOCK_BLAME_SHARE)
+            state = np.where(blamed, IDLE, state)
+            reason = np.where(blamed, _MATERIAL if shock.kind == "supply" else _NO_ORDERS, reason)
+        loss_of = np.concatenate([setup_of, of])
+        weight = np.concatenate(
+            [1.2 * rng.gamma(2, size=len(setup_of)), rng.gamma(1, size=len(of)) + 0.02]
+        )
+
+        pause_of = np.concatenate([np.flatnonzero(seconds > 0) for seconds in runs.pauses])
+        pause_s = np.concatenate([seconds[seconds > 0] for seconds in runs.pauses])
+        kind = np.repeat(np.arange(3), [int((seconds > 0).sum()) for seconds in runs.pauses])
+        where = np.where(kind == 0, 0.5, rng.random(len(pause_of)))
+        pause_at = 1 + np.rint(runs.producing[pause_of] * where * 0.98).astype(np.int64)
+
+        run = np.concatenate([loss_of, pause_of])
+        at = np.minimum(np.concatenate([setup_at, other_at, pause_at]), runs.producing[run])
+        order = np.lexsort((at, run))
+        return _Stops(
+            run=run[order],
+            at=at[order],
+            length=np.concatenate([_split(runs.lost, loss_of, weight), pause_s])[order],
+            state=np.concatenate([np.full(len(setup_of), SETUP), state, _PAUSE_STATES[kind]])[
+                order
+            ],
+            reason=np.concatenate(
+                [np.full(len(setup_of), _CHANGEOVER), reason, _PAUSE_REASONS[kind]]
+            )[order],
+        )
+
     def _state_rows(
-        self,
-        rng: np.random.Generator,
-        of: Ints,
-        begins: Ints,
-        length: Ints,
-        state: Ints,
-        reason: Ints,
-        order: Ints,
-        machine: Ints,
-        row: Ints,
-        operator: Ints,
+        self, rng: np.random.Generator, runs: _Runs, timeline: _Timeline, operator: Ints
     ) -> States:
-        calendar = self.calendar
-        kept = length > 0
-        of, begins, length, state = of[kept], begins[kept], length[kept], state[kept]
-        reason, order = reason[kept], order[kept]
+        """Return what the machines send: repeats, overlaps and the time between shifts included."""
+        calendar, row = self.calendar, runs.row
+        kept = timeline.length > 0
+        of, begins, length = timeline.run[kept], timeline.begins[kept], timeline.length[kept]
+        state, reason, order = timeline.state[kept], timeline.reason[kept], timeline.order[kept]
         order = np.where(np.isin(state, (PLANNED_STOP, NO_DATA)), -1, order)
         who = np.where(state == NO_DATA, -1, operator[of])
         # After a shift the machine stands until the next one of its line.
@@ -424,94 +414,136 @@ class Plants:
         known = calendar.line[follows] == calendar.line[row]
         stands = np.flatnonzero(known & (calendar.start[follows] > calendar.end[row]))
         # Machines send a state again, and some end later than the next one starts.
-        again = (state == PRODUCING) & (length > 600) & (rng.random(len(state)) < REPEATED_STATE_SHARE)
+        again = (state == PRODUCING) & (length > REPEATED_STATE_LEAST_S)
+        again &= rng.random(len(state)) < REPEATED_STATE_SHARE
         half = length // 2
         over = rng.random(len(state)) < OVERLAP_SHARE
-        until = begins + np.where(again, half, length) + np.where(over, 45, 0)
+        until = begins + np.where(again, half, length) + np.where(over, OVERLAP_S, 0)
         until = np.minimum(until, np.where(over, calendar.end[row][of], until))
-        pieces = [
-            (of, begins, until, state, reason, order, who),
-            (of[again], (begins + half)[again], (begins + length)[again], state[again],
-             reason[again], order[again], who[again]),
-            (stands, calendar.end[row[stands]], calendar.start[follows[stands]],
-             np.full(len(stands), PLANNED_STOP), np.full(len(stands), _NO_SHIFT),
-             np.full(len(stands), -1), np.full(len(stands), -1)),
-        ]  # fmt: skip
-        of, begins, until, state, reason, order, who = (
-            np.concatenate(parts) for parts in zip(*pieces, strict=True)
+        between = np.full(len(stands), PLANNED_STOP)
+        nobody = np.full(len(stands), -1)
+        reported = (of, begins, until, state, reason, order, who)
+        repeated = tuple(
+            column[again] for column in (of, begins + half, begins + length, *reported[3:])
         )
-        which, day = machine[of], calendar.day[row][of]
-        sort = np.lexsort((begins, which))
-        which, day = which[sort], day[sort]
-        fresh = np.r_[True, (which[1:] != which[:-1]) | (day[1:] != day[:-1])]
-        position = np.arange(len(which))
-        sequence = position - np.maximum.accumulate(np.where(fresh, position, 0)) + 1
+        idle = (
+            stands,
+            calendar.end[row[stands]],
+            calendar.start[follows[stands]],
+            between,
+            np.full(len(stands), _NO_SHIFT),
+            nobody,
+            nobody,
+        )
+        of, begins, until, state, reason, order, who = (
+            np.concatenate(parts) for parts in zip(reported, repeated, idle, strict=True)
+        )
+        machine, day = runs.machine[of], runs.day[of]
+        sort = np.lexsort((begins, machine))
+        machine, day = machine[sort], day[sort]
+        fresh = np.r_[True, (machine[1:] != machine[:-1]) | (day[1:] != day[:-1])]
+        position = np.arange(len(machine))
         return States(
-            which, day, begins[sort], until[sort], state[sort], reason[sort], order[sort],
-            who[sort], sequence,
-        )  # fmt: skip
+            machine=machine,
+            day=day,
+            start=begins[sort],
+            until=until[sort],
+            state=state[sort],
+            reason=reason[sort],
+            order=order[sort],
+            operator=who[sort],
+            sequence=position - np.maximum.accumulate(np.where(fresh, position, 0)) + 1,
+        )
 
     def _count_rows(
         self,
         rng: np.random.Generator,
         noise: Floats,
-        machine: Ints,
-        row: Ints,
-        first: int,
-        done_from: Ints,
-        done_to: Ints,
-        first_order: Ints,
-        setups: Ints,
+        runs: _Runs,
         setup_begins: Ints,
-        setup_of: Ints,
         operator: Ints,
     ) -> Counts:
+        """Return one count per machine, shift and order, and book it on the order."""
         company, calendar, book = self.company, self.calendar, self.book
-        of = np.repeat(np.arange(len(machine)), setups + 1)
-        segment = _within(setups + 1)
-        order = first_order[of] - 1 + segment
-        closes = calendar.end[row][of] - rng.integers(1, 60, len(of))
-        ended_by_setup = segment < setups[of]
-        # Setups of a shift are in time order, as its segments are.
-        setup_rank = np.r_[0, np.cumsum(setups)][:-1][of] + segment
-        ends = np.where(
-            ended_by_setup,
-            setup_begins[np.minimum(setup_rank, max(len(setup_begins) - 1, 0))] - 1
-            if len(setup_begins)
-            else closes,
-            closes,
-        )
-        valid = (order >= 0) & (book.machine[np.maximum(order, 0)] == machine[of])
-        of, segment, order, ends = of[valid], segment[valid], order[valid], ends[valid]
-        origin = book.start_s[order]
-        low = np.maximum(done_from[of], origin) - origin
-        high = np.minimum(done_to[of] - origin, book.work_s[order])
-        run = self.products.run_time_ms[book.product[order]]
-        made = high * 1000 // run - low * 1000 // run
-        some = made > 0
-        of, segment, order, ends, made = of[some], segment[some], order[some], ends[some], made[some]
-
-        line = company.machine_line[machine[of]]
-        site = company.line_site[line]
-        column = calendar.day[row][of] - first
-        last = first + noise.shape[1] - 1
         sites = company.sites
-        day_factor = np.exp(LINE_DAY_SCRAP_SD * noise - LINE_DAY_SCRAP_SD**2 / 2)
+        of = np.repeat(np.arange(len(runs.row)), runs.setups + 1)
+        segment = _within(runs.setups + 1)
+        order = runs.first_order[of] - 1 + segment
+        ends = calendar.end[runs.row][of] - rng.integers(1, 60, len(of))
+        # A segment that is not the shift's last ends where the next setup begins; setups of a
+        # shift are in time order, as its segments are.
+        inner = np.flatnonzero(segment < runs.setups[of])
+        rank = (np.cumsum(runs.setups) - runs.setups)[of] + segment
+        ends[inner] = setup_begins[rank[inner]] - 1
+
+        # Before its first order a machine has none.
+        some = (order >= 0) & (book.machine[np.maximum(order, 0)] == runs.machine[of])
+        origin = book.start_s[order]
+        low = np.maximum(runs.done_from[of], origin) - origin
+        high = np.minimum(runs.done_to[of] - origin, book.work_s[order])
+        pace = self.products.run_time_ms[book.product[order]]
+        made = high * 1000 // pace - low * 1000 // pace
+        some &= made > 0
+        of, segment, order, ends, made = (c[some] for c in (of, segment, order, ends, made))
+
+        line, site, column = runs.line[of], runs.site[of], runs.day[of] - runs.first
+        last = runs.first + noise.shape[1] - 1
         bad = np.array([s.scrap for s in sites])[site]
-        bad = bad * company.line_effects("scrap", first, last)[line, column]
-        bad = bad * day_factor[line, column] * self.products.scrap_factor[book.product[order]]
+        bad = bad * company.line_effects("scrap", runs.first, last)[line, column]
+        luck = np.exp(LINE_DAY_SCRAP_SD * noise - LINE_DAY_SCRAP_SD**2 / 2)
+        bad = bad * luck[line, column] * self.products.scrap_factor[book.product[order]]
         scrap = rng.binomial(made, np.minimum(bad, 0.5))
         rework = rng.binomial(made - scrap, np.array([s.rework for s in sites])[site])
         good = made - scrap - rework
         for total, part in ((book.good, good), (book.scrap, scrap), (book.rework, rework)):
             np.add.at(total, order, part)
-        reason = np.where(
-            scrap > 0, FIRST_REJECT_REASON + rng.integers(0, REJECT_REASONS, len(of)), -1
-        )
+        blamed = FIRST_REJECT_REASON + rng.integers(0, REJECT_REASONS, len(of))
         return Counts(
-            machine[of], calendar.day[row][of], calendar.shift[row][of], segment, order,
-            np.maximum(ends, calendar.start[row][of]), good, scrap, rework, operator[of], reason,
-        )  # fmt: skip
+            machine=runs.machine[of],
+            day=runs.day[of],
+            shift=calendar.shift[runs.row][of],
+            segment=segment,
+            order=order,
+            at=np.maximum(ends, runs.starts[of]),
+            good=good,
+            scrap=scrap,
+            rework=rework,
+            operator=operator[of],
+            reason=np.where(scrap > 0, blamed, -1),
+        )
+
+
+def _timeline(runs: _Runs, stops: _Stops) -> _Timeline:
+    """Interleave each shift: producing, stop, producing, .., stop, producing."""
+    number = np.bincount(stops.run, minlength=len(runs.row))
+    rows = 2 * number + 1
+    offset = np.r_[0, np.cumsum(rows)]
+    run = np.repeat(np.arange(len(rows)), rows)
+    length = np.zeros(len(run), np.int64)
+    state = np.full(len(run), PRODUCING)
+    reason = np.full(len(run), -1)
+    place = offset[stops.run] + 2 * _within(number) + 1
+    length[place] = stops.length
+    state[place] = stops.state
+    reason[place] = stops.reason
+    before = np.r_[0, stops.at[:-1]]
+    length[place - 1] = stops.at - np.where(_first_of(stops.run), 0, before)
+    final = _first_of(stops.run[::-1])[::-1]
+    tail = runs.producing.copy()
+    tail[stops.run[final]] -= stops.at[final]
+    length[offset[1:] - 1] = tail
+    elapsed = np.r_[0, np.cumsum(length)]
+    opened = np.r_[0, np.cumsum(state == SETUP)]
+    at_start = offset[:-1][run]
+    return _Timeline(
+        run=run,
+        begins=runs.starts[run] + elapsed[:-1] - elapsed[at_start],
+        length=length,
+        state=state,
+        reason=reason,
+        # The last order of the shift before, until a setup opens the next one.
+        order=runs.first_order[run] - 1 + opened[1:] - opened[at_start],
+    )
 
 
 def _products(company: Company) -> Products:
@@ -525,8 +557,13 @@ def _products(company: Company) -> Products:
         scrap_factor=np.exp(rng.normal(0, 0.15, count)),
         packed=rng.random(count) < PACKED_SHARE,
         cost_cents=rng.integers(400, 9_000, count),
-        retimed=rng.random(count) < 0.05,
+        retimed=rng.random(count) < RETIMED_SHARE,
     )
+
+
+def _first_of(group: Ints) -> NDArray[np.bool_]:
+    """Say which members are the first of their group; groups are adjacent."""
+    return np.r_[True, group[1:] != group[:-1]] if len(group) else np.zeros(0, bool)
 
 
 def _within(sizes: Ints) -> Ints:
@@ -544,16 +581,9 @@ def _split(total: Ints, of: Ints, weight: Floats) -> Ints:
     before = np.r_[0.0, share][ends - sizes][group]
     whole = np.bincount(group, weights=weight[order], minlength=len(total))[group]
     edge = np.floor(total[group] * np.minimum((share - before) / whole, 1.0)).astype(np.int64)
-    last = np.r_[group[1:] != group[:-1], True] if len(group) else np.zeros(0, bool)
+    last = _first_of(group[::-1])[::-1]
     edge[last] = total[group[last]]
-    first = np.r_[True, group[1:] != group[:-1]] if len(group) else np.zeros(0, bool)
-    part = edge - np.where(first, 0, np.r_[0, edge[:-1]])
+    part = edge - np.where(_first_of(group), 0, np.r_[0, edge[:-1]])
     result = np.empty(len(of), np.int64)
     result[order] = np.maximum(part, 0)
     return result
-
-
-def extra_saturday(company: Company) -> int | None:
-    """Return the day of the extra shifts of the first line, announced in the week itself."""
-    size = company.size
-    return size.cut + 17 if size.daily_deliveries > 17 else None

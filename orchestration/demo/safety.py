@@ -93,9 +93,7 @@ def incidents(company: Company, daily: Floats) -> Incidents:
     """Draw incidents from the hours of each day, and the versions of their reports."""
     size, rng = company.size, random(company.seed, "safety")
     rate = np.array([s.recordables for s in company.sites]) / 200_000
-    per_class = np.array(
-        [*RECORDABLE_MIX, FIRST_AID_PER_RECORDABLE, NEAR_MISS_PER_RECORDABLE]
-    )
+    per_class = np.array([*RECORDABLE_MIX, FIRST_AID_PER_RECORDABLE, NEAR_MISS_PER_RECORDABLE])
     expected = rate[:, None, None, None] * daily[:, :, None, :] * per_class[None, None, :, None]
     number = rng.poisson(expected)
     site, kind, case, column = (np.repeat(axis, number.ravel()) for axis in (

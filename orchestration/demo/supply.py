@@ -35,6 +35,10 @@ class Purchases:
     last_receipt: Ints
     cancelled: Ints
 
+    def moments(self) -> tuple[Ints, ...]:
+        """Return the days on which a line changes."""
+        return self.ordered, self.first_receipt, self.last_receipt, self.cancelled
+
 
 @dataclass(frozen=True)
 class Receipts:
@@ -86,7 +90,9 @@ def buy(company: Company) -> tuple[Purchases, Receipts, Floats]:
         material=rng.integers(0, MATERIALS, count),
         quantity=quantity,
         price_cents=rng.integers(40, 9_000, count),
-        buyer=np.array([buyers[s][-1 - (n % 2) * (len(buyers[s]) > 1)] for n, s in enumerate(site)]),
+        buyer=np.array(
+            [buyers[s][-1 - (n % 2) * (len(buyers[s]) > 1)] for n, s in enumerate(site)]
+        ),
         ordered=ordered,
         due=due,
         first_receipt=np.where(dropped, OPEN, first),

@@ -62,9 +62,7 @@ def join(*parts: Strings | str) -> Strings:
     return pc.binary_join_element_wise(*parts, "", null_handling="emit_null")
 
 
-def decimal(
-    scaled: ArrayLike, places: int, *, mark: str = ".", minus: str = "before"
-) -> Strings:
+def decimal(scaled: ArrayLike, places: int, *, mark: str = ".", minus: str = "before") -> Strings:
     """Return whole multiples of ``10**-places`` as decimals, the minus before or behind."""
     numbers = np.asarray(scaled, dtype=np.int64)
     size = np.abs(numbers)
@@ -74,7 +72,9 @@ def decimal(
     return join(text, sign) if minus == "behind" else join(sign, text)
 
 
-def days(values: ArrayLike, *, pattern: str = "{0}-{1}-{2}", open_end: str | None = None) -> Strings:
+def days(
+    values: ArrayLike, *, pattern: str = "{0}-{1}-{2}", open_end: str | None = None
+) -> Strings:
     """Return day numbers as dates; the open end is null or the word given for it."""
     numbers = np.asarray(values, dtype=np.int64)
     text = pick(_day_table(pattern), np.where(numbers >= _LAST_DAY, -1, numbers - _FIRST_DAY))
@@ -108,12 +108,12 @@ def instants(utc: Ints, offset: Ints, *, missing: NDArray[np.bool_] | None = Non
     return join(wall_clock(utc, offset, missing=missing), pick(names, index))
 
 
-def delimited(columns: dict[str, Strings], *, mark: str = ",", quoted: tuple[str, ...] = ()) -> bytes:
+def delimited(
+    columns: dict[str, Strings], *, mark: str = ",", quoted: tuple[str, ...] = ()
+) -> bytes:
     """Return a delimited file with header and LF; null is an empty field."""
     ready = [_quote(text) if name in quoted else text for name, text in columns.items()]
-    rows = pc.binary_join_element_wise(
-        *ready, mark, null_handling="replace", null_replacement=""
-    )
+    rows = pc.binary_join_element_wise(*ready, mark, null_handling="replace", null_replacement="")
     return mark.join(columns).encode() + b"\n" + _lines(rows)
 
 
@@ -123,8 +123,9 @@ def json_lines(columns: dict[str, Strings], *, bare: tuple[str, ...] = ()) -> by
 
 
 def json_report(columns: dict[str, Strings], *, bare: tuple[str, ...] = ()) -> bytes:
-    """Return one JSON array of objects."""
-    return b"[\n" + _lines(_objects(columns, bare), end=",\n")[:-2] + b"\n]\n"
+    """Return a Workday report: one object whose `Report_Entry` lists the rows."""
+    body = _lines(_objects(columns, bare), end=",\n")[:-2]
+    return b'{"Report_Entry":[\n' + body + b"\n]}\n"
 
 
 def workbook(sheet: str, rows: list[list[object]]) -> bytes:

@@ -29,6 +29,15 @@ create table if not exists ops.run_history (
 """
 
 
+@dataclass(frozen=True)
+class PublishedRun:
+    """The last run that was published, and whether no later one has begun."""
+
+    as_of: dt.date
+    definition_hash: str
+    is_latest: bool
+
+
 class AsOfMovedBackError(ValueError):
     """A run asked for an earlier as-of than the warehouse already has."""
 
@@ -91,16 +100,22 @@ def plan_run(
     return RunPlan(is_full=False, touched_from=touched_from)
 
 
+def last_published(con: duckdb.DuckDBPyConnection) -> PublishedRun | None:
+    """Return the last run that was published; None before the first."""
+    con.execute(_TABLES)
+    rows = con.execute(
+        "select as_of_date, definition_hash, started_at_utc = max(started_at_utc) over () as latest "
+        "from ops.run_history "
+        "qualify published_at_utc is not null order by started_at_utc desc limit 1"
+    ).fetchall()
+    return PublishedRun(*rows[0][:3]) if rows else None
+
+
 def begin_run(
     con: duckdb.DuckDBPyConnection, *, run_id: str, as_of: dt.date, definition_hash: str
 ) -> RunPlan:
     """Enter a run's as-of and what it replaces; needs the registers and the delivery log."""
-    con.execute(_TABLES)
-    previous = con.execute(
-        "select as_of_date, definition_hash from ops.run_history "
-        "where published_at_utc is not null order by published_at_utc desc limit 1"
-    ).fetchall()
-    previous_as_of, previous_hash = previous[0] if previous else (None, None)
+    previous = last_published(con)
     latency = con.execute("select coalesce(max(latency_days), 0) from registry.feeds").fetchall()
     unsettled = con.execute(
         "select min(last_accepted_delivery_date) from ops.feed_state where state <> 'ok'"
@@ -108,8 +123,8 @@ def begin_run(
     plan = plan_run(
         as_of=as_of,
         definition_hash=definition_hash,
-        previous_as_of=previous_as_of,
-        previous_definition_hash=previous_hash,
+        previous_as_of=previous.as_of if previous else None,
+        previous_definition_hash=previous.definition_hash if previous else None,
         longest_latency_days=latency[0][0],
         unsettled_since=unsettled[0][0],
     )
@@ -138,3 +153,8 @@ def finish_run(con: duckdb.DuckDBPyConnection, *, run_id: str) -> None:
     )
     con.execute("delete from ops.touched")
     con.commit()
+
+
+def is_full_run(con: duckdb.DuckDBPyConnection) -> bool:
+    """Return whether the run in progress builds everything anew."""
+    return bool(con.execute("select is_full from ops.run_parameters").fetchall()[0][0])

@@ -31,7 +31,7 @@ select
     shifts.calendar_id,
     shifts.production_date,
     shifts.shift_id,
-    days.calendar_date as utc_date,
+    days.calendar_date as date_in_utc,
     greatest(shifts.opens_at_utc, cast(days.calendar_date as timestamp)) as opens_at_utc,
     least(
         shifts.closes_at_utc, cast({{ add_days('days.calendar_date', 1) }} as timestamp)

@@ -13,16 +13,16 @@ parameters as (
 plans as (
 
     select
-        plans.leader_id,
-        plans.period_start_date,
-        sum(plans.planned_count) as planned_count,
-        max(plans.delivery_date) as last_delivery_date
-    from {{ ref('stg_leadership__plans') }} as plans
+        planned.leader_id,
+        planned.period_start_date,
+        sum(planned.planned_count) as planned_count,
+        max(planned.delivery_date) as last_delivery_date
+    from {{ ref('stg_leadership__plans') }} as planned
     cross join parameters
     where
-        plans.behaviour_kind_code = 'gemba_walk'
-        and plans.period_start_date <= parameters.last_production_date
-    group by plans.leader_id, plans.period_start_date
+        planned.behaviour_kind_code = 'gemba_walk'
+        and planned.period_start_date <= parameters.last_production_date
+    group by planned.leader_id, planned.period_start_date
 
 ),
 
@@ -63,8 +63,8 @@ select
     'leader' as entity_kind,
     leader_id as entity_id,
     cast(null as varchar) as site_id,
-    period_start_date as period_start_date,
-    period_end_date as period_end_date,
+    period_start_date,
+    period_end_date,
     cast(planned_count as decimal(18, 6)) as measure_value,
     planned_count as observations,
     last_delivery_date
@@ -77,8 +77,8 @@ select
     'leader' as entity_kind,
     leader_id as entity_id,
     cast(null as varchar) as site_id,
-    period_start_date as period_start_date,
-    period_end_date as period_end_date,
+    period_start_date,
+    period_end_date,
     cast(done_count as decimal(18, 6)) as measure_value,
     planned_count as observations,
     last_delivery_date

@@ -1,6 +1,7 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
+    on_schema_change='fail',
     unique_key='production_date',
     meta={'touched_by': 'int_touched__days'}
 ) }}
@@ -39,9 +40,10 @@ windows as (
         on
             shift_windows.calendar_id = work_units.calendar_id
             and shift_windows.production_date between work_units.valid_from and work_units.valid_to
-    where shift_windows.production_date in (
-        select production_date from {{ ref('int_touched__days') }}
-    )
+    where
+        shift_windows.production_date in (
+            select touched_days.production_date from {{ ref('int_touched__days') }} as touched_days
+        )
     group by
         work_units.machine_id,
         work_units.line_id,
@@ -62,7 +64,11 @@ states as (
         sum(duration_seconds) filter (where state_code <> 'no_data') as known_seconds,
         max(delivery_date) as delivery_date
     from {{ ref('fct_machine_states') }}
-    where production_date in (select production_date from {{ ref('int_touched__days') }})
+    where
+        production_date in (
+            select touched_days.production_date
+            from {{ ref('int_touched__days') }} as touched_days
+        )
     group by machine_id, production_date
 
 )

@@ -129,9 +129,9 @@ order_days as (
 
 select
     'operations_finished' as measure_id,
-    entity_kind as entity_kind,
-    entity_id as entity_id,
-    site_id as site_id,
+    entity_kind,
+    entity_id,
+    site_id,
     end_date as period_start_date,
     end_date as period_end_date,
     cast(operations_finished as decimal(18, 6)) as measure_value,
@@ -143,9 +143,9 @@ union all
 
 select
     'operations_on_time' as measure_id,
-    entity_kind as entity_kind,
-    entity_id as entity_id,
-    site_id as site_id,
+    entity_kind,
+    entity_id,
+    site_id,
     end_date as period_start_date,
     end_date as period_end_date,
     cast(operations_on_time as decimal(18, 6)) as measure_value,
@@ -157,13 +157,13 @@ union all
 
 select
     'executed_qty' as measure_id,
-    entity_kind as entity_kind,
-    entity_id as entity_id,
-    site_id as site_id,
+    entity_kind,
+    entity_id,
+    site_id,
     end_date as period_start_date,
     end_date as period_end_date,
     cast(executed_qty as decimal(18, 6)) as measure_value,
-    observations as observations,
+    observations,
     last_delivery_date
 from order_days
 
@@ -171,12 +171,12 @@ union all
 
 select
     'execution_hours' as measure_id,
-    entity_kind as entity_kind,
-    entity_id as entity_id,
-    site_id as site_id,
+    entity_kind,
+    entity_id,
+    site_id,
     end_date as period_start_date,
     end_date as period_end_date,
     cast(execution_hours as decimal(18, 6)) as measure_value,
-    observations as observations,
+    observations,
     last_delivery_date
 from order_days

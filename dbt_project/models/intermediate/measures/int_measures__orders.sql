@@ -132,11 +132,11 @@ select
     'order_good_qty' as measure_id,
     'site' as entity_kind,
     site_id as entity_id,
-    site_id as site_id,
+    site_id,
     day_date as period_start_date,
     day_date as period_end_date,
     cast(good_qty as decimal(18, 6)) as measure_value,
-    observations as observations,
+    observations,
     last_delivery_date
 from by_site
 
@@ -146,11 +146,11 @@ select
     'order_scrap_qty' as measure_id,
     'site' as entity_kind,
     site_id as entity_id,
-    site_id as site_id,
+    site_id,
     day_date as period_start_date,
     day_date as period_end_date,
     cast(scrap_qty as decimal(18, 6)) as measure_value,
-    observations as observations,
+    observations,
     last_delivery_date
 from by_site
 
@@ -160,11 +160,11 @@ select
     'order_produced_qty' as measure_id,
     'site' as entity_kind,
     site_id as entity_id,
-    site_id as site_id,
+    site_id,
     day_date as period_start_date,
     day_date as period_end_date,
     cast(good_qty + scrap_qty as decimal(18, 6)) as measure_value,
-    observations as observations,
+    observations,
     last_delivery_date
 from by_site
 
@@ -178,7 +178,7 @@ select
     day_date as period_start_date,
     day_date as period_end_date,
     cast(good_qty as decimal(18, 6)) as measure_value,
-    observations as observations,
+    observations,
     last_delivery_date
 from by_category
 
@@ -192,7 +192,7 @@ select
     day_date as period_start_date,
     day_date as period_end_date,
     cast(scrap_qty as decimal(18, 6)) as measure_value,
-    observations as observations,
+    observations,
     last_delivery_date
 from by_category
 
@@ -206,7 +206,7 @@ select
     day_date as period_start_date,
     day_date as period_end_date,
     cast(good_qty + scrap_qty as decimal(18, 6)) as measure_value,
-    observations as observations,
+    observations,
     last_delivery_date
 from by_category
 
@@ -216,11 +216,11 @@ select
     'order_scrap_qty' as measure_id,
     'scrap_reason' as entity_kind,
     scrap_reason_id as entity_id,
-    site_id as site_id,
+    site_id,
     day_date as period_start_date,
     day_date as period_end_date,
     cast(scrap_qty as decimal(18, 6)) as measure_value,
-    observations as observations,
+    observations,
     last_delivery_date
 from by_reason
 
@@ -230,11 +230,11 @@ select
     'order_produced_qty' as measure_id,
     'scrap_reason' as entity_kind,
     scrap_reason_id as entity_id,
-    site_id as site_id,
+    site_id,
     day_date as period_start_date,
     day_date as period_end_date,
     cast(produced_qty as decimal(18, 6)) as measure_value,
-    observations as observations,
+    observations,
     last_delivery_date
 from by_reason
 
@@ -244,7 +244,7 @@ select
     'orders_due' as measure_id,
     'site' as entity_kind,
     site_id as entity_id,
-    site_id as site_id,
+    site_id,
     day_date as period_start_date,
     day_date as period_end_date,
     cast(orders_due as decimal(18, 6)) as measure_value,
@@ -258,7 +258,7 @@ select
     'orders_on_time' as measure_id,
     'site' as entity_kind,
     site_id as entity_id,
-    site_id as site_id,
+    site_id,
     day_date as period_start_date,
     day_date as period_end_date,
     cast(orders_on_time as decimal(18, 6)) as measure_value,

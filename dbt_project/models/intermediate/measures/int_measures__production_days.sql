@@ -1,6 +1,7 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
+    on_schema_change='fail',
     unique_key='production_date',
     meta={'touched_by': 'int_touched__days'}
 ) }}
@@ -28,7 +29,7 @@ windows as (
     select
         calendar_id,
         production_date,
-        utc_date,
+        date_in_utc,
         opens_at_utc,
         closes_at_utc
     from {{ ref('int_calendar__shift_windows') }}
@@ -87,7 +88,7 @@ dated as (
     left join windows
         on
             work_units.calendar_id = windows.calendar_id
-            and cast(counts.counted_at_utc as date) = windows.utc_date
+            and cast(counts.counted_at_utc as date) = windows.date_in_utc
             and counts.counted_at_utc >= windows.opens_at_utc
             and counts.counted_at_utc < windows.closes_at_utc
 
@@ -140,5 +141,9 @@ left join routings
         orders.product_id = routings.product_id
         and dated.machine_id = routings.work_centre_id
         and dated.production_date between routings.valid_from and routings.valid_to
-where dated.production_date in (select production_date from {{ ref('int_touched__days') }})
+where
+    dated.production_date in (
+        select touched_days.production_date
+        from {{ ref('int_touched__days') }} as touched_days
+    )
 group by dated.machine_id, dated.site_id, dated.production_date

@@ -87,9 +87,9 @@ entity_days as (
 
 select
     'receipts' as measure_id,
-    entity_kind as entity_kind,
-    entity_id as entity_id,
-    site_id as site_id,
+    entity_kind,
+    entity_id,
+    site_id,
     posting_date as period_start_date,
     posting_date as period_end_date,
     cast(receipts as decimal(18, 6)) as measure_value,
@@ -101,9 +101,9 @@ union all
 
 select
     'receipts_on_time' as measure_id,
-    entity_kind as entity_kind,
-    entity_id as entity_id,
-    site_id as site_id,
+    entity_kind,
+    entity_id,
+    site_id,
     posting_date as period_start_date,
     posting_date as period_end_date,
     cast(receipts_on_time as decimal(18, 6)) as measure_value,
@@ -115,9 +115,9 @@ union all
 
 select
     'received_qty' as measure_id,
-    entity_kind as entity_kind,
-    entity_id as entity_id,
-    site_id as site_id,
+    entity_kind,
+    entity_id,
+    site_id,
     posting_date as period_start_date,
     posting_date as period_end_date,
     cast(received_qty as decimal(18, 6)) as measure_value,
@@ -129,9 +129,9 @@ union all
 
 select
     'rejected_qty' as measure_id,
-    entity_kind as entity_kind,
-    entity_id as entity_id,
-    site_id as site_id,
+    entity_kind,
+    entity_id,
+    site_id,
     posting_date as period_start_date,
     posting_date as period_end_date,
     cast(rejected_qty as decimal(18, 6)) as measure_value,

@@ -38,7 +38,7 @@ closure as (
         on
             closure.next_id = parents.org_unit_id
             and closure.valid_from <= parents.valid_to
-            and parents.valid_from <= closure.valid_to
+            and closure.valid_to >= parents.valid_from
     -- A tree of companies is never this deep: a cycle ends here and fails the test of roots.
     where closure.steps < 20
 

@@ -59,7 +59,7 @@ leadership as (
         on
             leadership.org_unit_id = depth.org_unit_id
             and leadership.valid_from <= depth.valid_to
-            and depth.valid_from <= leadership.valid_to
+            and leadership.valid_to >= depth.valid_from
     group by
         leadership.leader_id,
         leadership.org_unit_id,
@@ -125,8 +125,8 @@ candidates as (
                 periods.period_kind,
                 periods.period_start_date
             order by
-                entity_units.levels_above,
-                entity_units.org_unit_id,
+                entity_units.levels_above asc,
+                entity_units.org_unit_id asc,
                 length(targets.period_label) desc,
                 targets.version_no desc
         ) as precedence

@@ -25,16 +25,17 @@ select
     equipment.site_id,
     case equipment.equipment_level
         when 'line' then equipment.equipment_id
-        when 'work_unit' then lines.equipment_id
+        when 'work_unit' then parent_lines.equipment_id
     end as line_id,
-    coalesce(equipment.org_unit_id, lines.org_unit_id) as org_unit_id,
-    greatest(equipment.valid_from, coalesce(lines.valid_from, equipment.valid_from)) as valid_from,
-    least(equipment.valid_to, coalesce(lines.valid_to, equipment.valid_to)) as valid_to
+    coalesce(equipment.org_unit_id, parent_lines.org_unit_id) as org_unit_id,
+    greatest(equipment.valid_from, coalesce(parent_lines.valid_from, equipment.valid_from))
+        as valid_from,
+    least(equipment.valid_to, coalesce(parent_lines.valid_to, equipment.valid_to)) as valid_to
 from equipment
-left join equipment as lines
+left join equipment as parent_lines
     on
-        equipment.parent_id = lines.equipment_id
+        equipment.parent_id = parent_lines.equipment_id
         and equipment.equipment_level = 'work_unit'
-        and lines.equipment_level = 'line'
-        and equipment.valid_from <= lines.valid_to
-        and lines.valid_from <= equipment.valid_to
+        and parent_lines.equipment_level = 'line'
+        and equipment.valid_from <= parent_lines.valid_to
+        and equipment.valid_to >= parent_lines.valid_from

@@ -1,6 +1,7 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
+    on_schema_change='fail',
     unique_key='production_date',
     meta={'touched_by': 'int_touched__days'}
 ) }}
@@ -28,11 +29,14 @@ windows as (
         calendar_id,
         production_date,
         shift_id,
-        utc_date,
+        date_in_utc,
         opens_at_utc,
         closes_at_utc
     from {{ ref('int_calendar__shift_windows') }}
-    where production_date in (select production_date from {{ ref('int_touched__days') }})
+    where production_date in (
+        select touched_days.production_date
+        from {{ ref('int_touched__days') }} as touched_days
+    )
 
 ),
 
@@ -67,7 +71,7 @@ timeline_by_date as (
         timeline.reason_code,
         timeline.order_id,
         timeline.delivery_date,
-        days.calendar_date as utc_date
+        days.calendar_date as date_in_utc
     from timeline
     inner join days
         on
@@ -95,7 +99,7 @@ pieces as (
     inner join windows
         on
             work_units.calendar_id = windows.calendar_id
-            and timeline_by_date.utc_date = windows.utc_date
+            and timeline_by_date.date_in_utc = windows.date_in_utc
             and windows.production_date between work_units.valid_from and work_units.valid_to
 
 )

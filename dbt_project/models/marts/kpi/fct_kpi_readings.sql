@@ -1,6 +1,7 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
+    on_schema_change='fail',
     unique_key=['period_kind', 'period_start_date'],
     meta={'touched_by': 'int_touched__periods'}
 ) }}
@@ -182,7 +183,8 @@ explained as (
                 numerator is null
                 and (denominator is null or not has_denominator)
                 and is_part_of_period
-                then 'Nothing measured for this part of the period; a figure that exists only '
+                then
+                    'Nothing measured for this part of the period; a figure that exists only '
                     || 'for the whole period is not split.'
             when numerator is null and (denominator is null or not has_denominator)
                 then 'Nothing measured in this period.'
@@ -211,7 +213,9 @@ select
     case
         when not_computable_reason is null and has_denominator
             then round(
-                cast(numerator as double) * cast(multiplier as double) / cast(denominator as double),
+                cast(numerator as double)
+                * cast(multiplier as double)
+                / cast(denominator as double),
                 10
             )
         when not_computable_reason is null

@@ -1,6 +1,7 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='replace_touched',
+    on_schema_change='fail',
     unique_key=['period_kind', 'period_start_date'],
     meta={'touched_by': 'int_touched__periods'}
 ) }}
@@ -36,14 +37,14 @@ period_days as (
         periods.period_start_date,
         periods.elapsed_end_date,
         periods.elapsed_days,
-        days.calendar_date
+        all_days.calendar_date
     from {{ ref('dim_periods') }} as periods
     inner join {{ ref('int_touched__periods') }} as touched
         on
             periods.period_kind = touched.period_kind
             and periods.period_start_date = touched.period_start_date
-    inner join {{ ref('dim_days') }} as days
-        on days.calendar_date between periods.period_start_date and periods.period_end_date
+    inner join {{ ref('dim_days') }} as all_days
+        on all_days.calendar_date between periods.period_start_date and periods.period_end_date
 
 ),
 
@@ -59,18 +60,18 @@ bounds as (
 measured as (
 
     select
-        measures.measure_id,
-        measures.entity_kind,
-        measures.entity_id,
-        measures.site_id,
-        measures.period_start_date,
-        measures.period_end_date,
-        measures.measure_value,
-        measures.observations,
-        measures.last_delivery_date
-    from {{ ref('fct_measures') }} as measures
+        rows_measured.measure_id,
+        rows_measured.entity_kind,
+        rows_measured.entity_id,
+        rows_measured.site_id,
+        rows_measured.period_start_date,
+        rows_measured.period_end_date,
+        rows_measured.measure_value,
+        rows_measured.observations,
+        rows_measured.last_delivery_date
+    from {{ ref('fct_measures') }} as rows_measured
     inner join bounds
-        on measures.period_start_date between bounds.from_date and bounds.to_date
+        on rows_measured.period_start_date between bounds.from_date and bounds.to_date
 
 ),
 

@@ -1,7 +1,7 @@
 -- Grain: one row per leader, month and line of the scorecard template in force.
--- Read by the leader and their manager: value, n, finality, three verdicts and the 0-10 score. A line that
--- could not be measured says so and counts for nothing, least of all for zero: the total weighs
--- what was measured and says how much of the template that is.
+-- Read by the leader and their manager: value, n, finality, three verdicts and the 0-10 score. A
+-- line that could not be measured says so and counts for nothing, least of all for zero: the total
+-- weighs what was measured and says how much of the template that is.
 with
 
 templates as (

@@ -1,0 +1,320 @@
+"""The command line `steelyard`: what a person starts, with progress and plain sentences."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import shutil
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from orchestration.ingest.feed_check import feed_app
+from orchestration.settings import Settings
+
+app = typer.Typer(
+    name="steelyard",
+    help="Figures of operations and leadership that stand up: from exports to scorecards.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(feed_app, name="feed", help="Judge files against their contracts.")
+
+console = Console(stderr=True)
+out = Console()
+
+CompanyOption = Annotated[
+    str | None,
+    typer.Option("--company", help="A shipped company, or the folder of your own. Default: demo."),
+]
+LandingOption = Annotated[
+    Path | None,
+    typer.Option("--landing", help="Folder with the delivered files. Default: the home's inbox."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a machine.")]
+AsOfOption = Annotated[
+    dt.datetime | None,
+    typer.Option("--as-of", formats=["%Y-%m-%d"], help="Day up to which deliveries are known."),
+]
+
+
+def _settings(company: str | None, landing: Path | None = None) -> Settings:
+    return Settings.from_environment().with_choices(company=company, landing=landing)
+
+
+def _fail(message: str) -> typer.Exit:
+    console.print(f"[bold red]Error:[/] {message}", highlight=False)
+    return typer.Exit(1)
+
+
+def _progress() -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        TimeElapsedColumn(),
+        console=console,
+    )
+
+
+@app.command()
+def demo(
+    size: Annotated[str, typer.Option(help="Preset: default or tiny.")] = "default",
+    seed: Annotated[int, typer.Option(help="Another seed is another company.")] = 20260930,
+    json_output: JsonOption = False,
+) -> None:
+    """Make the demo company's exports, the same for the same seed."""
+    from orchestration.demo.generate import SIZES, generate  # noqa: PLC0415
+
+    settings = _settings("demo")
+    if size not in SIZES:
+        raise _fail(f"There is no size {size!r}; use one of {', '.join(SIZES)}.")
+    landing = settings.landing
+    if (landing.parent / "truth.json").is_file():
+        known = json.loads((landing.parent / "truth.json").read_text(encoding="utf-8"))
+        if known.get("seed") == seed and known.get("preset") == size:
+            console.print(f"The demo company's exports are already in {landing}.")
+            return
+        raise _fail(
+            f"{landing} holds another demo company (seed {known.get('seed')}, "
+            f"{known.get('preset')}). Remove {settings.company_home} or set STEELYARD_HOME."
+        )
+    with _progress() as progress:
+        task = progress.add_task("Making the demo company's exports", total=1)
+        summary = generate(
+            landing,
+            seed=seed,
+            size=SIZES[size],
+            progress=lambda what, done, total: progress.update(
+                task, description=f"Making exports: {what}", completed=done, total=total
+            ),
+        )
+    if json_output:
+        out.print_json(json.dumps(summary.as_json()))
+    else:
+        console.print(
+            f"Made {summary.files:,} files, {summary.rows:,} rows, in {landing}. "
+            f"What is planted in them: {landing.parent / 'truth.json'}"
+        )
+
+
+@app.command()
+def run(
+    company: CompanyOption = None,
+    landing: LandingOption = None,
+    as_of: AsOfOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Land, guard, conform, measure, judge and publish whatever is new."""
+    from orchestration.run import NothingToDoError, RunFailedError, run_company  # noqa: PLC0415
+
+    settings = _settings(company, landing)
+    try:
+        with _progress() as progress:
+            task = progress.add_task("Looking for new deliveries", total=1)
+            outcome = run_company(
+                settings,
+                as_of=as_of.date() if as_of else None,
+                report=lambda what, done, total: progress.update(
+                    task, description=what, completed=done, total=total
+                ),
+            )
+    except NothingToDoError as nothing:
+        if json_output:
+            out.print_json(json.dumps({"state": "nothing_new", "message": str(nothing)}))
+        else:
+            console.print(str(nothing))
+            _next_places(settings)
+        return
+    except (RunFailedError, ValueError) as error:
+        raise _fail(str(error)) from error
+    if json_output:
+        out.print_json(json.dumps(outcome.as_json()))
+        return
+    _show_outcome(outcome)
+    _next_places(settings)
+
+
+@app.command()
+def scorecard(
+    company: CompanyOption = None,
+    leader: Annotated[str | None, typer.Option(help="Id of a leader.")] = None,
+    site: Annotated[str | None, typer.Option(help="Code of a site.")] = None,
+    month: Annotated[
+        dt.datetime | None, typer.Option(formats=["%Y-%m"], help="Month, as in 2026-09.")
+    ] = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Show one published scorecard."""
+    from orchestration.publication.scorecard import read_scorecard  # noqa: PLC0415
+    from orchestration.publication.snapshot import SnapshotError, read_current  # noqa: PLC0415
+
+    if leader and site:
+        raise _fail("Name a leader or a site, not both.")
+    settings = _settings(company)
+    kind: Literal["leader", "site"] = "site" if site else "leader"
+    try:
+        snapshot = read_current(settings.published)
+        card = read_scorecard(
+            snapshot, kind, subject=site or leader, month=month.date() if month else None
+        )
+    except SnapshotError as error:
+        raise _fail(str(error)) from error
+    if json_output:
+        out.print_json(json.dumps(card.as_json()))
+    else:
+        show_card(card, snapshot.as_of)
+
+
+@app.command()
+def publish(company: CompanyOption = None, json_output: JsonOption = False) -> None:
+    """Publish the marts again as they stand, if their checks have passed."""
+    from orchestration.run import RunFailedError, publish_again  # noqa: PLC0415
+
+    settings = _settings(company)
+    try:
+        snapshot = publish_again(settings)
+    except RunFailedError as error:
+        raise _fail(str(error)) from error
+    if json_output:
+        out.print_json(json.dumps({"folder": str(snapshot.folder), "as_of": snapshot.as_of,
+                                   "content_hash": snapshot.content_hash}))
+    else:
+        console.print(f"Published as of {snapshot.as_of}: {snapshot.folder}")
+
+
+@app.command()
+def doctor(
+    company: CompanyOption = None,
+    prepare: Annotated[
+        bool, typer.Option("--prepare", help="Write .env and Dagster's configuration.")
+    ] = False,
+    json_output: JsonOption = False,
+) -> None:
+    """Look at environment, contracts, zones and paths, and say what to do."""
+    from orchestration.doctor import examine, prepare_home  # noqa: PLC0415
+
+    settings = _settings(company)
+    if prepare:
+        for path in prepare_home(settings):
+            console.print(f"Wrote {path}")
+    findings = examine(settings)
+    if json_output:
+        out.print_json(json.dumps([finding.as_json() for finding in findings]))
+    else:
+        for finding in findings:
+            mark = "[green]ok[/]" if finding.ok else "[bold red]!![/]"
+            out.print(f"{mark} {finding.what}", highlight=False)
+            if not finding.ok:
+                out.print(f"   {finding.remedy}", highlight=False)
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+def show_card(card: Any, as_of: str) -> None:
+    """Print a scorecard for a person."""
+    leads = f" · leads {', '.join(card.leads)}" if card.leads else ""
+    table = Table(
+        title=f"{card.title}: {card.subject_id}, {card.period_start:%B %Y}{leads}",
+        caption=f"as of {as_of} · template {card.template}",
+        title_justify="left",
+        caption_justify="left",
+    )
+    for heading, justify in (
+        ("KPI", "left"),
+        ("Value", "right"),
+        ("Target", "right"),
+        ("n", "right"),
+        ("Band", "left"),
+        ("Variation", "left"),
+        ("Assurance", "left"),
+        ("Finality", "left"),
+        ("Weight", "right"),
+        ("Score", "right"),
+    ):
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    notes = []
+    for line in card.lines:
+        if line.trust_reason:
+            notes.append(f"{line.kpi_name}: {line.trust_reason}")
+        table.add_row(
+            line.kpi_name,
+            format_value(line.value, line.unit, line.decimals),
+            format_value(line.target, line.unit, line.decimals),
+            f"{line.n:,}" if line.n is not None else "",
+            _words(line.band) if line.value is not None else _words(line.trust_state),
+            _words(line.variation),
+            _words(line.assurance),
+            line.finality,
+            f"{line.weight:.0%}",
+            f"{line.score:.1f}" if line.score is not None else "–",
+        )
+    out.print(table)
+    if card.total_score is None:
+        out.print("No line could be measured, so there is no score.")
+    else:
+        out.print(
+            f"[bold]Score {card.total_score:.1f} of 10[/], over the {card.measured_weight:.0%} of "
+            "the weight that was measured. 5 is the threshold, 8 the target, 10 the stretch.",
+            highlight=False,
+        )
+    for note in notes:
+        out.print(f"  {note}", highlight=False)
+
+
+def format_value(value: float | None, unit: str, decimals: int) -> str:
+    """Return a figure as people write it; ratios as per cent.
+
+    Examples
+    --------
+    >>> format_value(0.6543, "ratio", 1), format_value(2.5, "units_per_hour", 1)
+    ('65.4 %', '2.5')
+    """
+    if value is None:
+        return "–"
+    if unit.startswith("ratio"):
+        return f"{value * 100:,.{decimals}f} %"
+    return f"{value:,.{decimals}f}"
+
+
+def _words(code: str | None) -> str:
+    return (code or "").replace("special_cause_", "signal: ").replace("_", " ")
+
+
+def _show_outcome(outcome: Any) -> None:
+    table = Table(title=f"Deliveries up to {outcome.as_of}", title_justify="left")
+    for heading in ("Feed", "Files", "Rows new", "Changed", "Set aside", "Refused", "State"):
+        table.add_column(heading, justify="left" if heading in {"Feed", "State"} else "right")
+    for feed in outcome.feeds:
+        table.add_row(
+            feed.feed,
+            f"{feed.files:,}",
+            f"{feed.rows_new:,}",
+            f"{feed.rows_changed:,}",
+            f"{feed.rows_quarantined:,}",
+            f"{feed.files_rejected:,}",
+            feed.state,
+        )
+    out.print(table)
+    for message in outcome.messages:
+        out.print(f"  {message}", highlight=False)
+
+
+def _next_places(settings: Settings) -> None:
+    tool = "steelyard" if shutil.which("steelyard") else ".venv/bin/steelyard"
+    option = "" if settings.company.name == "demo" else f" --company {settings.company_name}"
+    out.print(
+        f"\nWhere to look next:\n"
+        f"  {tool} scorecard{option} --site "
+        f"{next(iter(settings.company.facts.sites))}   another card\n"
+        f"  {settings.published / 'current'}   the published files (Parquet, DuckDB)\n"
+        f"  DAGSTER_HOME={settings.dagster_home} dagster dev -w workspace.yaml   runs and lineage",
+        highlight=False,
+        soft_wrap=True,
+    )

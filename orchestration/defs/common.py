@@ -1,0 +1,61 @@
+"""What all shells share: the partitions, the locked warehouse, names of tags."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from orchestration.resources.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from orchestration.settings import Settings
+
+POOL = "warehouse"
+
+
+def delivery_days(settings: Settings) -> dg.DailyPartitionsDefinition:
+    """Return the partitions of every asset: days of delivery, today's included.
+
+    One delivery carries many production days, so the day of production is no partition.
+    """
+    return dg.DailyPartitionsDefinition(
+        start_date=settings.company.facts.first_delivery.isoformat(), end_offset=1
+    )
+
+
+def warehouse_resource(settings: Settings) -> dg.ResourceDefinition:
+    """Return the warehouse, locked for the whole run against the CLI and other runs."""
+
+    @dg.resource(description="The company's DuckDB file, locked for the whole run.")
+    def locked_warehouse(context: dg.InitResourceContext) -> Iterator[Warehouse]:
+        warehouse = Warehouse(settings.company_home, memory_limit=settings.memory_limit)
+        with warehouse.lock(command=f"Dagster run {context.run_id}"):
+            yield warehouse
+
+    return locked_warehouse
+
+
+def run_days(context: dg.AssetExecutionContext) -> list[dt.date]:
+    """Return the delivery days of this run, oldest first; the last one is its as-of."""
+    window = context.partition_time_window
+    first, last = window.start.date(), window.end.date()
+    return [first + dt.timedelta(days=count) for count in range((last - first).days)]
+
+
+def tags(*, domain: str, sensitivity: str, tier: str) -> dict[str, str]:
+    """Return the tags that every asset carries."""
+    return {
+        "steelyard/domain": domain,
+        "steelyard/sensitivity": sensitivity,
+        "steelyard/tier": tier,
+    }
+
+
+def column_schema(columns: Mapping[str, str] | Sequence[tuple[str, str]]) -> dg.TableSchema:
+    """Return name and type of columns as Dagster shows them."""
+    pairs = columns.items() if hasattr(columns, "items") else columns
+    return dg.TableSchema([dg.TableColumn(name, kind.lower()) for name, kind in pairs])

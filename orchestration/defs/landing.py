@@ -1,0 +1,47 @@
+"""The files that other systems deliver: not ours to make, but where lineage begins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from orchestration.defs.common import tags
+
+if TYPE_CHECKING:
+    from orchestration.contracts.model import CompanyFeed
+    from orchestration.settings import Settings
+
+
+def delivered_key(feed: CompanyFeed) -> dg.AssetKey:
+    """Return the key under which a feed's delivered files stand in the lineage."""
+    return dg.AssetKey(["delivered", feed.source_system, feed.contract.feed])
+
+
+def delivered_files(settings: Settings) -> list[dg.AssetSpec]:
+    """Return one external asset per feed that the company's systems deliver."""
+    specs = []
+    for feed in settings.company.feeds.values():
+        contract = feed.contract
+        forms = [
+            *feed.forms,
+            *(form for source in feed.sources.values() for form in source.forms),
+        ]
+        specs.append(
+            dg.AssetSpec(
+                key=delivered_key(feed),
+                description=f"Files of {feed.source_system} for {contract.feed}, as delivered.",
+                group_name="landing",
+                kinds={"file"},
+                owners=[contract.owner],
+                tags=tags(
+                    domain=contract.domain, sensitivity=contract.sensitivity, tier="landing"
+                ),
+                metadata={
+                    "files": dg.MetadataValue.md("\n".join(f"- `{form.files}`" for form in forms)),
+                    "cadence": contract.delivery.cadence,
+                    "steward": contract.steward,
+                },
+            )
+        )
+    return specs

@@ -1,0 +1,227 @@
+"""Registers, the plan of a run, and the dbt models."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
+
+from orchestration.defs.common import POOL, column_schema, run_days, tags
+from orchestration.ingest.run_state import begin_run, is_full_run
+from orchestration.registry.load import load_registers
+from orchestration.registry.store import registers_hash, store_registers
+from orchestration.resources.dbt_models import DbtModels, NodeResult
+from orchestration.resources.relations import describe_relations
+from orchestration.resources.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from orchestration.settings import Settings
+
+UNIQUE_ID = "dagster_dbt/unique_id"
+OWNERS = {
+    "staging": "team:data-platform",
+    "intermediate": "team:data-platform",
+    "mart": "team:performance-analytics",
+}
+
+
+def dbt_models(settings: Settings) -> DbtModels:
+    """Return the dbt project as it is built into this company's warehouse."""
+    return DbtModels(settings.dbt_project, settings.dbt_home, settings.environment())
+
+
+def registers(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """Return the asset that loads what people declared."""
+    declared = load_registers(settings.register_folders)
+    version = registers_hash(settings.company, declared)
+
+    @dg.asset(
+        key=["registry", "registers"],
+        partitions_def=days,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name="declared",
+        kinds={"yaml", "duckdb"},
+        owners=["team:performance-analytics"],
+        tags=tags(domain="performance", sensitivity="internal", tier="declared"),
+        code_version=version[:16],
+        pool=POOL,
+    )
+    def _registers(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
+        """Tables of KPIs, measures, scorecards, feeds and sites: a row per declared thing.
+
+        Read by every model that computes or judges: a KPI is defined here and nowhere else.
+        """
+        with warehouse.connect("load registers") as con:
+            rows = store_registers(con, settings.company, declared)
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": sum(rows.values()),
+                "registers_hash": version,
+                **{f"rows_{table}": count for table, count in rows.items()},
+            }
+        )
+
+    return _registers
+
+
+def run_plan(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """Return the asset that enters a run's as-of and what the run replaces."""
+    declared = registers_hash(settings.company, load_registers(settings.register_folders))
+    project = dbt_models(settings).fingerprint()
+    definition_hash = hashlib.sha256(f"{declared}{project}".encode()).hexdigest()
+
+    @dg.asset(
+        key=["ops", "run_plan"],
+        deps=[
+            dg.AssetKey(["registry", "registers"]),
+            *(dg.AssetKey(["raw", feed]) for feed in settings.company.canonical),
+        ],
+        partitions_def=days,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name="raw",
+        kinds={"duckdb"},
+        owners=["team:data-platform"],
+        tags=tags(domain="platform", sensitivity="internal", tier="raw"),
+        code_version=definition_hash[:16],
+        pool=POOL,
+    )
+    def _run_plan(
+        context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
+    ) -> dg.MaterializeResult:
+        """One row: the as-of of the run and whether it builds everything anew.
+
+        Read by every model that must know "today", and by auditors: the same inputs and as-of
+        give the same figures.
+        """
+        as_of = run_days(context)[-1]
+        with warehouse.connect("plan the run") as con:
+            plan = begin_run(
+                con, run_id=context.run_id, as_of=as_of, definition_hash=definition_hash
+            )
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": 1,
+                "as_of": as_of.isoformat(),
+                "builds_everything": plan.is_full,
+                "touched_from": plan.touched_from.isoformat(),
+                "definition_hash": definition_hash,
+            }
+        )
+
+    return _run_plan
+
+
+class Translator(DagsterDbtTranslator):
+    """How a dbt model looks in Dagster: its header is its description, its folder its group."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            DagsterDbtTranslatorSettings(
+                enable_asset_checks=True, enable_duplicate_source_asset_keys=True
+            )
+        )
+
+    def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        """Return the comment at the head of the model: its grain, and why it exists."""
+        lines = dbt_resource_props.get("raw_code", "").splitlines()
+        comment = [line[3:] for line in lines if line.startswith("-- ")]
+        return " ".join(comment) or dbt_resource_props.get("description", "")
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        """Return the layer, and for marts their area."""
+        folders: list[str] = dbt_resource_props["fqn"][1:-1]
+        return folders[1] if folders[0] == "marts" else folders[0]
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
+        """Return the team that answers for the layer."""
+        return [OWNERS[dbt_resource_props["config"]["meta"]["tier"]]]
+
+    def get_tags(self, dbt_resource_props: Mapping[str, Any]) -> dict[str, str]:
+        """Return domain, sensitivity and tier."""
+        meta = dbt_resource_props["config"]["meta"]
+        return tags(
+            domain=meta["domain"], sensitivity=meta["sensitivity"], tier=meta["tier"]
+        )
+
+
+def models(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """Return all dbt models as assets; Dagster splits them around the Python judgement."""
+    project = dbt_models(settings)
+
+    @dbt_assets(
+        manifest=project.manifest_path,
+        select="resource_type:model",
+        name="dbt_models",
+        dagster_dbt_translator=Translator(),
+        partitions_def=days,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        pool=POOL,
+    )
+    def _models(
+        context: dg.AssetExecutionContext,
+        warehouse: dg.ResourceParam[Warehouse],
+        dbt: dg.ResourceParam[DbtModels],
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        specs = {
+            spec.metadata[UNIQUE_ID]: spec
+            for spec in context.assets_def.specs
+            if spec.key in context.selected_asset_keys
+        }
+        checks = {
+            spec.metadata[UNIQUE_ID]: spec
+            for spec in context.assets_def.check_specs
+            if spec.key in context.selected_asset_check_keys
+        }
+        with warehouse.connect() as con:
+            full_refresh = is_full_run(con)
+        results = dbt.build(
+            [*specs, *checks], full_refresh=full_refresh, report=context.log.debug
+        )
+        with warehouse.connect() as con:
+            relations = describe_relations(
+                con, [_relation(specs[result.unique_id]) for result in results
+                      if result.unique_id in specs and result.status == "success"]
+            )
+        for result in results:
+            if result.unique_id in checks:
+                yield _check_result(checks[result.unique_id], result)
+            elif result.status == "success":
+                spec = specs[result.unique_id]
+                relation = relations[_relation(spec)]
+                yield dg.MaterializeResult(
+                    asset_key=spec.key,
+                    metadata={
+                        "dagster/row_count": relation.rows,
+                        "dagster/column_schema": column_schema(relation.columns),
+                        "seconds": result.seconds,
+                    },
+                )
+        failed = [result for result in results if result.status in {"error", "fail", "skipped"}]
+        if failed:
+            first = failed[0]
+            raise dg.Failure(
+                f"{len(failed)} of {len(results)} dbt nodes failed or were skipped; the first, "
+                f"{first.unique_id.split('.')[2]}: {first.message}",
+                allow_retries=False,
+            )
+
+    return _models
+
+
+def _relation(spec: dg.AssetSpec) -> str:
+    return ".".join(spec.key.path)
+
+
+def _check_result(spec: dg.AssetCheckSpec, result: NodeResult) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key=spec.asset_key,
+        check_name=spec.name,
+        passed=result.status == "pass",
+        severity=dg.AssetCheckSeverity.WARN
+        if result.status == "warn"
+        else dg.AssetCheckSeverity.ERROR,
+        metadata={"failing_rows": result.failures, "message": result.message},
+    )

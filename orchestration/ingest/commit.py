@@ -1,0 +1,747 @@
+"""Make judged rows visible: quarantine, lake and raw table, in one transaction per feed.
+
+`raw.<feed>` is a function of the accepted deliveries alone: per key the row of the latest
+delivery that holds it; of a snapshot the rows of the latest one. So loading deliveries one by
+one or all at once ends in the same rows. A row keeps the file and time that first brought its
+present values; a delivery that repeats them changes nothing but `_last_delivery`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestration.ingest.landing import sync_folder
+from orchestration.ingest.sql import column_list, quote_identifier, quote_literal, quote_relation
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    import duckdb
+
+    from orchestration.contracts.model import Contract
+    from orchestration.ingest.delivery_log import Attempt
+    from orchestration.ingest.verdict import Finding
+    from orchestration.quality.expectations import RuleResult
+
+META_COLUMNS = {
+    "_source_system": "VARCHAR",
+    "_file_id": "VARCHAR",
+    "_row_no": "BIGINT",
+    "_delivery_date": "DATE",
+    "_received_at_utc": "TIMESTAMP",
+    "_row_hash": "VARCHAR",
+    # '<delivery date>/<file>' of the last delivery that held the row: what is later wins.
+    "_last_delivery": "VARCHAR",
+}
+# Differ from run to run by nature, so they are no content.
+RUN_COLUMNS = frozenset({"run_id", "recorded_at_utc", "loaded_at_utc"})
+ROWS = "_batch_rows"
+FILES = "_batch_files"
+ASIDE = "_batch_aside"
+FAILURES = "_batch_failures"
+SOURCE_QUARANTINE = "_batch_source_quarantine"
+# Row ids are unique over the batch, where a file may take part twice (a snapshot that repeats).
+ROW_ID_BASE = 1 << 40
+
+
+class UnloadableContractError(ValueError):
+    """A contract can judge files of its feed, but its rows cannot be kept."""
+
+
+@dataclass(frozen=True)
+class BatchFile:
+    """One accepted file of a batch: what its rows have in common."""
+
+    number: int
+    file_id: str
+    file_name: str
+    attempt_id: str
+    source_system: str
+    relative_path: str
+    delivery_date: dt.date
+    received_at_utc: dt.datetime
+
+    @property
+    def order(self) -> str:
+        """What is later wins: delivery date, then name."""
+        return f"{self.delivery_date.isoformat()}/{self.relative_path}"
+
+
+@dataclass(frozen=True)
+class FileCounts:
+    """What the rows of one file did to the raw table."""
+
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    removed: int = 0
+
+
+def raw_table(feed: str) -> str:
+    """Return the quoted name of a feed's raw table."""
+    return quote_relation(f"raw.{feed}")
+
+
+def ensure_raw_table(con: duckdb.DuckDBPyConnection, contract: Contract) -> None:
+    """Create a feed's raw table, or give it the columns of a changed contract.
+
+    An empty table with the right types stands for a feed that never arrived, so that no model
+    that reads it has to know. Where a contract changed, kept columns keep their values.
+    """
+    wanted = {**contract.typed_columns(), **META_COLUMNS}
+    table = raw_table(contract.feed)
+    present = dict(
+        con.execute(
+            "select column_name, data_type from duckdb_columns() "
+            "where schema_name = 'raw' and table_name = ? and not internal order by column_index",
+            [contract.feed],
+        ).fetchall()
+    )
+    if list(present.items()) == list(wanted.items()):
+        return
+    columns = ", ".join(
+        f"try_cast({quote_identifier(name) if name in present else 'null'} as {kind}) "
+        f"as {quote_identifier(name)}"
+        for name, kind in wanted.items()
+    )
+    source = f"{table}" if present else "(select 1) where false"
+    con.execute(f"create or replace table {table} as select {columns} from {source}")
+
+
+# ----------------------------------------------------------------------------------- the batch
+
+
+def start_batch(con: duckdb.DuckDBPyConnection, contract: Contract) -> None:
+    """Create the empty temporary tables of a batch: the judged rows of all its files."""
+    typed = ", ".join(
+        f"{quote_identifier(name)} {kind}" for name, kind in contract.typed_columns().items()
+    )
+    con.execute(
+        f"create or replace temp table {ROWS} (_row_id bigint, _file_no bigint, {typed}, "
+        "_row_no bigint, _row_hash varchar, _reasons varchar[], _raw varchar, "
+        "_delivery_date date, _order varchar)"
+    )
+    con.execute(
+        f"create or replace temp table {FILES} (_file_no bigint, file_id varchar, "
+        "file_name varchar, attempt_id varchar, source_system varchar, delivery_date date, "
+        "received_at_utc timestamp)"
+    )
+    con.execute(
+        f"create or replace temp table {SOURCE_QUARANTINE} as select * from ops.quarantine limit 0"
+    )
+
+
+def add_to_batch(
+    con: duckdb.DuckDBPyConnection, contract: Contract, judged: str, file: BatchFile
+) -> None:
+    """Append the rows that the guard left in the temporary table ``judged``."""
+    typed = column_list(list(contract.typed_columns()))
+    con.execute(
+        f"insert into {ROWS} select {file.number * ROW_ID_BASE} + _row_no, {file.number}, {typed}, "
+        f"_row_no, _row_hash, _reasons, _raw, ?, ? from {quote_identifier(judged)}",
+        [file.delivery_date, file.order],
+    )
+    con.execute(
+        f"insert into {FILES} values (?, ?, ?, ?, ?, ?, ?)",
+        [
+            *(file.number, file.file_id, file.file_name, file.attempt_id, file.source_system),
+            *(file.delivery_date, file.received_at_utc),
+        ],
+    )
+
+
+def counts_by_delivery(
+    con: duckdb.DuckDBPyConnection, rules: Sequence[tuple[str, str]]
+) -> dict[tuple[dt.date, str], tuple[int, int]]:
+    """Count evaluated and failing rows per delivery date and rule.
+
+    Parameters
+    ----------
+    con : duckdb.DuckDBPyConnection
+        Holds the batch and its failures.
+    rules : sequence of (rule id, SQL condition of the rows that the rule is about)
+
+    Returns
+    -------
+    dict
+        (delivery date, rule id) to (evaluated, unexpected).
+    """
+    if not rules:
+        return {}
+    measures = ", ".join(f"count(*) filter (where {where})" for _, where in rules)
+    evaluated = con.execute(
+        f"select _delivery_date, {measures} from {ROWS} group by _delivery_date"
+    ).fetchall()
+    unexpected = {
+        (day, rule): count
+        for day, rule, count in con.execute(
+            f"select _delivery_date, rule_id, count(*) from {FAILURES} "
+            f"join {ROWS} using (_row_id) group by all"
+        ).fetchall()
+    }
+    return {
+        (row[0], rule): (row[position], unexpected.get((row[0], rule), 0))
+        for row in evaluated
+        for position, (rule, _) in enumerate(rules, start=1)
+    }
+
+
+def no_failures(con: duckdb.DuckDBPyConnection) -> list[RuleResult]:
+    """Leave the table of failing rows empty, where a contract has no rules."""
+    con.execute(
+        f"create or replace temp table {FAILURES} as "
+        f"select ''::varchar as rule_id, _row_id from {ROWS} limit 0"
+    )
+    return []
+
+
+def set_aside(
+    con: duckdb.DuckDBPyConnection, steward: str, quarantining: dict[str, str]
+) -> dict[int, int]:
+    """Note every row to be set aside with each of its reasons.
+
+    Parameters
+    ----------
+    con : duckdb.DuckDBPyConnection
+        Holds the batch and its failures.
+    steward : str
+        Owner of the guard's reasons.
+    quarantining : dict
+        Rules whose failing rows are set aside, with their owners.
+
+    Returns
+    -------
+    dict
+        File number to number of rows set aside; files without any are left out.
+    """
+    owners = (
+        " ".join(
+            f"when {quote_literal(rule)} then {quote_literal(owner)}"
+            for rule, owner in quarantining.items()
+        )
+        or "when null then null"
+    )
+    con.execute(
+        f"create or replace temp table {ASIDE} as "
+        f"select _row_id, _file_no, unnest(list_distinct(_reasons)) as reason, "
+        f"null::varchar as rule_id, {quote_literal(steward)} as owner "
+        f"from {ROWS} where len(_reasons) > 0 "
+        f"union all select _row_id, _file_no, 'EXPECTATION_FAILED', rule_id, "
+        f"case rule_id {owners} end from {FAILURES} join {ROWS} using (_row_id) "
+        f"where list_contains(?, rule_id)",
+        [list(quarantining)],
+    )
+    return dict(
+        con.execute(
+            f"select _file_no, count(distinct _row_id) from {ASIDE} group by all"
+        ).fetchall()
+    )
+
+
+# ------------------------------------------------------------------------------------ the lake
+
+
+def write_lake(
+    con: duckdb.DuckDBPyConnection, contract: Contract, home: Path, blocked: Collection[int]
+) -> dict[int, str]:
+    """Write the kept rows of each file as Parquet under the hash of their content.
+
+    The name is a hash over the row hashes in key order, because the bytes of a Parquet file are
+    not the same twice. It holds the typed values and their hash; where they came from is in the
+    delivery log, so a file that is delivered again in another form needs no second copy.
+
+    Returns
+    -------
+    dict
+        File number to path below ``home``; files of a blocked delivery lie in `lake_blocked`.
+    """
+    order = column_list([*contract.key, "_row_hash"])
+    kept = f"from {ROWS} anti join {ASIDE} using (_row_id)"
+    contents = con.execute(
+        f"select _file_no, sha256(string_agg(_row_hash, '' order by {order})) {kept} group by all"
+    ).fetchall()
+    values = column_list([*contract.typed_columns(), "_row_hash"])
+    paths: dict[int, str] = {}
+    for number, content in sorted(contents):
+        area = "lake_blocked" if number in blocked else "lake"
+        relative = f"{area}/{contract.feed}/{content}.parquet"
+        paths[number] = relative
+        target = home / relative
+        if target.exists():
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _written_aside(target) as temporary:
+            con.execute(
+                f"copy (select {values} {kept} where _file_no = {number} order by {order}) "
+                f"to {quote_literal(str(temporary))} (format parquet, compression zstd)"
+            )
+    return paths
+
+
+@contextlib.contextmanager
+def _written_aside(target: Path) -> Iterator[Path]:
+    """Give a temporary file beside ``target`` that gets its name once it is complete."""
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".incoming-") as folder:
+        temporary = Path(folder) / target.name
+        yield temporary
+        with temporary.open("rb") as handle:
+            os.fsync(handle.fileno())
+        temporary.replace(target)
+    sync_folder(target.parent)
+
+
+# ------------------------------------------------------------------------------------ the merge
+
+
+def plan_merge(
+    con: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    *,
+    blocked: Collection[dt.date],
+    accepted_days: Iterable[dt.date],
+    last_accepted: dt.date | None,
+    as_of: dt.date,
+) -> dict[int, FileCounts]:
+    """Work out what the batch does to the raw table, without touching it.
+
+    All versions of a key, the stored one first, are put in the order of their deliveries; a
+    version whose hash differs from the one before it is a change. In a snapshot a key that a
+    delivery leaves out is removed.
+
+    Parameters
+    ----------
+    con : duckdb.DuckDBPyConnection
+        Holds the batch, with its rows set aside.
+    contract : Contract
+        Key, delivery mode and touched dates.
+    blocked : collection of datetime.date
+        Deliveries that stay invisible.
+    accepted_days : iterable of datetime.date
+        Deliveries that become visible; a snapshot among them may have no rows.
+    last_accepted : datetime.date or None
+        The newest delivery that is visible already.
+    as_of : datetime.date
+        Where an open end ends.
+
+    Returns
+    -------
+    dict
+        File number to what its rows do.
+    """
+    snapshot = contract.delivery.mode == "snapshot"
+    scope = list(contract.delivery.scope) if snapshot else []
+    keys = [*scope, *(name for name in contract.key if name not in scope)]
+    _versions(con, contract, keys, scope, snapshot, blocked, accepted_days, last_accepted, as_of)
+    _history(con, keys, snapshot=snapshot)
+    by_key = column_list(keys)
+    con.execute(
+        "create or replace temp table _final as select max(raw_rowid) as raw_rowid, "
+        "max_by(coalesce(row_id, -1), seq) filter (where kind <> 'unchanged') as origin, "
+        "max_by(ord, seq) as ord, min_by(ord, seq) as stored_ord, "
+        f"max_by(idx, seq) = max(last_idx) as present from _history group by {by_key}"
+    )
+    rows = con.execute(
+        "select file_no, count(*) filter (where kind = 'new'), "
+        "count(*) filter (where kind = 'changed'), count(*) filter (where kind = 'unchanged') "
+        "from _history where row_id is not null group by file_no"
+    ).fetchall()
+    in_play = {number: FileCounts(*counts) for number, *counts in rows}
+    removed = dict(
+        con.execute(
+            "select last_file_no, count(*) from _history join _deliveries "
+            f"on _deliveries.idx = _history.idx + 1 {_same('_history', '_deliveries', scope)} "
+            "where is_removed and last_file_no is not null group by all"
+        ).fetchall()
+    )
+    kept = con.execute(
+        f"select _file_no, count(*) from {ROWS} anti join {ASIDE} using (_row_id) "
+        "where not list_contains(?::date[], _delivery_date) group by all",
+        [list(blocked)],
+    ).fetchall()
+    counts = {}
+    for number, total in kept:
+        seen = in_play.get(number, FileCounts())
+        # What is not in play came too late: a later delivery is visible already.
+        superseded = total - seen.new - seen.changed - seen.unchanged
+        counts[number] = FileCounts(
+            seen.new, seen.changed, seen.unchanged + superseded, removed.pop(number, 0)
+        )
+    for number, count in removed.items():
+        counts[number] = FileCounts(removed=count)
+    return counts
+
+
+def _versions(
+    con: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    keys: list[str],
+    scope: list[str],
+    snapshot: bool,
+    blocked: Collection[dt.date],
+    accepted_days: Iterable[dt.date],
+    last_accepted: dt.date | None,
+    as_of: dt.date,
+) -> None:
+    """Leave `_versions`: stored and new versions of every key in play, with their delivery's rank.
+
+    And `_deliveries`: the rank of each delivery (per scope), 0 for the one that is visible.
+    """
+    names = column_list(keys)
+    first, last = _touch_expressions(contract, as_of)
+    con.execute(
+        f"create or replace temp table _fresh as select _row_id as row_id, _file_no as file_no, "
+        f"{names}, _row_hash as hash, _order as ord, _delivery_date as day, "
+        f"{first} as from_date, {last} as to_date "
+        f"from {ROWS} anti join {ASIDE} using (_row_id) "
+        "where not list_contains(?::date[], _delivery_date)",
+        [list(blocked)],
+    )
+    raw = raw_table(contract.feed)
+    stored = (
+        f"select null::bigint as row_id, null::bigint as file_no, rowid as raw_rowid, {names}, "
+        f"_row_hash as hash, _last_delivery as ord, {first} as from_date, {last} as to_date "
+        f"from {raw} as stored"
+    )
+    fresh = (
+        f"select row_id, file_no, null::bigint as raw_rowid, {column_list(keys, prefix='_fresh')}, "
+        "hash, ord, from_date, to_date"
+    )
+    if not snapshot:
+        con.execute(
+            "create or replace temp table _deliveries as "
+            "select 0 as idx, null::bigint as last_file_no limit 0"
+        )
+        con.execute(
+            "create or replace temp table _versions as with stored as ("
+            f"{stored} where exists (select 1 from _fresh where true "
+            f"{_same('_fresh', 'stored', keys)})) "
+            "select *, 0 as idx, 0 as last_idx from stored union all "
+            f"{fresh}, 0, 0 from _fresh left join (select {names}, ord as stored_ord from stored) "
+            f"as older on true {_same('_fresh', 'older', keys)} "
+            "where stored_ord is null or _fresh.ord >= stored_ord"
+        )
+        return
+    scoped = column_list(scope)
+    comma = ", " if scope else ""
+    partition = f"partition by {column_list(scope, prefix='fresh')}" if scope else ""
+    con.execute(
+        "create or replace temp table _deliveries as with "
+        f"stored as (select {scoped}{comma} max(left(_last_delivery, 10)::date) as day "
+        f"from {raw} {'group by ' + scoped if scope else ''}), "
+        + (
+            f"fresh as (select {scoped}, day, max(file_no) as last_file_no from _fresh "
+            "group by all) "
+            if scope
+            else "fresh as (select days.day, max(file_no) as last_file_no "
+            "from (select unnest(?::date[]) as day) as days left join _fresh using (day) "
+            "group by all) "
+        )
+        + f"select fresh.*, stored.day as stored_day, "
+        "case when fresh.day = stored_day then 0 "
+        f"else dense_rank() over ({partition} order by nullif(fresh.day, stored_day) nulls last) "
+        "end as idx from fresh left join stored "
+        f"on true {_same('fresh', 'stored', scope)} "
+        "where fresh.day >= coalesce(greatest(stored.day, ?::date), date '0001-01-01')",
+        # Only a feed without scopes can be visible and empty, which its rows cannot show.
+        [None] if scope else [list(accepted_days), last_accepted],
+    )
+    if scope:
+        in_scope = (
+            "where exists (select 1 from _deliveries where true "
+            f"{_same('_deliveries', 'stored', scope)})"
+        )
+    else:
+        in_scope = "where exists (select 1 from _deliveries)"
+    con.execute(
+        "create or replace temp table _versions as "
+        f"with versions as ({stored} {in_scope}), "
+        f"ends as (select {scoped}{comma} max(idx) as last_idx from _deliveries "
+        f"{'group by ' + scoped if scope else ''}) "
+        "select versions.*, 0 as idx, ends.last_idx from versions join ends "
+        f"on true {_same('versions', 'ends', scope)} union all "
+        f"select * exclude (_rank) from ({fresh}, _deliveries.idx, ends.last_idx, "
+        f"row_number() over (partition by {column_list(keys, prefix='_fresh')}, _deliveries.idx "
+        "order by ord desc) as _rank "
+        f"from _fresh join _deliveries on _deliveries.day = _fresh.day "
+        f"{_same('_deliveries', '_fresh', scope)} "
+        f"join ends on true {_same('ends', '_fresh', scope)}) where _rank = 1"
+    )
+
+
+def _history(con: duckdb.DuckDBPyConnection, keys: list[str], *, snapshot: bool) -> None:
+    """Leave `_history`: every version with what it is beside the one before it."""
+    gap = "before_idx < idx - 1" if snapshot else "false"
+    removed = "idx < last_idx and coalesce(after_idx, last_idx + 1) > idx + 1"
+    con.execute(
+        "create or replace temp table _history as with placed as (select *, "
+        "row_number() over w as seq, lag(hash) over w as before_hash, "
+        "lag(idx) over w as before_idx, lead(idx) over w as after_idx, "
+        "lag(from_date) over w as before_from, lag(to_date) over w as before_to "
+        f"from _versions window w as (partition by {column_list(keys)} "
+        "order by idx, ord, row_id nulls first)) "
+        "select *, case when row_id is null then 'stored' "
+        f"when before_hash is null or {gap} then 'new' "
+        "when before_hash = hash then 'unchanged' else 'changed' end as kind, "
+        f"{removed if snapshot else 'false'} as is_removed from placed"
+    )
+
+
+def apply_merge(con: duckdb.DuckDBPyConnection, contract: Contract) -> None:
+    """Carry out the planned merge; call inside the transaction of the feed."""
+    raw = raw_table(contract.feed)
+    con.execute(
+        f"delete from {raw} where rowid in (select raw_rowid from _final "
+        "where raw_rowid is not null and (not present or origin >= 0))"
+    )
+    con.execute(
+        f"update {raw} set _last_delivery = _final.ord from _final "
+        f"where {raw}.rowid = _final.raw_rowid and present and origin < 0 and ord <> stored_ord"
+    )
+    values = column_list(list(contract.typed_columns()))
+    con.execute(
+        f"insert into {raw} select {values}, source_system, file_id, _row_no, _delivery_date, "
+        f"received_at_utc, _row_hash, _final.ord from {ROWS} "
+        f"join _final on _row_id = _final.origin join {FILES} using (_file_no) "
+        "where present order by _row_id"
+    )
+
+
+def touched_ranges(con: duckdb.DuckDBPyConnection) -> list[tuple[dt.date | None, dt.date | None]]:
+    """Return the merged dates that changed rows touch, by their old and their new values.
+
+    Dates are those of the local wall clock. A range without dates means: any date, because the
+    contract names none or the row has none.
+    """
+    return con.execute(
+        "with ranges as ("
+        "select from_date, to_date from _history where kind in ('new', 'changed') or is_removed "
+        "union select before_from, before_to from _history where kind = 'changed'), "
+        "dated as (select from_date, greatest(from_date, to_date) as to_date from ranges "
+        "where from_date is not null), "
+        "placed as (select *, max(to_date) over (order by from_date, to_date "
+        "rows between unbounded preceding and 1 preceding) as reached from dated), "
+        "grouped as (select *, count(*) filter (where reached is null or from_date > reached + 1) "
+        "over (order by from_date, to_date rows unbounded preceding) as island from placed) "
+        "select min(from_date), max(to_date) from grouped group by island "
+        "union all select null, null where exists "
+        "(select 1 from ranges where from_date is null) order by 1 nulls first"
+    ).fetchall()
+
+
+def withheld_dates(
+    con: duckdb.DuckDBPyConnection, contract: Contract, day: dt.date, as_of: dt.date
+) -> tuple[dt.date | None, dt.date | None]:
+    """Return first and last date that the rows of a blocked delivery would have touched."""
+    first, last = _touch_expressions(contract, as_of)
+    return con.execute(
+        f"select min({first}), max(greatest({first}, {last})) from {ROWS} where _delivery_date = ?",
+        [day],
+    ).fetchall()[0]
+
+
+def _touch_expressions(contract: Contract, as_of: dt.date) -> tuple[str, str]:
+    """Return SQL for first and last touched date of a row; an open end reaches to the as-of."""
+    if contract.touches is None:
+        return "null::date", "null::date"
+    first = _local_date(contract, contract.touches.from_)
+    open_end = f"date {quote_literal(as_of.isoformat())}"
+    if contract.touches.to is None:
+        return first, open_end
+    last = f"coalesce({_local_date(contract, contract.touches.to)}, {open_end})"
+    return first, last
+
+
+def _local_date(contract: Contract, name: str) -> str:
+    kind = contract.columns[name].kind
+    if kind == "ts":
+        return f"{quote_identifier(name + '_local')}::date"
+    if kind in {"date", "localtime"}:
+        return f"{quote_identifier(name)}::date"
+    raise UnloadableContractError(
+        f"Feed {contract.feed}: touches.{name} is of type {kind}; a date, ts or localtime is needed"
+    )
+
+
+def _same(left: str, right: str, names: list[str]) -> str:
+    """Return ` and left.x = right.x` for each name; keys are never null, the guard sees to it."""
+    return "".join(
+        f" and {left}.{quote_identifier(name)} = {right}.{quote_identifier(name)}" for name in names
+    )
+
+
+# ------------------------------------------------------------------------------------ the logs
+
+
+def record_rows(con: duckdb.DuckDBPyConnection, contract: Contract, run_id: str) -> None:
+    """Keep every row that was set aside and every row that failed a rule."""
+    con.execute(
+        "insert into ops.quarantine select ?, attempt_id, ?, null, file_id, file_name, "
+        f"{FILES}.delivery_date, _row_no, reason, rule_id, owner, _raw "
+        f"from {ASIDE} join {ROWS} using (_row_id) join {FILES} on {FILES}._file_no = "
+        f"{ROWS}._file_no order by {ROWS}._row_id, reason, rule_id",
+        [run_id, contract.feed],
+    )
+    con.execute(f"insert into ops.quarantine select * from {SOURCE_QUARANTINE}")
+    key = ", ".join(
+        f"{quote_literal(name)}, {quote_identifier(name)}::varchar" for name in contract.key
+    )
+    for rule in contract.rules:
+        con.execute(
+            "insert into ops.expectation_failures select ?, ?, delivery_date, rule_id, ?, ?, "
+            f"file_id, _row_no, json_object({key})::varchar from {FAILURES} "
+            f"join {ROWS} using (_row_id) join {FILES} using (_file_no) "
+            "where rule_id = ? order by _row_id",
+            [run_id, contract.feed, rule.severity, rule.owner, rule.id],
+        )
+
+
+def record_source_quarantine(
+    con: duckdb.DuckDBPyConnection, attempt: Attempt, steward: str, judged: str
+) -> None:
+    """Note the rows of a source file that were set aside, until the feed is committed."""
+    con.execute(
+        f"insert into {SOURCE_QUARANTINE} select ?, ?, ?, ?, ?, ?, ?::date, _row_no, "
+        f"unnest(list_distinct(_reasons)), null, ?, _raw from {quote_identifier(judged)} "
+        "where len(_reasons) > 0",
+        [
+            *(attempt.run_id, attempt.attempt_id, attempt.feed, attempt.source, attempt.sha256),
+            *(attempt.file_name, attempt.delivery_date, steward),
+        ],
+    )
+
+
+def record_results(
+    con: duckdb.DuckDBPyConnection,
+    subject: str,
+    run_id: str,
+    results: Mapping[dt.date | None, Sequence[RuleResult]],
+) -> None:
+    """Keep what each rule said of each delivery; a mart's results have no delivery date."""
+    rows = [
+        (
+            *(run_id, subject, day, one.rule_id, one.expectation, one.severity, one.owner),
+            *(one.mostly, one.evaluated, one.unexpected, one.unexpected_share),
+            *(one.success, one.blocks, one.sentence),
+        )
+        for day, of_day in results.items()
+        for one in of_day
+    ]
+    _insert(con, "ops.expectation_results", rows)
+
+
+def record_findings(
+    con: duckdb.DuckDBPyConnection, findings: Iterable[tuple[Attempt, Finding]]
+) -> None:
+    """Keep what the guard noticed about each file."""
+    rows = [
+        (
+            *(attempt.run_id, attempt.attempt_id, attempt.feed, attempt.source, attempt.sha256),
+            *(attempt.file_name, attempt.delivery_date, one.code, one.level, one.row),
+            *(one.column, one.count, one.message),
+        )
+        for attempt, one in findings
+    ]
+    _insert(con, "ops.findings", rows)
+
+
+def record_touched(
+    con: duckdb.DuckDBPyConnection,
+    feed: str,
+    run_id: str,
+    ranges: Iterable[tuple[dt.date | None, dt.date | None]],
+) -> None:
+    """Keep which dates this run changed."""
+    _insert(con, "ops.touched", [(run_id, feed, *one) for one in ranges])
+
+
+def record_withheld(
+    con: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    run_id: str,
+    blocked: Mapping[dt.date, str],
+    accepted_days: Collection[dt.date],
+    as_of: dt.date,
+) -> None:
+    """Keep which dates lack a blocked delivery, and drop what was made good.
+
+    A delivery is made good by an accepted one of the same day; a snapshot also by a later one.
+    """
+    if accepted_days:
+        con.execute(
+            "delete from ops.withheld where feed = ? and "
+            + (
+                "delivery_date <= ?"
+                if contract.delivery.mode == "snapshot" and not contract.delivery.scope
+                else "list_contains(?::date[], delivery_date)"
+            ),
+            [
+                contract.feed,
+                max(accepted_days)
+                if contract.delivery.mode == "snapshot" and not contract.delivery.scope
+                else list(accepted_days),
+            ],
+        )
+    _insert(
+        con,
+        "ops.withheld",
+        [
+            (run_id, contract.feed, day, *withheld_dates(con, contract, day, as_of), reason)
+            for day, reason in blocked.items()
+        ],
+    )
+
+
+def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    if rows:
+        places = ", ".join("?" for _ in rows[0])
+        con.executemany(f"insert into {table} values ({places})", rows)
+
+
+# ------------------------------------------------------------------------------------- content
+
+
+def content_hash(
+    con: duckdb.DuckDBPyConnection,
+    relation: str,
+    key: Sequence[str],
+    *,
+    exclude: Collection[str] = RUN_COLUMNS,
+) -> str:
+    """Return one hash of the rows of a relation, whatever their order or the threads.
+
+    Values are taken as text in key order: a DECIMAL has one spelling, and so has a DOUBLE, but
+    sums of DOUBLEs differ from run to run and do not belong into a table that is compared.
+
+    Parameters
+    ----------
+    con : duckdb.DuckDBPyConnection
+        Sees the relation.
+    relation : str
+        ``schema.table``.
+    key : sequence of str
+        Columns that tell the rows apart.
+    exclude : collection of str
+        Columns that are no content; default: run ids and load times.
+    """
+    table = quote_relation(relation)
+    described = con.execute(f"describe {table}").fetchall()
+    names = sorted(row[0] for row in described if row[0] not in exclude)
+    # A missing value is told from an empty one, and no value can run into its neighbour.
+    text = " || ".join(
+        f"coalesce(length({quote_identifier(name)}::varchar) || ':' || "
+        f"{quote_identifier(name)}::varchar, '-') || ';'"
+        for name in names
+    )
+    order = ", ".join([*(f"{quote_identifier(name)} nulls first" for name in key), "_content"])
+    head = ";".join(names)
+    return con.execute(
+        f"select sha256(? || coalesce(string_agg(_content, '' order by {order}), '')) "
+        f"from (select *, md5({text}) as _content from {table})",
+        [head],
+    ).fetchall()[0][0]

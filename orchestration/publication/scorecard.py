@@ -1,0 +1,180 @@
+"""Reads one scorecard from the published snapshot, as people and machines want it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import duckdb
+
+from orchestration.publication.snapshot import DATABASE, SnapshotError
+
+if TYPE_CHECKING:
+    from orchestration.publication.snapshot import Snapshot
+
+Subject = Literal["leader", "site"]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a card; missing values are None and say why in `trust_reason`."""
+
+    kpi_id: str
+    kpi_name: str
+    unit: str
+    decimals: int
+    weight: float
+    value: float | None
+    n: int | None
+    finality: str
+    trust_state: str
+    trust_reason: str | None
+    target: float | None
+    band: str | None
+    variation: str | None
+    assurance: str | None
+    score: float | None
+
+
+@dataclass(frozen=True)
+class Scorecard:
+    """One card: whose, when, by which template, its lines and its total."""
+
+    subject_kind: Subject
+    subject_id: str
+    title: str
+    template: str
+    period_start: dt.date
+    total_score: float | None
+    measured_weight: float
+    leads: tuple[str, ...]
+    lines: tuple[Line, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the card as plain values."""
+        return asdict(self) | {"period_start": self.period_start.isoformat()}
+
+
+def read_scorecard(
+    snapshot: Snapshot,
+    kind: Subject,
+    *,
+    subject: str | None = None,
+    month: dt.date | None = None,
+) -> Scorecard:
+    """Return one card of a snapshot.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+        Where to read.
+    kind : {"leader", "site"}
+        Whose card.
+    subject : str, optional
+        Id of the leader or site; by default the first whose card is most complete.
+    month : date, optional
+        First day of the month; by default the last whose lines are no longer provisional, or the
+        newest.
+
+    Raises
+    ------
+    SnapshotError
+        If there is no such card; the message says which there are.
+    """
+    table = f"scorecard.rpt_{kind}_scorecard"
+    with duckdb.connect(str(snapshot.folder / DATABASE), read_only=True) as con:
+        chosen = con.execute(
+            f"""
+            select {kind}_id, period_start_date
+            from {table}
+            where (?::varchar is null or {kind}_id = ?) and (?::date is null or period_start_date = ?)
+            group by all
+            order by
+                count(*) filter (where finality <> 'provisional') >= count(*) / 2 desc,
+                period_start_date desc,
+                max(measured_weight) desc,
+                {kind}_id
+            limit 1
+            """,
+            [subject, subject, month, month],
+        ).fetchall()
+        if not chosen:
+            raise SnapshotError(_no_such_card(con, table, kind, subject, month))
+        subject_id, period_start = chosen[0]
+        rows = con.execute(
+            f"""
+            select
+                kpi_id, kpi_name, unit, decimals, weight::double as weight,
+                reading_value as value, n, finality, trust_state, trust_reason,
+                target_level as target, band, variation, assurance, score,
+                title, template_id || ' version ' || template_version as template,
+                total_score, measured_weight::double as measured_weight
+            from {table}
+            where {kind}_id = ? and period_start_date = ?
+            order by position
+            """,
+            [subject_id, period_start],
+        )
+        names = [column[0] for column in rows.description]
+        records = [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
+        leads = _led_units(con, subject_id, period_start) if kind == "leader" else ()
+    head = records[0]
+    return Scorecard(
+        subject_kind=kind,
+        subject_id=subject_id,
+        title=head["title"],
+        template=head["template"],
+        period_start=period_start,
+        total_score=head["total_score"],
+        measured_weight=head["measured_weight"],
+        leads=leads,
+        lines=tuple(
+            Line(**{name: record[name] for name in Line.__dataclass_fields__}) for record in records
+        ),
+    )
+
+
+def _led_units(
+    con: duckdb.DuckDBPyConnection, leader: str, period_start: dt.date
+) -> tuple[str, ...]:
+    """Return what a leader led in a month, with the days where it was not all of it."""
+    last_day = (period_start + dt.timedelta(days=31)).replace(day=1) - dt.timedelta(days=1)
+    rows = con.execute(
+        """
+        select units.org_unit_name, min(led.valid_from) as first_day, max(led.valid_to) as last_day
+        from core.bridge_leadership as led
+        inner join core.dim_org_units as units
+            on led.org_unit_id = units.org_unit_id and led.valid_from = units.valid_from
+        where led.leader_id = ? and led.valid_from <= ? and led.valid_to >= ?
+        group by units.org_unit_name
+        order by units.org_unit_name
+        """,
+        [leader, last_day, period_start],
+    ).fetchall()
+    return tuple(
+        name
+        if first <= period_start and last >= last_day
+        else f"{name} ({max(first, period_start)} to {min(last, last_day)})"
+        for name, first, last in rows
+    )
+
+
+def _no_such_card(
+    con: duckdb.DuckDBPyConnection,
+    table: str,
+    kind: Subject,
+    subject: str | None,
+    month: dt.date | None,
+) -> str:
+    known, first, last = con.execute(
+        f"select count(distinct {kind}_id), min(period_start_date), max(period_start_date) "
+        f"from {table}"
+    ).fetchall()[0]
+    wanted = " ".join(filter(None, [subject, f"{month:%Y-%m}" if month else None])) or "any"
+    if not known:
+        return f"No {kind} has a scorecard: nobody leads a unit, or no month has begun."
+    return (
+        f"No scorecard for {kind} {wanted}. There are cards of {known} {kind}s "
+        f"from {first:%Y-%m} to {last:%Y-%m}."
+    )

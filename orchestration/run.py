@@ -1,0 +1,264 @@
+"""One daily run of a company from the command line: the same Dagster job that the daemon runs."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from orchestration.doctor import prepare_home
+from orchestration.ingest.delivery_log import create_tables, form_hash, known_files
+from orchestration.ingest.landing import find_files, sha256_of
+from orchestration.ingest.run_state import last_published
+from orchestration.publication.snapshot import Snapshot, publish
+from orchestration.resources.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import dagster as dg
+
+    from orchestration.settings import Settings
+
+PROGRESS_LOGGER = "steelyard.progress"
+Report = "Callable[[str, int, int], None]"
+
+
+class NothingToDoError(Exception):
+    """Everything delivered has been loaded and published."""
+
+
+class RunFailedError(RuntimeError):
+    """A run did not reach publication; the message says at which step and why."""
+
+
+@dataclass(frozen=True)
+class FeedOutcome:
+    """What a run did with one feed."""
+
+    feed: str
+    files: int
+    rows_new: int
+    rows_changed: int
+    rows_quarantined: int
+    files_rejected: int
+    state: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did."""
+
+    run_id: str
+    as_of: dt.date
+    feeds: tuple[FeedOutcome, ...]
+    messages: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self) | {"as_of": self.as_of.isoformat()}
+
+
+def run_company(settings: Settings, *, as_of: dt.date | None, report: Report) -> Outcome:
+    """Run the daily job over every delivery day that has something new.
+
+    Parameters
+    ----------
+    settings : Settings
+        Company and landing folder.
+    as_of : date or None
+        Day up to which deliveries are known; by default the company's own, or the last delivery.
+    report : callable
+        Told what is going on, and how many of how many steps are done.
+
+    Raises
+    ------
+    NothingToDoError
+        If there is nothing new up to the as-of.
+    RunFailedError
+        If the landing folder is missing or a step failed.
+    """
+    if not settings.landing.is_dir():
+        raise RunFailedError(
+            f"The landing folder {settings.landing} does not exist. "
+            + (
+                "Run `steelyard demo` first."
+                if settings.company.name == "demo"
+                else "Name the folder with the delivered files: --landing DIR."
+            )
+        )
+    prepare_home(settings)
+    first, last = _days_to_run(settings, as_of)
+    result = _execute(settings, first, last, report)
+    return _outcome(settings, result.run_id, last)
+
+
+def publish_again(settings: Settings) -> Snapshot:
+    """Publish the marts as they stand, unless a check on them has failed since.
+
+    Raises
+    ------
+    RunFailedError
+        If no run has been published yet, or the last one stopped before publication.
+    """
+    warehouse = Warehouse(settings.company_home, memory_limit=settings.memory_limit)
+    with warehouse.connect("publish") as con:
+        create_tables(con)
+        published = last_published(con)
+        if published is None:
+            raise RunFailedError("Nothing has been built yet. Run `steelyard run` first.")
+        if not published.is_latest:
+            raise RunFailedError(
+                "The last run stopped before publication, so the marts are half way. Look at its "
+                "failed step in Dagster, then `steelyard run` again."
+            )
+        return publish(
+            con, settings.published, company=settings.company.name, as_of=published.as_of
+        )
+
+
+def _days_to_run(settings: Settings, as_of: dt.date | None) -> tuple[dt.date, dt.date]:
+    """Return the first and last delivery day of a run over all that is new."""
+    facts = settings.company.facts
+    horizon = as_of or facts.as_of or dt.datetime.now(dt.UTC).date()
+    warehouse = Warehouse(settings.company_home, memory_limit=settings.memory_limit)
+    with warehouse.connect("look for new deliveries") as con:
+        create_tables(con)
+        known = {feed: known_files(con, feed) for feed in settings.company.feeds}
+        published = last_published(con)
+    found: list[dt.date] = []
+    pending: list[dt.date] = []
+    for name, feed in settings.company.feeds.items():
+        for file in find_files(settings.company, name, settings.landing, as_of=horizon):
+            if file.delivery_date > horizon:
+                continue
+            found.append(file.delivery_date)
+            contract = form_hash(feed, file.form)
+            if not known[name].is_done(
+                file.source, file.relative_path, sha256_of(file.path), contract
+            ):
+                pending.append(file.delivery_date)
+    if not found:
+        raise RunFailedError(
+            f"No file under {settings.landing} matches a profile of {settings.company.name} up to "
+            f"{horizon}. The profiles name them: "
+            f"{', '.join(sorted({form.files for feed in settings.company.feeds.values() for form in feed.forms})[:3])}, ..."
+        )
+    last = as_of or facts.as_of or max(found)
+    if not pending and published is not None and published.is_latest and published.as_of >= last:
+        raise NothingToDoError(
+            f"Nothing new: all {len(found):,} files up to {last} are loaded and published."
+        )
+    return max(min([*pending, last]), facts.first_delivery), last
+
+
+def _execute(
+    settings: Settings, first: dt.date, last: dt.date, report: Report
+) -> dg.ExecuteInProcessResult:
+    report("Starting Dagster", 0, 1)
+    import dagster as dg  # noqa: PLC0415 (1.6 s of imports)
+
+    from orchestration.defs import build_definitions  # noqa: PLC0415
+    from orchestration.defs.automation import JOB  # noqa: PLC0415
+
+    job = build_definitions(settings).resolve_job_def(JOB)
+    steps = len(job.graph.node_dict)
+    with (
+        dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance,
+        _listen(report, steps),
+    ):
+        result = job.execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            run_config={"loggers": {"progress": {"config": {}}}},
+            tags={
+                "dagster/asset_partition_range_start": first.isoformat(),
+                "dagster/asset_partition_range_end": last.isoformat(),
+            },
+        )
+    if not result.success:
+        raise RunFailedError(_why(result))
+    return result
+
+
+class _StepCounter(logging.Handler):
+    """Turns Dagster's log into a count of finished steps."""
+
+    def __init__(self, report: Report, steps: int) -> None:
+        super().__init__()
+        self.report, self.steps, self.done, self.current = report, steps, 0, ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        event = getattr(record, "dagster_meta", {}).get("dagster_event")
+        if event is None:
+            self.report(f"{self.current}: {record.getMessage()[:60]}", self.done, self.steps)
+        elif event.is_step_start:
+            self.current = event.step_key
+            self.report(self.current, self.done, self.steps)
+        elif event.is_step_success or event.is_step_failure:
+            self.done += 1
+            self.report(self.current, self.done, self.steps)
+
+
+@contextmanager
+def _listen(report: Report, steps: int) -> Iterator[None]:
+    logger = logging.getLogger(PROGRESS_LOGGER)
+    handler = _StepCounter(report, steps)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+def _why(result: dg.ExecuteInProcessResult) -> str:
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            said = error.message.strip() if error else "no message"
+            return f"The step {event.step_key} failed: {said} (run {result.run_id})"
+        if event.is_failure:
+            return f"The run failed: {event.message} (run {result.run_id})"
+    return f"The run {result.run_id} failed without a failed step; look at it in Dagster."
+
+
+def _outcome(settings: Settings, run_id: str, as_of: dt.date) -> Outcome:
+    warehouse = Warehouse(settings.company_home, memory_limit=settings.memory_limit)
+    with warehouse.connect("read the delivery log") as con:
+        rows = con.execute(
+            """
+            select
+                states.feed,
+                count(attempts.attempt_id),
+                coalesce(sum(attempts.rows_new), 0)::bigint,
+                coalesce(sum(attempts.rows_changed), 0)::bigint,
+                coalesce(sum(attempts.rows_quarantined), 0)::bigint,
+                count(*) filter (where attempts.action in ('reject_file', 'block_batch')),
+                states.state
+            from ops.feed_state as states
+            left join ops.delivery_log as attempts
+                on states.feed = attempts.feed and attempts.run_id = ?
+            group by states.feed, states.state
+            order by states.feed
+            """,
+            [run_id],
+        ).fetchall()
+        refused = con.execute(
+            """
+            select relative_path || ': ' || message
+            from ops.delivery_log
+            where run_id = ? and action in ('reject_file', 'block_batch')
+            order by delivery_date, relative_path
+            """,
+            [run_id],
+        ).fetchall()
+    return Outcome(
+        run_id=run_id,
+        as_of=as_of,
+        feeds=tuple(FeedOutcome(*row) for row in rows),
+        messages=tuple(row[0] for row in refused),
+    )
