@@ -183,8 +183,15 @@ def publish(company: CompanyOption = None, json_output: JsonOption = False) -> N
     except RunFailedError as error:
         raise _fail(str(error)) from error
     if json_output:
-        out.print_json(json.dumps({"folder": str(snapshot.folder), "as_of": snapshot.as_of,
-                                   "content_hash": snapshot.content_hash}))
+        out.print_json(
+            json.dumps(
+                {
+                    "folder": str(snapshot.folder),
+                    "as_of": snapshot.as_of,
+                    "content_hash": snapshot.content_hash,
+                }
+            )
+        )
     else:
         console.print(f"Published as of {snapshot.as_of}: {snapshot.folder}")
 

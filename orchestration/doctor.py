@@ -101,17 +101,13 @@ def _packages(_: Settings) -> list[Finding]:
             version = metadata.version(name)
         except metadata.PackageNotFoundError:
             version = "missing"
-        findings.append(
-            Finding(f"{name} {version}", version.startswith(prefix), "Run `make env`.")
-        )
+        findings.append(Finding(f"{name} {version}", version.startswith(prefix), "Run `make env`."))
     return findings
 
 
 def _zones(_: Settings) -> list[Finding]:
     known = len(zoneinfo.available_timezones())
-    return [
-        Finding(f"{known} time zones", known > 0, "Install tzdata: `make env` does it.")
-    ]
+    return [Finding(f"{known} time zones", known > 0, "Install tzdata: `make env` does it.")]
 
 
 def _company(settings: Settings) -> list[Finding]:

@@ -9,10 +9,11 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestration.doctor import prepare_home
-from orchestration.ingest.delivery_log import create_tables, form_hash, known_files
+from orchestration.ingest.delivery_log import contract_hash, create_tables, known_files
 from orchestration.ingest.landing import find_files, sha256_of
 from orchestration.ingest.run_state import last_published
 from orchestration.publication.snapshot import Snapshot, publish
+from orchestration.quality.marts import UnsoundMartsError, require_sound_marts
 from orchestration.resources.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 
     from orchestration.settings import Settings
 
-PROGRESS_LOGGER = "steelyard.progress"
-Report = "Callable[[str, int, int], None]"
+    Report = Callable[[str, int, int], None]
 
 
 class NothingToDoError(Exception):
@@ -114,6 +114,10 @@ def publish_again(settings: Settings) -> Snapshot:
                 "The last run stopped before publication, so the marts are half way. Look at its "
                 "failed step in Dagster, then `steelyard run` again."
             )
+        try:
+            require_sound_marts(con)
+        except UnsoundMartsError as error:
+            raise RunFailedError(str(error)) from error
         return publish(
             con, settings.published, company=settings.company.name, as_of=published.as_of
         )
@@ -130,12 +134,12 @@ def _days_to_run(settings: Settings, as_of: dt.date | None) -> tuple[dt.date, dt
         published = last_published(con)
     found: list[dt.date] = []
     pending: list[dt.date] = []
-    for name, feed in settings.company.feeds.items():
+    for name in settings.company.feeds:
         for file in find_files(settings.company, name, settings.landing, as_of=horizon):
             if file.delivery_date > horizon:
                 continue
             found.append(file.delivery_date)
-            contract = form_hash(feed, file.form)
+            contract = contract_hash(file.form.contract)
             if not known[name].is_done(
                 file.source, file.relative_path, sha256_of(file.path), contract
             ):
@@ -204,7 +208,9 @@ class _StepCounter(logging.Handler):
 
 @contextmanager
 def _listen(report: Report, steps: int) -> Iterator[None]:
-    logger = logging.getLogger(PROGRESS_LOGGER)
+    from orchestration.defs.common import PROGRESS  # noqa: PLC0415 (Dagster's imports)
+
+    logger = logging.getLogger(PROGRESS)
     handler = _StepCounter(report, steps)
     logger.addHandler(handler)
     try:

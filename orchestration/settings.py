@@ -56,9 +56,7 @@ class Settings:
             memory_limit=environment.get("STEELYARD_MEMORY_LIMIT") or "4GB",
         )
 
-    def with_choices(
-        self, *, company: str | None = None, landing: Path | None = None
-    ) -> Settings:
+    def with_choices(self, *, company: str | None = None, landing: Path | None = None) -> Settings:
         """Return the settings with what a command line chose instead."""
         return replace(
             self,

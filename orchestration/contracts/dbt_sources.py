@@ -6,7 +6,6 @@ when contracts and file part; `make sources` brings them together again.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml

@@ -1,16 +1,10 @@
 """Dagster's shells, in the order in which data flows: thin, without arithmetic and SQL."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import dagster as dg
 
 from orchestration.defs import automation, guard, judgement, landing, publication, warehouse
-from orchestration.defs.common import delivery_days, warehouse_resource
-
-if TYPE_CHECKING:
-    from orchestration.settings import Settings
+from orchestration.defs.common import delivery_days, progress_logger, warehouse_resource
+from orchestration.settings import Settings
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
@@ -25,13 +19,14 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             warehouse.run_plan(settings, days),
             warehouse.models(settings, days),
             judgement.kpi_judgements(settings, days),
+            publication.mart_rules(settings, days),
             publication.snapshot(settings, days),
         ],
-        asset_checks=publication.mart_checks(settings),
         jobs=[automation.daily_job(settings, days)],
         schedules=[automation.daily_schedule(settings, days)],
         sensors=[automation.landing_sensor(settings, days)],
         resources={"warehouse": warehouse_resource(settings), "dbt": models},
+        loggers={"console": dg.colored_console_logger, "progress": progress_logger},
         # One warehouse has one writer, so one process: ten steps take 2 s in it and 47 s spread
         # over spawned processes (measured).
         executor=dg.in_process_executor,

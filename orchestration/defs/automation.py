@@ -1,22 +1,21 @@
 """When things run: every morning, and whenever a file arrives."""
 
-from __future__ import annotations
-
 import datetime as dt
-from typing import TYPE_CHECKING
+from typing import Any
 
 import dagster as dg
 
 from orchestration.ingest.landing import find_files, landing_content_hash
-
-if TYPE_CHECKING:
-    from orchestration.settings import Settings
+from orchestration.settings import Settings
 
 JOB = "daily"
 
 
-def daily_job(settings: Settings, days: dg.PartitionsDefinition) -> dg.UnresolvedAssetJobDefinition:  # type: ignore[name-defined]
-    """Return the job that does everything for one or more delivery days."""
+def daily_job(settings: Settings, days: dg.PartitionsDefinition) -> Any:
+    """Return the job that does everything for one or more delivery days.
+
+    (Its type, an unresolved asset job, has no public name.)
+    """
     return dg.define_asset_job(
         JOB,
         selection=dg.AssetSelection.all(),
@@ -67,8 +66,6 @@ def landing_sensor(settings: Settings, days: dg.PartitionsDefinition) -> dg.Sens
             return dg.SkipReason(f"No deliveries under {settings.landing}.")
         # An as-of never moves back, so the newest day is asked for, whichever day is new.
         day = max(file.delivery_date for file in files)
-        return dg.RunRequest(
-            run_key=landing_content_hash(files), partition_key=day.isoformat()
-        )
+        return dg.RunRequest(run_key=landing_content_hash(files), partition_key=day.isoformat())
 
     return _landing_folder

@@ -1,20 +1,25 @@
 """What all shells share: the partitions, the locked warehouse, names of tags."""
 
-from __future__ import annotations
-
 import datetime as dt
-from typing import TYPE_CHECKING
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
 
 from orchestration.resources.warehouse import Warehouse
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from orchestration.settings import Settings
+from orchestration.settings import Settings
 
 POOL = "warehouse"
+PROGRESS = "steelyard.progress"
+
+
+@dg.logger(description="Hands a run's log to whoever listens in this process: the CLI's progress.")
+def progress_logger(_: dg.InitLoggerContext) -> logging.Logger:
+    """Return the logger that the command line listens to."""
+    logger = logging.getLogger(PROGRESS)
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+    return logger
 
 
 def delivery_days(settings: Settings) -> dg.DailyPartitionsDefinition:

@@ -1,21 +1,16 @@
 """Feeds: what was delivered, judged by its contract, in its raw table."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from orchestration.contracts.model import Contract
 from orchestration.defs.common import POOL, column_schema, run_days, tags
 from orchestration.defs.landing import delivered_key
 from orchestration.ingest.delivery_log import contract_hash
 from orchestration.ingest.pipeline import FeedResult, ingest_feed
 from orchestration.resources.warehouse import Warehouse
-
-if TYPE_CHECKING:
-    from orchestration.contracts.model import Contract
-    from orchestration.settings import Settings
+from orchestration.settings import Settings
 
 CONTRACT_CHECK = "contract"
 FILES_SHOWN = 40

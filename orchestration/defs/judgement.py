@@ -1,17 +1,11 @@
 """What readings mean."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import dagster as dg
 
 from orchestration.defs.common import POOL, column_schema, tags
 from orchestration.governance.judgements import judge_readings
 from orchestration.resources.warehouse import Warehouse
-
-if TYPE_CHECKING:
-    from orchestration.settings import Settings
+from orchestration.settings import Settings
 
 INPUT = "intermediate.int_judgements__input"
 OUTPUT = "statistics.kpi_judgements"

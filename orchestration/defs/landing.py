@@ -1,16 +1,10 @@
 """The files that other systems deliver: not ours to make, but where lineage begins."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import dagster as dg
 
+from orchestration.contracts.model import CompanyFeed
 from orchestration.defs.common import tags
-
-if TYPE_CHECKING:
-    from orchestration.contracts.model import CompanyFeed
-    from orchestration.settings import Settings
+from orchestration.settings import Settings
 
 
 def delivered_key(feed: CompanyFeed) -> dg.AssetKey:
@@ -34,9 +28,7 @@ def delivered_files(settings: Settings) -> list[dg.AssetSpec]:
                 group_name="landing",
                 kinds={"file"},
                 owners=[contract.owner],
-                tags=tags(
-                    domain=contract.domain, sensitivity=contract.sensitivity, tier="landing"
-                ),
+                tags=tags(domain=contract.domain, sensitivity=contract.sensitivity, tier="landing"),
                 metadata={
                     "files": dg.MetadataValue.md("\n".join(f"- `{form.files}`" for form in forms)),
                     "cadence": contract.delivery.cadence,

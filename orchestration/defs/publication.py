@@ -1,9 +1,6 @@
 """Checks on marts, and the snapshot that everyone reads."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -12,47 +9,70 @@ from orchestration.ingest.run_state import finish_run
 from orchestration.publication.snapshot import PUBLISHED, publish
 from orchestration.quality.marts import check_marts, load_mart_rules
 from orchestration.resources.warehouse import Warehouse
-
-if TYPE_CHECKING:
-    from orchestration.settings import Settings
+from orchestration.settings import Settings
 
 
-def mart_checks(settings: Settings) -> list[dg.AssetChecksDefinition]:
-    """Return one definition with a check per rule on a mart; each blocks publication."""
+def mart_rules(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """Return the asset that judges the marts; its failing checks block publication.
+
+    The checks belong to this asset and not to the marts: a blocking check on a mart that another
+    model of the same dbt step reads is a circle to Dagster.
+    """
     marts = load_mart_rules(settings.root / "expectations" / "marts")
+    key = dg.AssetKey(["quality", "mart_rules"])
     specs = [
         dg.AssetCheckSpec(
             rule.id,
-            asset=dg.AssetKey(mart.relation.split(".")),
-            description=rule.description or f"{rule.expectation} {rule.kwargs}",
-            metadata={"owner": rule.owner, "severity": rule.severity},
+            asset=key,
+            description=f"{mart.relation}: {rule.description or rule.expectation}",
+            metadata={"mart": mart.relation, "owner": rule.owner, "severity": rule.severity},
             blocking=rule.severity != "warn",
         )
         for mart in marts
         for rule in mart.rules
     ]
 
-    @dg.multi_asset_check(name="mart_rules", specs=specs, pool=POOL)
+    @dg.asset(
+        key=key,
+        deps=[dg.AssetKey(mart.relation.split(".")) for mart in marts],
+        check_specs=specs,
+        partitions_def=days,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name="publication",
+        kinds={"greatexpectations", "duckdb"},
+        owners=["team:performance-analytics"],
+        tags=tags(domain="platform", sensitivity="internal", tier="published"),
+        code_version="1",
+        pool=POOL,
+    )
     def _mart_rules(
-        context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
-    ) -> Iterator[dg.AssetCheckResult]:
-        for relation, result in check_marts(warehouse, marts, run_id=context.run_id):
+        warehouse: dg.ResourceParam[Warehouse],
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        """What each rule says of the marts: one row per rule.
+
+        Read by publication, which refuses marts that fail, and by stewards, who find the failing
+        rows with rule and owner in `ops.expectation_failures`.
+        """
+        results = check_marts(warehouse, marts)
+        yield dg.MaterializeResult(asset_key=key, metadata={"dagster/row_count": len(results)})
+        for relation, result in results:
             yield dg.AssetCheckResult(
-                asset_key=dg.AssetKey(relation.split(".")),
+                asset_key=key,
                 check_name=result.rule_id,
                 passed=result.success,
                 severity=dg.AssetCheckSeverity.WARN
                 if result.severity == "warn"
                 else dg.AssetCheckSeverity.ERROR,
                 metadata={
-                    "evaluated": result.evaluated,
-                    "unexpected": result.unexpected,
+                    "mart": relation,
+                    "evaluated": result.evaluated or 0,
+                    "unexpected": result.unexpected or 0,
                     "owner": result.owner,
                     "what": result.sentence,
                 },
             )
 
-    return [_mart_rules]
+    return _mart_rules
 
 
 def snapshot(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
@@ -60,7 +80,15 @@ def snapshot(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefi
 
     @dg.asset(
         key=["published", "snapshot"],
-        deps=[dg.AssetKey(relation.split(".")) for relation in PUBLISHED if "registry" not in relation],
+        deps=[
+            dg.AssetKey(["quality", "mart_rules"]),
+            dg.AssetKey(["registry", "registers"]),
+            *(
+                dg.AssetKey(relation.split("."))
+                for relation in PUBLISHED
+                if not relation.startswith("registry.")
+            ),
+        ],
         partitions_def=days,
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name="publication",
@@ -79,10 +107,8 @@ def snapshot(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefi
         """
         as_of = run_days(context)[-1]
         with warehouse.connect("publish") as con:
-            published = publish(
-                con, settings.published, company=settings.company.name, as_of=as_of
-            )
-            finish_run(con, run_id=context.run_id)
+            published = publish(con, settings.published, company=settings.company.name, as_of=as_of)
+            finish_run(con)
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": sum(table.rows for table in published.tables),

@@ -1,10 +1,8 @@
 """Registers, the plan of a run, and the dbt models."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
@@ -16,9 +14,7 @@ from orchestration.registry.store import registers_hash, store_registers
 from orchestration.resources.dbt_models import DbtModels, NodeResult
 from orchestration.resources.relations import describe_relations
 from orchestration.resources.warehouse import Warehouse
-
-if TYPE_CHECKING:
-    from orchestration.settings import Settings
+from orchestration.settings import Settings
 
 UNIQUE_ID = "dagster_dbt/unique_id"
 OWNERS = {
@@ -132,19 +128,23 @@ class Translator(DagsterDbtTranslator):
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
         """Return the layer, and for marts their area."""
+        if dbt_resource_props["resource_type"] == "source":
+            return "raw"
         folders: list[str] = dbt_resource_props["fqn"][1:-1]
         return folders[1] if folders[0] == "marts" else folders[0]
 
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
-        """Return the team that answers for the layer."""
+        """Return the team that answers for the layer; sources are other assets' business."""
+        if dbt_resource_props["resource_type"] == "source":
+            return []
         return [OWNERS[dbt_resource_props["config"]["meta"]["tier"]]]
 
     def get_tags(self, dbt_resource_props: Mapping[str, Any]) -> dict[str, str]:
         """Return domain, sensitivity and tier."""
+        if dbt_resource_props["resource_type"] == "source":
+            return {}
         meta = dbt_resource_props["config"]["meta"]
-        return tags(
-            domain=meta["domain"], sensitivity=meta["sensitivity"], tier=meta["tier"]
-        )
+        return tags(domain=meta["domain"], sensitivity=meta["sensitivity"], tier=meta["tier"])
 
 
 def models(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
@@ -177,13 +177,15 @@ def models(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefini
         }
         with warehouse.connect() as con:
             full_refresh = is_full_run(con)
-        results = dbt.build(
-            [*specs, *checks], full_refresh=full_refresh, report=context.log.debug
-        )
+        results = dbt.build([*specs, *checks], full_refresh=full_refresh, report=context.log.debug)
         with warehouse.connect() as con:
             relations = describe_relations(
-                con, [_relation(specs[result.unique_id]) for result in results
-                      if result.unique_id in specs and result.status == "success"]
+                con,
+                [
+                    _relation(specs[result.unique_id])
+                    for result in results
+                    if result.unique_id in specs and result.status == "success"
+                ],
             )
         for result in results:
             if result.unique_id in checks:

@@ -60,9 +60,7 @@ def judge_readings(readings: pd.DataFrame) -> pd.DataFrame:
     rule_2 = charted["rule_2"].to_numpy()
     is_charted = charted["is_charted"].to_numpy(dtype=bool)
     return frame[[*KEY, *LEVELS[1:], "target_version", "chart_kind"]].assign(
-        band=band(
-            value, threshold=threshold, target=target, stretch=stretch, direction=direction
-        ),
+        band=band(value, threshold=threshold, target=target, stretch=stretch, direction=direction),
         variation=variation(rule_1, rule_2, is_charted=is_charted, direction=direction),
         assurance=assurance(
             lcl=charted["lcl"],

@@ -492,7 +492,7 @@ class Relations:
         joined = (
             f"from {self.table} as t join {history.latest} as h on "
             + " and ".join(f"t.{sql_name(name)} = h.{sql_name(name)}" for name in key)
-            + f" where len(t._reasons) = 0"
+            + " where len(t._reasons) = 0"
         )
         same, first = self._row(
             f"select count(*), min(t._row_no) {joined} and t._row_hash = h._row_hash"

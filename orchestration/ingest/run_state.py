@@ -144,12 +144,12 @@ def begin_run(
     return plan
 
 
-def finish_run(con: duckdb.DuckDBPyConnection, *, run_id: str) -> None:
+def finish_run(con: duckdb.DuckDBPyConnection) -> None:
     """Enter that a run was published; what it touched needs no one any more."""
     con.begin()
     con.execute(
         "update ops.run_history set published_at_utc = now()::timestamp where run_id = ?",
-        [run_id],
+        [current_run(con)],
     )
     con.execute("delete from ops.touched")
     con.commit()
@@ -158,3 +158,8 @@ def finish_run(con: duckdb.DuckDBPyConnection, *, run_id: str) -> None:
 def is_full_run(con: duckdb.DuckDBPyConnection) -> bool:
     """Return whether the run in progress builds everything anew."""
     return bool(con.execute("select is_full from ops.run_parameters").fetchall()[0][0])
+
+
+def current_run(con: duckdb.DuckDBPyConnection) -> str:
+    """Return the id of the run that planned last; a retry of it has another id in Dagster."""
+    return str(con.execute("select run_id from ops.run_parameters").fetchall()[0][0])

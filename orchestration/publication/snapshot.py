@@ -171,17 +171,13 @@ def read_current(folder: Path) -> Snapshot:
         raise SnapshotError(
             f"The snapshot {current.name} lacks {', '.join(missing)}: publish again."
         )
-    return Snapshot(
-        current, content["company"], content["as_of"], content["content_hash"], tables
-    )
+    return Snapshot(current, content["company"], content["as_of"], content["content_hash"], tables)
 
 
 def verify(snapshot: Snapshot) -> list[str]:
     """Return the names of files that are not what the manifest says; none if all is well."""
     expected = json.loads((snapshot.folder / MANIFEST).read_text(encoding="utf-8"))["files"]
-    return [
-        name for name, digest in expected.items() if _sha256(snapshot.folder / name) != digest
-    ]
+    return [name for name, digest in expected.items() if _sha256(snapshot.folder / name) != digest]
 
 
 def _write_tables(

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from orchestration.contracts.model import Rule
 from orchestration.ingest.commit import record_results
 from orchestration.ingest.delivery_log import create_tables
+from orchestration.ingest.run_state import current_run
 from orchestration.ingest.sql import column_list
 from orchestration.quality.expectations import RuleResult, run_rules
 
@@ -54,9 +55,11 @@ def load_mart_rules(folder: Path) -> list[MartRules]:
     ]
 
 
-def check_marts(
-    warehouse: Warehouse, marts: Iterable[MartRules], *, run_id: str
-) -> list[tuple[str, RuleResult]]:
+class UnsoundMartsError(RuntimeError):
+    """The marts must not be published; the message names the failing rules."""
+
+
+def check_marts(warehouse: Warehouse, marts: Iterable[MartRules]) -> list[tuple[str, RuleResult]]:
     """Run all rules on marts where they are, and keep results and failing rows.
 
     Returns
@@ -67,12 +70,44 @@ def check_marts(
     results: list[tuple[str, RuleResult]] = []
     with warehouse.connect("check the marts") as con:
         create_tables(con)
+        run_id = current_run(con)
+        con.begin()
+        for table in ("ops.expectation_results", "ops.expectation_failures"):
+            con.execute(f"delete from {table} where run_id = ? and delivery_date is null", [run_id])
         for mart in marts:
             found = run_rules(con, mart.relation, mart.rules, mart.key, failures=_FAILURES)
             record_results(con, mart.relation, run_id, {None: found})
             _keep_failures(con, mart, run_id)
             results += [(mart.relation, result) for result in found]
+        con.commit()
     return results
+
+
+def require_sound_marts(con: duckdb.DuckDBPyConnection) -> None:
+    """Refuse marts that were not judged in this run, or failed a rule that is no warning.
+
+    Dagster blocks publication within a run; this holds when publication alone is run again.
+
+    Raises
+    ------
+    UnsoundMartsError
+        Naming the rules.
+    """
+    rows = con.execute(
+        "select subject || ' ' || rule_id, success or severity = 'warn' "
+        "from ops.expectation_results where run_id = ? and delivery_date is null",
+        [current_run(con)],
+    ).fetchall()
+    if not rows:
+        raise UnsoundMartsError(
+            "The marts have not been judged since they were built: materialize quality/mart_rules."
+        )
+    failed = [rule for rule, is_sound in rows if not is_sound]
+    if failed:
+        raise UnsoundMartsError(
+            f"Not published, because these rules fail: {', '.join(sorted(failed))}. The failing "
+            "rows are in ops.expectation_failures."
+        )
 
 
 def _keep_failures(con: duckdb.DuckDBPyConnection, mart: MartRules, run_id: str) -> None:

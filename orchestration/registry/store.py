@@ -107,7 +107,9 @@ def all_tables(company: Company, registers: Registers) -> dict[str, list[dict[st
         "feeds": [
             {
                 "feed": feed,
-                "source_system": company.feeds[feed].source_system if feed in company.feeds else None,
+                "source_system": company.feeds[feed].source_system
+                if feed in company.feeds
+                else None,
                 "cadence": contract.delivery.cadence,
                 "latency_days": contract.delivery.latency_days,
                 "owner": contract.owner,
@@ -152,7 +154,9 @@ def store_registers(
     con.execute("create schema if not exists registry")
     for name, columns in _TYPES.items():
         relation = f"registry.{quote_identifier(name)}"
-        declared = ", ".join(f"{quote_identifier(column)} {kind}" for column, kind in columns.items())
+        declared = ", ".join(
+            f"{quote_identifier(column)} {kind}" for column, kind in columns.items()
+        )
         con.execute(f"create or replace table {relation} ({declared})")
         rows = [[row.get(column) for column in columns] for row in tables[name]]
         if rows:

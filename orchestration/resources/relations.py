@@ -21,9 +21,7 @@ class Relation:
     columns: tuple[tuple[str, str], ...]
 
 
-def describe_relations(
-    con: duckdb.DuckDBPyConnection, names: Iterable[str]
-) -> dict[str, Relation]:
+def describe_relations(con: duckdb.DuckDBPyConnection, names: Iterable[str]) -> dict[str, Relation]:
     """Return rows and columns of relations named `schema.table`.
 
     Tables are counted from their metadata; a view is run once, without reading its columns.
