@@ -15,6 +15,7 @@ from orchestration.ingest.run_state import last_published
 from orchestration.publication.snapshot import Snapshot, publish
 from orchestration.quality.marts import UnsoundMartsError, require_sound_marts
 from orchestration.resources.warehouse import Warehouse
+from orchestration.settings import variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -170,6 +171,7 @@ def _execute(
     job = build_definitions(settings).resolve_job_def(JOB)
     steps = len(job.graph.node_dict)
     with (
+        variables(settings.environment()),
         dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance,
         _listen(report, steps),
     ):

@@ -7,6 +7,7 @@ nothing is ever written into tracked folders.
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,9 +16,12 @@ from typing import TYPE_CHECKING
 from orchestration.contracts.load import SHIPPED_ROOT, load_company
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from orchestration.contracts.model import Company
+
+# Events that Dagster hands to its log in one batch, and the log writes in one transaction.
+EVENT_BATCH_SIZE = 1000
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,24 @@ class Settings:
             "STEELYARD_MEMORY_LIMIT": self.memory_limit,
             "STEELYARD_WAREHOUSE": str(self.company_home / "warehouse.duckdb"),
             "DAGSTER_HOME": str(self.dagster_home),
+            "STEELYARD_DAGSTER_EVENTS": str(self.dagster_home / "history" / "runs"),
+            "DAGSTER_EVENT_BATCH_SIZE": str(EVENT_BATCH_SIZE),
         }
         if self.landing_folder is not None:
             variables["STEELYARD_LANDING"] = str(self.landing_folder)
         return variables
+
+
+@contextmanager
+def variables(values: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables for the duration: Dagster and dbt read their settings there."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

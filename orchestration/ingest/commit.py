@@ -503,9 +503,9 @@ def apply_merge(con: duckdb.DuckDBPyConnection, contract: Contract) -> None:
         f"update {raw} set _last_delivery = _final.ord from _final "
         f"where {raw}.rowid = _final.raw_rowid and present and origin < 0 and ord <> stored_ord"
     )
-    values = column_list(list(contract.typed_columns()))
+    values = column_list(list(contract.typed_columns()), prefix=ROWS)
     con.execute(
-        f"insert into {raw} select {values}, source_system, file_id, _row_no, _delivery_date, "
+        f"insert into {raw} select {values}, {FILES}.source_system, file_id, _row_no, _delivery_date, "
         f"received_at_utc, _row_hash, _final.ord from {ROWS} "
         f"join _final on _row_id = _final.origin join {FILES} using (_file_no) "
         "where present order by _row_id"
@@ -589,7 +589,7 @@ def record_rows(con: duckdb.DuckDBPyConnection, contract: Contract, run_id: str)
     )
     con.execute(f"insert into ops.quarantine select * from {SOURCE_QUARANTINE}")
     key = ", ".join(
-        f"{quote_literal(name)}, {quote_identifier(name)}::varchar" for name in contract.key
+        f"{quote_literal(name)}, {ROWS}.{quote_identifier(name)}::varchar" for name in contract.key
     )
     for rule in contract.rules:
         con.execute(

@@ -7,14 +7,14 @@ manifest the same model takes 0.4 s (measured, dbt 1.11). So nothing here starts
 from __future__ import annotations
 
 import hashlib
-import os
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestration.settings import variables
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from dbt.contracts.graph.manifest import Manifest
 
@@ -171,7 +171,7 @@ class DbtModels:
                 report(event.data.node_info.node_name)
 
         manifest = None if arguments == ["parse"] else self._load_manifest()
-        with _variables(self.environment):
+        with variables(self.environment):
             outcome = dbtRunner(manifest=manifest, callbacks=[on_event]).invoke(
                 [
                     "--quiet",
@@ -190,18 +190,3 @@ class DbtModels:
         if outcome.exception is not None:
             raise DbtError(str(outcome.exception)) from outcome.exception
         return list(getattr(outcome.result, "results", []))
-
-
-@contextmanager
-def _variables(values: dict[str, str]) -> Iterator[None]:
-    """Set environment variables for the duration: dbt reads its profile from nowhere else."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
