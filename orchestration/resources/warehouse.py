@@ -155,14 +155,14 @@ class Warehouse:
         self,
         home: Path,
         *,
-        memory_limit: str = "2GB",
+        memory_limit: str = "4GB",
         threads: int | None = None,
         wait_seconds: float = DEFAULT_WAIT_SECONDS,
     ) -> None:
         self.home = home
         self.path = home / WAREHOUSE_FILE
         self.wait_seconds = wait_seconds
-        self._settings: dict[str, str | int] = {"memory_limit": memory_limit, "TimeZone": "UTC"}
+        self._settings: dict[str, str | int] = {"memory_limit": memory_limit}
         if threads is not None:
             self._settings["threads"] = threads
 
@@ -182,6 +182,8 @@ class Warehouse:
         with self.lock(command):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with duckdb.connect(str(self.path), config=self._settings) as con:
+                # Not among the settings above: its extension is only loaded once the file is open.
+                con.execute("set TimeZone = 'UTC'")
                 yield con
 
     def read(self, table: str) -> "pd.DataFrame":
