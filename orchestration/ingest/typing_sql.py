@@ -548,13 +548,20 @@ class _Typer:
         fixed = f"regexp_replace({text}, ':60', ':59')"
         for name, offset in names.items():
             fixed = f"replace({fixed}, {sql_text(name)}, {sql_text(offset)})"
-        # :60 and named zones are rare; the cast of all other texts needs no rewriting.
-        rare = f"contains({text}, ':60')" + "".join(
-            f" or contains({text}, {sql_text(name)})" for name in names
+        fixed = f"regexp_replace({fixed}, ' ?([+-][0-9]{{2}}):?([0-9]{{2}})$', '\\1:\\2')"
+        fixed = f"regexp_replace({fixed}, ' Z$', 'Z')"
+        # Second 60, named zones, blanks and missing colons are rare: no other text is rewritten.
+        usual = (
+            f"not contains({text}, ':60') and not contains(substr({text}, 12), ' ') "
+            f"and (right({text}, 1) = 'Z' or left(right({text}, 6), 1) in ('+', '-'))"
         )
-        s = build.add(4, self.alias("s"), f"case when {rare} then {fixed} else {text} end")
+        s = build.add(
+            5,
+            self.alias("s"),
+            f"case when {form} = 0 or ({usual}) then {text} else {fixed} end",
+        )
         wall_text = f"case when {form} = 1 then {s} else left({s}, greatest(instr(substr({s}, 11), '+'), instr(substr({s}, 11), '-'), instr(substr({s}, 11), 'Z')) + 9) end"
-        wall = build.add(5, self.alias("w"), f"try_cast({wall_text} as timestamp)")
+        wall = build.add(6, self.alias("w"), f"try_cast({wall_text} as timestamp)")
         zone = self._zone()
         instant = f"make_timestamp(epoch_us(try_cast({s} as timestamptz)))"
         allowed = self.dialect.timestamps
@@ -593,6 +600,7 @@ class _Typer:
                 self.name,
                 f"{form} = 1 and {u} is not null and {self._is_ambiguous(wall, zone)}",
             )
+        cases += f"when {u} is null then 'TIMESTAMP_FORMAT' "
         earliest = self.column.min or self.dialect.earliest_ts
         latest = self.context.received_at + dt.timedelta(
             minutes=self.dialect.future_tolerance_minutes
