@@ -197,6 +197,7 @@ def _judge(
         found.extend(records.findings)
         context = Context(
             plain=records.plain,
+            padded=records.padded or not records.plain,
             site_zones=site_zones or {},
             known_zones=_known_zones(con, contract, records),
             received_at=received,
