@@ -6,13 +6,14 @@ is missing reads it here. Load times live in these tables alone.
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     import duckdb
 
     from orchestration.contracts.model import CompanyFeed, Contract
@@ -27,7 +28,8 @@ create schema if not exists raw;
 create schema if not exists ops;
 create table if not exists ops.delivery_log (
     attempt_id varchar, run_id varchar, feed varchar, source varchar, source_system varchar,
-    file_name varchar, relative_path varchar, sha256 varchar, bytes bigint,
+    file_name varchar, relative_path varchar, sha256 varchar, manifest_sha256 varchar,
+    bytes bigint,
     delivery_date date, received_at_utc timestamp,
     action varchar, reason_codes varchar[], message varchar,
     records bigint, rows_ok bigint, rows_quarantined bigint,
@@ -89,6 +91,7 @@ class Attempt:
     file_name: str
     relative_path: str
     sha256: str
+    manifest_sha256: str | None
     bytes: int
     delivery_date: dt.date
     received_at_utc: dt.datetime
@@ -113,15 +116,27 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Known:
-    """What the log already says about a feed's files."""
+    """What the log already says about a feed's files.
 
-    attempts: frozenset[tuple[str | None, str, str, str]]
+    ``records`` holds the record counts of each delivery that could be read, blocked ones too.
+    """
+
+    attempts: frozenset[tuple[str | None, str, str, str | None, str]]
     accepted: frozenset[tuple[str, str]]
     accepted_on: frozenset[tuple[str, str, dt.date]]
+    records: dict[dt.date, tuple[int, ...]]
 
-    def is_done(self, source: str | None, relative_path: str, sha256: str, contract: str) -> bool:
+    def is_done(
+        self,
+        relative_path: str,
+        sha256: str,
+        contract: str,
+        *,
+        manifest: str | None = None,
+        source: str | None = None,
+    ) -> bool:
         """Return whether these bytes at this place were judged by this contract before."""
-        return (source, relative_path, sha256, contract) in self.attempts
+        return (source, relative_path, sha256, manifest, contract) in self.attempts
 
 
 def create_tables(con: duckdb.DuckDBPyConnection) -> None:
@@ -131,9 +146,8 @@ def create_tables(con: duckdb.DuckDBPyConnection) -> None:
 
 def attempt_id(run_id: str, feed: str, place: str, sha256: str, contract_hash: str) -> str:
     """Return the id of an attempt: the same attempt of the same run has the same id."""
-    return hashlib.sha256(
-        "|".join((run_id, feed, place, sha256, contract_hash)).encode()
-    ).hexdigest()[:32]
+    text = f"{run_id}|{feed}|{place}|{sha256}|{contract_hash}"
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def contract_hash(contract: Contract) -> str:
@@ -163,15 +177,22 @@ def _without_words(value: Any) -> Any:
 def known_files(con: duckdb.DuckDBPyConnection, feed: str) -> Known:
     """Return what the log says about the files of a feed."""
     rows = con.execute(
-        "select source, relative_path, sha256, contract_hash, action, delivery_date "
+        "select source, relative_path, sha256, manifest_sha256, contract_hash, action, "
+        "delivery_date, records "
         "from ops.delivery_log where feed = ?",
         [feed],
     ).fetchall()
-    taken = [row for row in rows if row[4] in ACCEPTED and row[0] is None]
+    own = [row for row in rows if row[0] is None]
+    taken = [row for row in own if row[5] in ACCEPTED]
+    records: dict[dt.date, list[int]] = {}
+    for *_, action, day, count in own:
+        if action in ACCEPTED or action == BLOCKED:
+            records.setdefault(day, []).append(count)
     return Known(
-        attempts=frozenset(row[:4] for row in rows),
-        accepted=frozenset((row[2], row[3]) for row in taken),
-        accepted_on=frozenset((row[2], row[3], row[5]) for row in taken),
+        attempts=frozenset(row[:5] for row in rows),
+        accepted=frozenset((row[2], row[4]) for row in taken),
+        accepted_on=frozenset((row[2], row[4], row[6]) for row in taken),
+        records={day: tuple(counts) for day, counts in records.items()},
     )
 
 
@@ -184,14 +205,15 @@ def record_attempts(
     con.executemany(
         "insert into ops.delivery_log by name select ? as attempt_id, ? as run_id, ? as feed, "
         "? as source, ? as source_system, ? as file_name, ? as relative_path, ? as sha256, "
-        "? as bytes, ? as delivery_date, ? as received_at_utc, ? as action, "
+        "? as manifest_sha256, ? as bytes, ? as delivery_date, ? as received_at_utc, ? as action, "
         "?::varchar[] as reason_codes, ? as message, ? as records, ? as rows_ok, "
         "? as rows_quarantined, ? as rows_new, ? as rows_changed, ? as rows_unchanged, "
         "? as rows_removed, ? as contract_hash, ? as lake_path, ? as recorded_at_utc",
         [
             (
                 *(one.attempt_id, one.run_id, one.feed, one.source, one.source_system),
-                *(one.file_name, one.relative_path, one.sha256, one.bytes, one.delivery_date),
+                *(one.file_name, one.relative_path, one.sha256, one.manifest_sha256),
+                *(one.bytes, one.delivery_date),
                 *(one.received_at_utc, one.action, list(one.reason_codes), one.message),
                 *(one.records, one.rows_ok, one.rows_quarantined, one.rows_new),
                 *(one.rows_changed, one.rows_unchanged, one.rows_removed, one.contract_hash),

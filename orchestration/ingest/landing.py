@@ -179,9 +179,27 @@ def sha256_of(path: Path) -> str:
 def store(path: Path, home: Path) -> LandedFile:
     """Copy a file to `<home>/landing/<ab>/<sha256>`, hashing what is written.
 
-    The copy is complete on disk before it gets its name. A file that is there already is not
-    written again, and never linked: a link would change with the original.
+    The copy is complete on disk before it gets its name. A file that is there already keeps its
+    bytes, and nothing is ever linked: a link would change with the original. The manifest beside
+    the file goes with it, for the guard looks for it beside the bytes that it judges; the same
+    bytes may come with another manifest, or none, another time.
     """
+    landed = _copy(path, home)
+    beside = sidecar_of(landed.path)
+    try:
+        _copy_text(sidecar_of(path), beside)
+    except FileNotFoundError:
+        beside.unlink(missing_ok=True)
+    return landed
+
+
+def _copy_text(path: Path, target: Path) -> None:
+    temporary = target.with_name(f".incoming-{target.name}")
+    temporary.write_bytes(path.read_bytes())
+    temporary.replace(target)
+
+
+def _copy(path: Path, home: Path) -> LandedFile:
     folder = home / "landing"
     folder.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
@@ -206,6 +224,14 @@ def store(path: Path, home: Path) -> LandedFile:
         Path(temporary).unlink(missing_ok=True)
 
 
+def manifest_sha256(path: Path) -> str | None:
+    """Return the hash of the manifest beside a file, or None: with another one it is news."""
+    try:
+        return sha256_of(sidecar_of(path))
+    except FileNotFoundError:
+        return None
+
+
 def stored_path(home: Path, sha256: str) -> Path:
     """Return where the bytes with this hash are kept."""
     return home / "landing" / sha256[:2] / sha256
@@ -227,5 +253,6 @@ def landing_content_hash(files: Iterable[DeliveredFile]) -> str:
     """
     digest = hashlib.sha256()
     for file in sorted(files, key=lambda one: (one.relative_path, one.source or "")):
-        digest.update(f"{file.relative_path}\n{sha256_of(file.path)}\n".encode())
+        manifest = manifest_sha256(file.path) or ""
+        digest.update(f"{file.relative_path}\n{sha256_of(file.path)}\n{manifest}\n".encode())
     return digest.hexdigest()

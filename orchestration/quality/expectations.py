@@ -149,7 +149,14 @@ def run_rules(
                 unexpected = int(outcome["result"].get("observed_value", 0))
             success = enough_pass(evaluated, unexpected, rule.mostly)
             if unexpected:
-                _keep(con, rule, outcome["result"], key_columns, failures, unexpected)
+                _keep(
+                    con,
+                    rule,
+                    outcome["result"],
+                    key_columns=key_columns,
+                    failures=failures,
+                    unexpected=unexpected,
+                )
         results.append(
             RuleResult(
                 rule_id=rule.id,
@@ -327,6 +334,7 @@ def _keep(
     con: duckdb.DuckDBPyConnection,
     rule: "Rule",
     result: dict[str, Any],
+    *,
     key_columns: Sequence[str],
     failures: str,
     unexpected: int,

@@ -155,7 +155,7 @@ class Warehouse:
         self,
         home: Path,
         *,
-        memory_limit: str = "2GB",
+        memory_limit: str = "4GB",
         threads: int | None = None,
         wait_seconds: float = DEFAULT_WAIT_SECONDS,
     ) -> None:
@@ -182,7 +182,7 @@ class Warehouse:
         with self.lock(command):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with duckdb.connect(str(self.path), config=self._settings) as con:
-                # As a connection setting it fails: the zone extension is not loaded yet then.
+                # Not among the settings above: its extension is only loaded once the file is open.
                 con.execute("set TimeZone = 'UTC'")
                 yield con
 

@@ -62,32 +62,30 @@ class Home:
     def load(self, *deliveries):
         """Load (delivery date, file name, rows) together, and return counts and touched dates."""
         con = self.con
-        commit.start_batch(con, self.feed)
+        judged = []
         for number, (day, name, rows) in enumerate(deliveries):
             con.execute(
-                "create or replace temp table judged (_row_no bigint, k varchar, site varchar, "
-                "qty decimal(15,3), day date, _row_hash varchar, _reasons varchar[], _raw varchar)"
+                f"create or replace temp table judged_{number} (_row_no bigint, k varchar, "
+                "site varchar, qty decimal(15,3), day date, _row_hash varchar, "
+                "_reasons varchar[], _raw varchar)"
             )
             if rows:
                 con.executemany(
-                    "insert into judged values (?, ?, ?, ?, ?, ?, [], '')",
+                    f"insert into judged_{number} values (?, ?, ?, ?, ?, ?, [], null)",
                     [(n, r.k, r.site, r.qty, r.day, r.hash) for n, r in enumerate(rows, 1)],
                 )
-            commit.add_to_batch(
-                con,
-                self.feed,
-                "judged",
-                commit.BatchFile(
-                    number=number,
-                    file_id=f"{day}{name}",
-                    file_name=name,
-                    attempt_id=f"{day}{name}",
-                    source_system="mes",
-                    relative_path=name,
-                    delivery_date=day,
-                    received_at_utc=dt.datetime.combine(day, dt.time(6)),
-                ),
+            file = commit.BatchFile(
+                number=number,
+                file_id=f"{day}{name}",
+                file_name=name,
+                attempt_id=f"{day}{name}",
+                source_system="mes",
+                relative_path=name,
+                delivery_date=day,
+                received_at_utc=dt.datetime.combine(day, dt.time(6)),
             )
+            judged.append((f"judged_{number}", file))
+        commit.gather_batch(con, self.feed, judged)
         commit.no_failures(con)
         commit.set_aside(con, "steward", {})
         days = {day for day, _, _ in deliveries}
@@ -237,9 +235,7 @@ def test_a_changed_date_touches_the_old_and_the_new_day_but_not_those_between():
 def test_neighbouring_days_become_one_range():
     home = Home(contract("append"))
 
-    _, touched = home.load(
-        (day(0), "1.csv", [Row(str(n), day=day(n)) for n in (0, 1, 2, 5, 6, 9)])
-    )
+    _, touched = home.load((day(0), "1.csv", [Row(str(n), day=day(n)) for n in (0, 1, 2, 5, 6, 9)]))
 
     assert touched == [(day(0), day(2)), (day(5), day(6)), (day(9), day(9))]
 
