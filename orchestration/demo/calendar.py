@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orchestration.demo.company import LOOKAHEAD_DAYS, Company, Ints, day_of
+from orchestration.demo.size import LOOKAHEAD_DAYS, day_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from orchestration.demo.company import Company, Ints
 
 # With the 17th daily delivery comes a Saturday on which the first line works extra shifts.
 EXTRA_SHIFT_DELIVERY = 17

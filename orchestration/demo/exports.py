@@ -9,14 +9,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from orchestration.demo import text
-from orchestration.demo.calendar import Calendar
-from orchestration.demo.company import AREAS, Company, Ints, day_of
 from orchestration.demo.leadership import (
     EVENT_KINDS,
     NOTES,
@@ -36,6 +34,7 @@ from orchestration.demo.plant import (
     Plants,
     States,
 )
+from orchestration.demo.posts import AREAS
 from orchestration.demo.safety import (
     BODY_PARTS,
     CLASSES,
@@ -45,8 +44,15 @@ from orchestration.demo.safety import (
     Hours,
     Incidents,
 )
+from orchestration.demo.size import day_of
 from orchestration.demo.supply import MATERIALS, Purchases, Receipts
 from orchestration.demo.text import OPEN, Strings
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from orchestration.demo.calendar import Calendar
+    from orchestration.demo.company import Company, Ints
 
 MACHINE_WORDS = ["Execute", "Setup", "Suspended", "Aborted", "Stopped", "UNAVAILABLE"]
 SINCE = 18_262  # 2020-01-01, from which master data are valid

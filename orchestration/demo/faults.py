@@ -7,8 +7,12 @@ out, so that a small company has the first ones only.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from orchestration.demo.company import Company, day_of
+from orchestration.demo.size import day_of
+
+if TYPE_CHECKING:
+    from orchestration.demo.company import Company
 
 Truth = list[dict[str, object]]
 

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from orchestration.demo.company import (
-    DEFAULT,
-    SITE_LEADER_WEIGHT,
-    Company,
-    DemoSize,
-    day_of,
-    found,
-)
+from orchestration.demo.company import SITE_LEADER_WEIGHT, Company, found
 from orchestration.demo.deliveries import Landing, deliver
+from orchestration.demo.size import DEFAULT, DemoSize, day_of
 from orchestration.demo.text import OPEN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date
 
 DEFAULT_SEED = 20_231_001
 

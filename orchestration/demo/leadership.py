@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orchestration.demo.company import Company, Ints, day_number, day_of, random
 from orchestration.demo.plant import PRODUCTS_PER_LINE, Products
+from orchestration.demo.size import day_number, day_of, random
+
+if TYPE_CHECKING:
+    from orchestration.demo.company import Company, Ints
 
 PLAN_KINDS = ("gemba_walk", "coaching_session", "safety_observation", "review_meeting")
 EVENT_KINDS = ("gemba_walk", "coaching_session", "skip_level", "safety_walk", "review_meeting")

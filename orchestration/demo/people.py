@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orchestration.demo.company import Company, Ints, random
+from orchestration.demo.size import random
 from orchestration.demo.text import OPEN
+
+if TYPE_CHECKING:
+    from orchestration.demo.company import Company, Ints
 
 LEVELS = {"enterprise": "L6", "site": "L5", "area": "L4", "line": "L3"}
 TITLES = {

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from orchestration.demo.calendar import shift_calendar
-from orchestration.demo.company import (
-    Company,
-    Floats,
-    Ints,
-    random,
-)
+from orchestration.demo.company import Company, Floats, Ints
+from orchestration.demo.size import random
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 PRODUCING, SETUP, IDLE, DOWN, PLANNED_STOP, NO_DATA = range(6)
 STATES = ("RUN", "CHANGEOVER", "WAIT", "FAULT", "PLANNED_STOP", "UNAVAILABLE")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orchestration.demo.company import Company, Floats, Ints, random
-from orchestration.demo.people import Employment
+from orchestration.demo.size import random
+
+if TYPE_CHECKING:
+    from orchestration.demo.company import Company, Floats, Ints
+    from orchestration.demo.people import Employment
 
 CLASSES = ("fatality", "dafw", "djtr", "other_recordable", "first_aid", "near_miss")
 RECORDABLE_MIX = (0.0, 0.30, 0.20, 0.50)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from orchestration.demo.company import Company, Floats, Ints, random
+from orchestration.demo.size import random
 from orchestration.demo.text import OPEN
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from orchestration.demo.company import Company, Floats, Ints
 
 MATERIALS = 120
 SUPPLIERS = 60
