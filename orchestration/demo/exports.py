@@ -418,11 +418,10 @@ class Exports:
 
     def purchase_order_lines(self, bought: Purchases, rows: Ints, day: int) -> bytes:
         """Write purchase lines as they stand on a day."""
-        status = np.select(
-            [bought.cancelled[rows] <= day, bought.last_receipt[rows] <= day,
-             bought.first_receipt[rows] <= day],
-            [3, 2, 1], 0,
-        )  # fmt: skip
+        # Ordered, in part received, received, cancelled: each moment that has come adds one.
+        status = (bought.first_receipt[rows] <= day).astype(np.int64)
+        status += bought.last_receipt[rows] <= day
+        status = np.where(bought.cancelled[rows] <= day, CANCELLED, status)
         site = bought.site[rows]
         return text.delimited(
             {
@@ -438,7 +437,7 @@ class Exports:
                 "BEDAT": text.sap_days(bought.ordered[rows]),
                 "EINDT": text.sap_days(bought.due[rows]),
                 "STATU": text.pick(["A", "T", "E", "L"], status),
-                "LOEKZ": text.pick(["", "X"], (status == 3).astype(np.int8)),
+                "LOEKZ": text.pick(["", "X"], (status == CANCELLED).astype(np.int8)),
                 "PERNR": text.whole(bought.buyer[rows] + 10_001, width=8),
             },
             mark=";",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestration.demo.size import DemoSize, Site, random
+from orchestration.demo.size import DemoSize, Site, random, weekday
 from orchestration.demo.text import OPEN
 
 Ints = NDArray[np.int64]
@@ -86,7 +86,7 @@ def fill_posts(
     changes = max(1, round(CHANGES_PER_LINE_YEAR * len(lines) * span / 365))
     earliest = size.first_day + min(60, span // 3)
     days = np.sort(rng.integers(earliest, size.cut - min(30, span // 3), changes))
-    for day in (days - (days + 3) % 7).tolist():  # Mondays
+    for day in (days - weekday(days)).tolist():  # Mondays
         posts.change(day, rest)
     # One succession falls into the daily deliveries, so that an ordinary run meets one.
     if size.daily_deliveries > 1:

@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orchestration.demo.size import random
+from orchestration.demo.size import WORKDAYS, random, weekday
 
 if TYPE_CHECKING:
     from orchestration.demo.company import Company, Floats, Ints
     from orchestration.demo.people import Employment
 
+FATALITY, DAFW, DJTR, OTHER, FIRST_AID, NEAR_MISS = range(6)
 CLASSES = ("fatality", "dafw", "djtr", "other_recordable", "first_aid", "near_miss")
 RECORDABLE_MIX = (0.0, 0.30, 0.20, 0.50)
 FIRST_AID_PER_RECORDABLE, NEAR_MISS_PER_RECORDABLE = 3.0, 7.0
 HOURS_PER_WEEKDAY = 7.4
+SERIOUS_LOST_DAYS = 14
+FIRST_CALLED_FIRST_AID = 0.33
 SEVERITIES = ("none", "minor", "moderate", "serious", "fatal")
 BODY_PARTS = ("hand", "eye", "back", "foot", "head", "arm")
 RISKS = ("machinery", "lifting", "vehicles", "height", "chemicals")
@@ -80,7 +83,7 @@ def work_hours(company: Company, employments: list[Employment]) -> tuple[Hours, 
                 total[job.site, kind, last + 1] -= part
     fte, heads = (np.cumsum(total, axis=2)[:, :, :span] for total in (fte, heads))
     days = np.arange(size.first_day, size.last_day + 1)
-    daily = fte * np.where((days + 3) % 7 < 5, HOURS_PER_WEEKDAY, 0.0)
+    daily = fte * np.where(weekday(days) < WORKDAYS, HOURS_PER_WEEKDAY, 0.0)
     rows = []
     for first, last in company.months():
         part = slice(first - size.first_day, last - size.first_day + 1)
@@ -111,14 +114,16 @@ def incidents(company: Company, daily: Floats) -> Incidents:
     for n, zone in enumerate(company.zones):
         occurred[site == n] = zone.utc(local[site == n])
     reported = occurred + rng.integers(20, 60 * 40, count) * 60
-    recordable = case <= 3
-    lost = np.where(case == 1, rng.integers(1, 30, count), 0)
-    restricted = np.where(case == 2, rng.integers(1, 20, count), 0)
-    actual = np.select([case == 5, case == 4, recordable & (lost > 14)], [0, 1, 3], 2)
+    recordable = case <= OTHER
+    lost = np.where(case == DAFW, rng.integers(1, 30, count), 0)
+    restricted = np.where(case == DJTR, rng.integers(1, 20, count), 0)
+    actual = np.select(
+        [case == NEAR_MISS, case == FIRST_AID, lost > SERIOUS_LOST_DAYS], [0, 1, 3], 2
+    )
     potential = np.minimum(actual + rng.integers(0, 3, count), 4)
     # A third of the first reports of recordables call it first aid until the doctor has spoken.
-    doubtful = recordable & (rng.random(count) < 0.33)
-    first_case = np.where(doubtful, 4, case)
+    doubtful = recordable & (rng.random(count) < FIRST_CALLED_FIRST_AID)
+    first_case = np.where(doubtful, FIRST_AID, case)
     closing = reported + rng.integers(5, 35, count) * 86_400
     zero = np.zeros(count, np.int64)
     versions = [
@@ -144,10 +149,10 @@ def incidents(company: Company, daily: Floats) -> Incidents:
     ]  # fmt: skip
     ident, occurred, reported, kind, actual, potential, area, body, risk, words = common
     sort = np.lexsort((version, ident, written))
+    body = np.where(final_case == NEAR_MISS, -1, body)
     return Incidents(
         *(column[sort] for column in (
             ident, version, site2, area, occurred, reported, written, day, kind, final_case,
-            actual, potential, lost2, restricted2, np.where(final_case == 5, -1, body), risk,
-            words, closed,
+            actual, potential, lost2, restricted2, body, risk, words, closed,
         ))
     )  # fmt: skip

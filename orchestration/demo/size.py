@@ -5,12 +5,17 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 EPOCH = date(1970, 1, 1)
 # How far the plants are simulated beyond the last delivered day: planned orders need a future.
 LOOKAHEAD_DAYS = 30
+DAYS_PER_WEEK, WORKDAYS = 7, 5
 
 
 def day_number(day: date) -> int:
@@ -21,6 +26,17 @@ def day_number(day: date) -> int:
 def day_of(number: int) -> date:
     """Return the date of a day number."""
     return EPOCH + timedelta(days=int(number))
+
+
+def weekday(days: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return 0 for Monday to 6 for Sunday; 1970-01-01 was a Thursday."""
+    return (days + 3) % 7
+
+
+def to_workday(days: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the days, those of a weekend moved to the Monday after."""
+    ahead = DAYS_PER_WEEK - weekday(days)
+    return days + np.where(weekday(days) < WORKDAYS, 0, ahead)
 
 
 def random(seed: int, purpose: str, part: int = 0) -> np.random.Generator:
