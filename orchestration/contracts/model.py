@@ -197,6 +197,11 @@ class Column(Strict):
     future: Literal["refused", "allowed"] = "refused"
     century: Century | None = None
     watch_personal_data: bool = False
+    fold_by: tuple[str, ...] = Field(
+        default=(),
+        description="A wall clock that occurs twice: its second occurrence for these columns, in "
+        "file order, is after the clock was put back.",
+    )
     # localtime: the wall clock of a day that another column names
     date_column: str | None = None
     zone_column: str | None = None
@@ -621,6 +626,17 @@ class Contract(Strict):
         for name, column in self.columns.items():
             if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
                 raise ValueError(f"columns.{name}: a name is letters, digits and underscores")
+            for other in column.fold_by:
+                if other not in self.columns:
+                    raise ValueError(f"columns.{name}.fold_by: {other!r} is no column")
+            two_digit_years = [
+                text for text in column.format or () if "YY" in text.replace("YYYY", "")
+            ]
+            if two_digit_years and column.century is None:
+                raise ValueError(
+                    f"columns.{name}.format: {two_digit_years[0]!r} has two-digit years; say "
+                    "`century` too"
+                )
             if column.kind == "localtime":
                 for part in ("date_column", "zone_column", "after"):
                     other = getattr(column, part)

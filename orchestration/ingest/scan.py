@@ -1,0 +1,193 @@
+"""One streaming pass over the bytes of a text file: what must be known before it is parsed.
+
+The pass decides nothing. It says whether DuckDB's reader can be trusted with the file as it is
+(uniform line ends, well-formed quotes, no blank lines), or whether it must be rewritten first.
+"""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CHUNK_BYTES = 1 << 22
+HEAD_BYTES = 1 << 16
+TAIL_BYTES = 256
+BOM = codecs.BOM_UTF8
+_CONTROL_BYTES = bytes({*range(32), 127} - {9, 10, 13})
+
+
+@dataclass
+class Scan:
+    """What one pass saw.
+
+    Attributes
+    ----------
+    ascii, utf8 : bool
+        Whether all bytes are ASCII, and valid UTF-8.
+    controls : bool
+        Whether there are control characters other than TAB, LF, CR.
+    bom, bom_inside : bool
+        A byte order mark at the start; the same character elsewhere.
+    lf, cr, crlf : int
+        Line feeds, carriage returns, and pairs of both (counted in each of the former too).
+    quotes, quotes_regular, quoted_line_ends : bool
+        Whether there are quotes; whether each opens right after a delimiter or line end and closes
+        right before one, or is doubled; whether line ends stand inside.
+    blank_lines : bool
+        Whether a line other than the first may be blank.
+    header_again : bool
+        Whether a later line may begin like the first.
+    trailers : int
+        Lines that begin like a trailer.
+    head, tail : bytes
+        The first and last bytes, after the byte order mark.
+    size : int
+        Bytes after the byte order mark.
+    open_quote : bool
+        Whether the last quote was never closed.
+    outside : bytes
+        The last byte outside quotes; empty right after a closing quote.
+    """
+
+    ascii: bool = True
+    utf8: bool = True
+    controls: bool = False
+    bom: bool = False
+    bom_inside: bool = False
+    lf: int = 0
+    cr: int = 0
+    crlf: int = 0
+    quotes: bool = False
+    quotes_regular: bool = True
+    quoted_line_ends: bool = False
+    blank_lines: bool = False
+    header_again: bool = False
+    trailers: int = 0
+    head: bytes = b""
+    tail: bytes = b""
+    size: int = 0
+    open_quote: bool = False
+    outside: bytes = b"\n"
+
+    @property
+    def uniform_line_ends(self) -> bool:
+        """Whether all line ends are of one kind."""
+        return self.cr == 0 or self.lf == 0 or self.cr == self.lf == self.crlf
+
+    @property
+    def lines(self) -> int:
+        """Physical lines, the last one counted though it lacks its end."""
+        ends = self.lf + self.cr - self.crlf
+        return ends + (self.size > 0 and not self.tail.endswith((b"\n", b"\r")))
+
+
+def scan_bytes(path: Path, *, delimiter: str, quote: str | None, header: bool) -> Scan:
+    """Return what one pass over a file sees; memory stays at a few chunks."""
+    scan = Scan()
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    quote_byte = quote.encode() if quote else None
+    border = {b"\n", b"\r", *({delimiter.encode()} if len(delimiter.encode()) == 1 else ())}
+    first_name = b""
+    before = b""
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            if scan.size == 0:
+                if chunk.startswith(BOM):
+                    scan.bom = True
+                    chunk = chunk[len(BOM) :]  # noqa: PLW2901 (the mark is no content)
+                scan.head = chunk[:HEAD_BYTES]
+                if header:
+                    first_name = _first_name(scan.head, delimiter)
+            scan.size += len(chunk)
+            _characters(scan, chunk, before, decoder)
+            _lines(scan, chunk, before, first_name)
+            if quote_byte and (scan.open_quote or quote_byte in chunk):
+                _quotes(scan, chunk, quote_byte, border)
+            elif chunk:
+                scan.outside = chunk[-1:]
+            before = (before + chunk)[-TAIL_BYTES:]
+    scan.tail = before
+    if scan.utf8 and not scan.ascii:
+        scan.utf8 = _ends_whole(decoder)
+    if scan.open_quote:
+        scan.quotes_regular = False
+    return scan
+
+
+def _first_name(head: bytes, delimiter: str) -> bytes:
+    line = head.split(b"\n", 1)[0].split(b"\r", 1)[0]
+    return line.split(delimiter.encode(), 1)[0].lower()
+
+
+def _characters(
+    scan: Scan, chunk: bytes, before: bytes, decoder: codecs.IncrementalDecoder
+) -> None:
+    if len(chunk.translate(None, _CONTROL_BYTES)) != len(chunk):
+        scan.controls = True
+    if chunk.isascii() and scan.ascii:
+        return
+    scan.ascii = False
+    if BOM in before[-2:] + chunk:
+        scan.bom_inside = True
+    if scan.utf8:
+        try:
+            decoder.decode(chunk)
+        except UnicodeDecodeError:
+            scan.utf8 = False
+
+
+def _ends_whole(decoder: codecs.IncrementalDecoder) -> bool:
+    try:
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _lines(scan: Scan, chunk: bytes, before: bytes, first_name: bytes) -> None:
+    scan.lf += chunk.count(b"\n")
+    returns = chunk.count(b"\r")
+    if returns or before.endswith(b"\r"):
+        scan.cr += returns
+        scan.crlf += chunk.count(b"\r\n") + (before.endswith(b"\r") and chunk.startswith(b"\n"))
+    joined = before + chunk
+    # A line that begins with a blank may be a blank line: the parser looks closer.
+    for end in (b"\n", b"\r") if returns else (b"\n",):
+        for start in (b"\n", b" ", b"\t", b"\r"):
+            if end + start != b"\r\n" and end + start in joined:
+                scan.blank_lines = True
+    if first_name and not scan.header_again:
+        lowered = joined.lower()
+        scan.header_again = any(
+            start + first_name in lowered for start in (b"\n", b"\r", b'\n"', b'\r"')
+        )
+    scan.trailers += chunk.count(b"\nT|") + chunk.count(b"\rT|")
+
+
+def _quotes(scan: Scan, chunk: bytes, quote: bytes, border: set[bytes]) -> None:
+    """Follow quotes by splitting at them: inside and outside parts alternate.
+
+    An outside part that is empty is a doubled quote; any other begins and ends at a border.
+    """
+    scan.quotes = True
+    parts = chunk.split(quote)
+    last = len(parts) - 1
+    for number, part in enumerate(parts):
+        if scan.open_quote:
+            if not scan.quoted_line_ends and (b"\n" in part or b"\r" in part):
+                scan.quoted_line_ends = True
+        else:
+            if part:
+                if (number > 0 or scan.outside == b"") and part[:1] not in border:
+                    scan.quotes_regular = False
+                scan.outside = part[-1:]
+            elif number > 0:
+                scan.outside = b""
+            if number < last and scan.outside not in border | {b""}:
+                scan.quotes_regular = False
+        if number < last:
+            scan.open_quote = not scan.open_quote
