@@ -60,8 +60,8 @@ class Landing:
     rows: Counter[str] = field(default_factory=Counter)
 
     def write(self, file: File) -> None:
-        """Store a file under its path; a file of no lines at all is never sent."""
-        if not file.content:
+        """Store a file under its path; a system that has nothing to say sends nothing."""
+        if not file.rows:
             return
         path = self.folder / file.path
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -79,7 +79,7 @@ SITES = (
          ("01-01", "07-04", "12-25"),
          0.72, 0.87, 0.032, 0.018, 3.0, 0.014, "R"),
     Site("GB01", "Coventry", "Europe/London", "GB", "1110", "COV", "GBP",
-         (("D", 360, 1080), ("N", 1080, 360)), _MON_SAT, 45,
+         (("D", 360, 1080), ("N", 1080, 360)), _MON_SAT, 0,
          ("01-01", "12-25", "12-26"),
          0.73, 0.86, 0.028, 0.016, 2.4, 0.010, "C"),
     Site("IN01", "Pune", "Asia/Kolkata", "IN", "3010", "PNQ", "INR",
@@ -126,7 +126,7 @@ class DemoSize:
     leaders: int = 90
     history_months: int = 36
     daily_deliveries: int = 30
-    events_per_machine_day: float = 6.0
+    events_per_machine_day: float = 5.0
     orders_per_machine_day: float = 0.53
     history_end: date = date(2026, 9, 30)
 
