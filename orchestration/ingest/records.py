@@ -54,6 +54,10 @@ class Records:
         Records.
     plain : bool
         Whether all text is ASCII without control characters.
+    ragged : bool
+        Whether a record may have another number of fields.
+    padded : bool
+        Whether a field may begin or end with a blank.
     too_long : dict
         Raw text of records with too many fields.
     """
@@ -64,6 +68,8 @@ class Records:
     count: int
     plain: bool
     delimiter: str
+    ragged: bool = True
+    padded: bool = True
     too_long: dict[int, str] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
@@ -491,9 +497,9 @@ def _direct(
         f"nullstr = [{_sql_text(_NEVER)}], max_line_size = 100000000, parallel = {parallel}) "
         f"{where}"
     )
-    row = con.execute(f"select count(*), coalesce(max(_width), 0) from {table}").fetchone()
+    row = con.execute(f"select count(*), coalesce(max(_width), 0), coalesce(min(_width), 0) from {table}").fetchone()
     assert row is not None
-    count, widest = row
+    count, widest, narrowest = row
     if count == 0:
         raise _no_rows()
     if trailer is None and not scan.tail.endswith((b"\n", b"\r")):
@@ -521,6 +527,8 @@ def _direct(
         count=count,
         plain=scan.ascii and not scan.controls,
         delimiter=dialect.delimiter,
+        ragged=widest > 0 or narrowest < 0,
+        padded=scan.padded,
         too_long=too_long,
         findings=findings,
     )
@@ -647,6 +655,7 @@ def read_relation(
         count=row[0],
         plain=False,
         delimiter=contract.dialect.delimiter,
+        ragged=False,
         findings=source.findings,
     )
 

@@ -69,6 +69,7 @@ class _Layers:
     """Expressions by layer; a later layer may use the aliases of the earlier ones."""
 
     layers: list[dict[str, str]] = field(default_factory=lambda: [{} for _ in range(9)])
+    sound: list[str] = field(default_factory=list)
     reasons: list[tuple[str, str]] = field(default_factory=list)
     notes: list[tuple[str, str, str]] = field(default_factory=list)
     values: dict[str, str] = field(default_factory=dict)
@@ -78,6 +79,13 @@ class _Layers:
         """Add one expression and return its alias."""
         self.layers[layer][alias] = expression
         return alias
+
+    def require(self, condition: str) -> None:
+        """Add a condition that sound records meet; only the others are asked for reasons.
+
+        It may be stricter than the reasons, never laxer.
+        """
+        self.sound.append(condition)
 
     def reason(self, column: str, expression: str) -> None:
         """Add SQL that is the code of what is wrong with a column, or NULL."""
@@ -96,6 +104,8 @@ class Context:
     ----------
     plain : bool
         All text is ASCII without control characters: most regular expressions are left out.
+    padded : bool
+        A field may begin or end with a blank.
     site_zones : mapping
         Site to IANA zone.
     known_zones : tuple of str
@@ -107,6 +117,7 @@ class Context:
     """
 
     plain: bool
+    padded: bool
     site_zones: Mapping[str, str]
     known_zones: tuple[str, ...]
     received_at: dt.datetime
@@ -194,6 +205,16 @@ class _Typer:
             )
         getattr(self, f"_{self.column.kind}")(self.alias("c"))
 
+    def _require(self, condition: str | None = None) -> None:
+        """Declare what makes the column sound: a condition, or an empty value that may be."""
+        c = self.alias("c")
+        if condition is None:
+            condition = "" if self.column.nullable else f"{c} is not null"
+        elif self.column.nullable:
+            condition = f"({c} is null or {condition})"
+        if condition:
+            self.build.require(condition)
+
     def _trimmed(self, raw: str) -> str:
         if self.context.plain:
             return f"trim({raw}, {_TRIM_PLAIN})"
@@ -205,7 +226,8 @@ class _Typer:
 
     def _clean(self, raw: str) -> str:
         """Keys are cut at their ends; every other value is kept as it is, unless it is blank."""
-        trimmed = self.build.add(0, self.alias("t"), self._trimmed(self.build.layers[0][raw]))
+        trimmed = self._trimmed(self.build.layers[0][raw])
+        trimmed = raw if not self.context.padded else self.build.add(0, self.alias("t"), trimmed)
         empty = ", ".join(sql_text(word) for word in ("", *self.dialect.nulls))
         test = f"{trimmed} = ''" if not self.dialect.nulls else f"{trimmed} in ({empty})"
         kept = trimmed if self.column.kind in {"key", "code", "bool", "flag"} else raw
@@ -215,9 +237,13 @@ class _Typer:
 
     def _key(self, c: str) -> None:
         self._key_notes(c)
-        if self.column.pattern is not None:
+        pattern = self.column.pattern
+        self._require(
+            None if pattern is None else f"regexp_full_match({c}, {sql_text(pattern)})"
+        )
+        if pattern is not None:
             code = "NOT_A_RECORD" if self.in_key else "KEY_FORMAT"
-            test = f"not regexp_full_match({c}, {sql_text(self.column.pattern)})"
+            test = f"not regexp_full_match({c}, {sql_text(pattern)})"
             if self.in_key:
                 # A blank is no key either: the line is a total or a footer.
                 test = f"{c} is null or {test}"
@@ -225,10 +251,12 @@ class _Typer:
         self._value(c, c)
 
     def _key_notes(self, c: str) -> None:
-        self.build.note("KEY_NORMALISED", self.name, f"{c} <> {self.alias('r')}")
+        if self.context.padded:
+            self.build.note("KEY_NORMALISED", self.name, f"{c} <> {self.alias('r')}")
 
     def _code(self, c: str) -> None:
         self._key_notes(c)
+        self._require()
         if not _folds(self.column):
             self._value(c, c)
             return
@@ -251,6 +279,7 @@ class _Typer:
             self.build.note("CASE_FOLDED", self.name, f"{v} is not null and {c} not in ({spelled})")
 
     def _text(self, c: str) -> None:
+        self._require()
         self._value(c, c)
         self.build.note("FORMULA_INJECTION", self.name, f"left({c}, 1) in ('=', '+', '-', '@')")
         if self.column.watch_personal_data:
@@ -266,6 +295,7 @@ class _Typer:
 
     def _json(self, c: str) -> None:
         self._value(c, c)
+        self._require(f"json_valid({c})")
         self.build.reason(
             self.name, f"case when {c} is not null and not json_valid({c}) then 'KEY_FORMAT' end"
         )
@@ -281,6 +311,7 @@ class _Typer:
         self.build.reason(
             self.name, f"case when {c} is not null and {v} is null then 'KEY_FORMAT' end"
         )
+        self._require(f"{v} is not null")
         # A blank flag was not set; a blank bool is not known.
         blank_is_false = self.column.kind == "flag" and self.column.nullable
         value = f"case when {c} is null then false else {v} end" if blank_is_false else v
@@ -335,11 +366,13 @@ class _Typer:
 
     def _int(self, c: str) -> None:
         n = self._number(c)
+        whole = f"case when regexp_full_match({n}, '[-+]?[0-9]+') then try_cast({n} as bigint) end"
         v = self.build.add(
             3,
             self.alias("v"),
-            f"case when regexp_full_match({n}, '[-+]?[0-9]+') then try_cast({n} as bigint) end",
+            f"case when regexp_full_match({c}, '[0-9]{{1,18}}') then {c}::bigint else {whole} end",
         )
+        self._require_number(v, integer=True)
         self.build.reason(
             self.name,
             f"case when {c} is null then null "
@@ -349,14 +382,27 @@ class _Typer:
         )
         self._value(v, f"{v}::varchar")
 
+    def _require_number(self, v: str, *, integer: bool) -> None:
+        low, high = self.column.min, self.column.max
+        if low is None and integer:
+            low = 0
+        tests = [f"{v} is not null"] if low is None and high is None else []
+        tests += [f"{v} >= {low}"] if low is not None else []
+        tests += [f"{v} <= {high}"] if high is not None else []
+        self._require(" and ".join(tests))
+
     def _dec(self, c: str) -> None:
         n = self._number(c)
         precision, scale = self.column.precision_and_scale
-        through = f"try_cast({n} as double)" if self.dialect.scientific else n
         cast = f"try_cast({n} as decimal({precision},{scale}))"
         if self.dialect.scientific:
-            cast = f"coalesce({cast}, try_cast({through} as decimal({precision},{scale})))"
+            # An exponent is not read by the decimal cast.
+            cast = (
+                f"coalesce({cast}, "
+                f"try_cast(try_cast({n} as double) as decimal({precision},{scale})))"
+            )
         v = self.build.add(3, self.alias("v"), cast)
+        self._require_number(v, integer=False)
         self.build.reason(
             self.name,
             f"case when {c} is null then null "
@@ -439,6 +485,12 @@ class _Typer:
                 "null " if self.column.nullable else "'REQUIRED_VALUE_MISSING' "
             )
         earliest = self.column.min or self.dialect.earliest_date
+        sound = f"{day} is not null"
+        if self.column.century is None or self.column.min is not None:
+            sound = f"{day} >= date '{earliest}'"
+        if self.column.max is not None:
+            sound += f" and {day} <= date '{self.column.max}'"
+        self._require(sound)
         cases += (
             f"when {iso} is null then "
             f"case when regexp_full_match({c}, '[0-9]{{1,5}}(?:[.,][0-9]+)?') "
@@ -492,6 +544,7 @@ class _Typer:
             f"case when {c} is null then null when not {form} then 'TIMESTAMP_FORMAT' "
             f"when {v} is null then 'INVALID_DATE' when {v} < 0 then 'NEGATIVE_DURATION' end",
         )
+        self._require(f"{v} >= 0")
         self.build.note("EPOCH_DURATION", self.name, f"{v} is not null")
         self._value(v, f"{v}::varchar")
 
@@ -548,13 +601,26 @@ class _Typer:
         fixed = f"regexp_replace({text}, ':60', ':59')"
         for name, offset in names.items():
             fixed = f"replace({fixed}, {sql_text(name)}, {sql_text(offset)})"
-        # :60 and named zones are rare; the cast of all other texts needs no rewriting.
-        rare = f"contains({text}, ':60')" + "".join(
-            f" or contains({text}, {sql_text(name)})" for name in names
+        fixed = f"regexp_replace({fixed}, ' ?([+-][0-9]{{2}}):?([0-9]{{2}})$', '\\1:\\2')"
+        fixed = f"regexp_replace({fixed}, ' Z$', 'Z')"
+        # Second 60, 24:00, named zones, blanks and missing colons are rare: no other is rewritten.
+        usual = build.add(
+            4,
+            self.alias("y"),
+            f"{form} = 0 or (not contains({text}, ':60') and not contains({text}, 'T24') "
+            f"and not contains(substr({text}, 11), ' ') "
+            f"and (right({text}, 1) = 'Z' or left(right({text}, 6), 1) in ('+', '-')))",
         )
-        s = build.add(4, self.alias("s"), f"case when {rare} then {fixed} else {text} end")
-        wall_text = f"case when {form} = 1 then {s} else left({s}, greatest(instr(substr({s}, 11), '+'), instr(substr({s}, 11), '-'), instr(substr({s}, 11), 'Z')) + 9) end"
-        wall = build.add(5, self.alias("w"), f"try_cast({wall_text} as timestamp)")
+        s = build.add(5, self.alias("s"), f"case when {usual} then {text} else {fixed} end")
+        # After that the zone is one character (Z), six (+02:00), or not there.
+        zone_at = (
+            f"case when {form} < 2 then length({s}) when right({s}, 1) = 'Z' then length({s}) - 1 "
+            f"else length({s}) - 6 end"
+        )
+        wall = build.add(
+            6, self.alias("w"), f"try_cast(left({s}, {zone_at}) as timestamp)"
+        )
+        delivered = f"nullif(substr({s}, {zone_at} + 1), '')"
         zone = self._zone()
         instant = f"make_timestamp(epoch_us(try_cast({s} as timestamptz)))"
         allowed = self.dialect.timestamps
@@ -570,10 +636,10 @@ class _Typer:
         }[allowed]
         u = build.add(8, self.alias("u"), used)
         self._ts_reasons(c, form, wall, u, zone)
-        self._ts_values(form, s, wall, u, zone)
-        has_time = f"substr({text}, 12, 2) = '24'"
-        build.note("TIME_24H", self.name, f"{u} is not null and {has_time}")
-        build.note("LEAP_SECOND", self.name, f"{u} is not null and contains({text}, ':60')")
+        self._ts_values(form, delivered, wall, u, zone)
+        rare = f"not {usual} and {u} is not null"
+        build.note("TIME_24H", self.name, f"{rare} and substr({text}, 12, 2) = '24'")
+        build.note("LEAP_SECOND", self.name, f"{rare} and contains({text}, ':60')")
 
     def _ts_reasons(self, c: str, form: str, wall: str, u: str, zone: str | None) -> None:
         text = "coalesce(" + ", ".join((self._text_alias(c), c)) + ")"
@@ -593,17 +659,21 @@ class _Typer:
                 self.name,
                 f"{form} = 1 and {u} is not null and {self._is_ambiguous(wall, zone)}",
             )
+        cases += f"when {u} is null then 'TIMESTAMP_FORMAT' "
         earliest = self.column.min or self.dialect.earliest_ts
+        sound = f"{u} >= timestamp '{earliest}'"
         latest = self.context.received_at + dt.timedelta(
             minutes=self.dialect.future_tolerance_minutes
         )
         cases += f"when {u} < timestamp '{earliest}' then 'IMPLAUSIBLE_DATE' "
         if self.column.future == "refused":
-            cases += (
-                f"when {u} > timestamp '{latest:%Y-%m-%d %H:%M:%S.%f}' then 'FUTURE_TIMESTAMP' "
-            )
+            moment = f"timestamp '{latest:%Y-%m-%d %H:%M:%S.%f}'"
+            cases += f"when {u} > {moment} then 'FUTURE_TIMESTAMP' "
+            sound += f" and {u} <= {moment}"
         if self.column.max is not None:
             cases += f"when {u} > timestamp '{self.column.max}' then 'IMPLAUSIBLE_DATE' "
+            sound += f" and {u} <= timestamp '{self.column.max}'"
+        self._require(sound)
         self.build.reason(self.name, f"case when {c} is null then null {cases} end")
 
     def _text_alias(self, c: str) -> str:
@@ -613,8 +683,7 @@ class _Typer:
                 return self.alias(letter)
         return c
 
-    def _ts_values(self, form: str, s: str, wall: str, u: str, zone: str | None) -> None:
-        delivered = f"nullif(trim(substr({s}, length(regexp_extract({s}, {sql_text(f'^{_DAY}[T ][0-9:.]+')})) + 1)), '')"
+    def _ts_values(self, form: str, delivered: str, wall: str, u: str, zone: str | None) -> None:
         if zone is None:
             local, zone_text = f"case when {u} is not null then {wall} end", delivered
         else:
@@ -730,6 +799,7 @@ class _Typer:
             f"when {zone} is null then 'NAIVE_TIMESTAMP' "
             f"when {u} is null then 'NONEXISTENT_LOCAL_TIME' end",
         )
+        self._require(f"{u} is not null")
         build.note(
             "AMBIGUOUS_LOCAL_TIME",
             self.name,
@@ -772,23 +842,22 @@ def _row_checks(contract: Contract, build: _Layers) -> None:
 
     for check in contract.checks:
         if isinstance(check, EndsAfterStart):
-            build.reason(
-                check.to,
-                f"case when {typed(check.to)} < {typed(check.from_)} then 'NEGATIVE_DURATION' end",
-            )
+            wrong = f"{typed(check.to)} < {typed(check.from_)}"
+            column, code = check.to, "NEGATIVE_DURATION"
         elif isinstance(check, Consent):
             countries = ", ".join(sql_text(country) for country in check.countries)
             country = f"split_part(upper({cleaned(check.country_column)}), '-', 1)"
-            build.reason(
-                check.column,
-                f"case when {country} in ({countries}) "
-                f"and not coalesce({typed(check.column)}, false) then 'CONSENT_MISSING' end",
-            )
+            wrong = f"{country} in ({countries}) and not coalesce({typed(check.column)}, false)"
+            column, code = check.column, "CONSENT_MISSING"
         elif isinstance(check, NotBlank):
-            build.reason(
-                check.column, f"case when {cleaned(check.column)} is null then '{check.code}' end"
-            )
-        elif isinstance(check, AtMostOne):
+            wrong = f"{cleaned(check.column)} is null"
+            column, code = check.column, check.code
+        else:
+            continue
+        build.require(f"not coalesce({wrong}, false)")
+        build.reason(column, f"case when {wrong} then '{code}' end")
+    for check in contract.checks:
+        if isinstance(check, AtMostOne):
             for name in check.columns:
                 build.note("RATE_OVER_ONE", name, f"{typed(name)} > 1")
         elif isinstance(check, Product):
@@ -815,38 +884,35 @@ def _assemble(contract: Contract, records: Records, context: Context, build: _La
     limit = contract.dialect.max_field_characters
     # strlen counts bytes and is free; length counts characters and is asked only then.
     long = " or ".join(f"(strlen({f}) > {limit} and length({f}) > {limit})" for f in texts)
-    field_cases = [("", f"case when {long} then 'FIELD_TOO_LONG' end")]
+    build.require(f"not ({long})")
+    reasons = [("", f"case when {long} then 'FIELD_TOO_LONG' end")]
     if not context.plain:
         control = " or ".join(f"regexp_matches({f}, {sql_text(_CONTROL)})" for f in texts)
-        field_cases.append(("", f"case when {control} then 'CONTROL_CHARACTER' end"))
-    # The checks of whole fields are made first, where the texts of all fields are at hand.
-    checks = {f"_g{i}": expression for i, (_, expression) in enumerate(field_cases)}
-    inner = (
-        "select rowid + 1 as _row_no, _width, "
-        + ", ".join(f"{expression} as {alias}" for alias, expression in checks.items())
-        + ", "
-        + ", ".join(f"{expression} as {alias}" for alias, expression in build.layers[0].items())
-        + f" from {records.table}"
+        build.require(f"not ({control})")
+        reasons.append(("", f"case when {control} then 'CONTROL_CHARACTER' end"))
+    inner = f"select rowid + 1 as _row_no, {', '.join(texts)}, _width" + "".join(
+        f", {expression} as {alias}" for alias, expression in build.layers[0].items()
     )
+    inner += f" from {records.table}"
     for layer in build.layers[1:]:
         if layer:
             added = ", ".join(f"{expression} as {alias}" for alias, expression in layer.items())
             inner = f"select *, {added} from ({inner})"
-    reasons = [(name, f"{expression}") for name, expression in build.reasons]
-    tested = [(f"_x{i}", name, expression) for i, (name, expression) in enumerate(reasons)]
-    added = ", ".join(f"{expression} as {alias}" for alias, _, expression in tested)
-    inner = f"select *, {added} from ({inner})" if added else inner
-    codes = [(alias, "") for alias in checks] + [(alias, name) for alias, name, _ in tested]
-    wrong = ", ".join(alias for alias, _ in codes)
-    told = ", ".join(f"{alias} || ':{name}'" for alias, name in codes)
-    issues = (
-        "case when _width <> 0 then ['COLUMN_COUNT:'] "
-        f"when coalesce({wrong}) is null then null "
-        f"else list_filter([{told}], lambda x: x is not null) end"
+    told = ", ".join(
+        f"{expression} || ':{name}'" for name, expression in (*reasons, *build.reasons)
     )
+    sound = " and ".join(f"({condition})" for condition in build.sound)
+    # Most records are sound: the reasons are asked for, one by one, only of the others.
+    issues = (
+        f"case when {sound} then null "
+        f"else nullif(list_filter([{told}], lambda x: x is not null), []) end"
+    )
+    if records.ragged:
+        issues = f"case when _width <> 0 then ['COLUMN_COUNT:'] else {issues} end"
     notes = _notes(build)
     values = ", ".join(
-        f"case when _width = 0 then {build.values[name]} end as {sql_name(name)}"
+        (f"case when _width = 0 then {build.values[name]} end" if records.ragged
+         else build.values[name]) + f" as {sql_name(name)}"
         for name in contract.typed_columns()
     )
     canonical = f", {SEPARATOR}, ".join(
