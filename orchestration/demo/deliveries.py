@@ -149,6 +149,10 @@ class _Writer:
                 f"{n + FIRST_SUPPLIER:010d}": round(float(share), 4)
                 for n, share in enumerate(self.late_share)
             },
+            "product_scrap_factor": {
+                f"{n + FIRST_PRODUCT:018d}": round(float(factor), 5)
+                for n, factor in enumerate(self.plants.products.scrap_factor)
+            },
             "retimed_products": [f"{n + FIRST_PRODUCT:018d}" for n in retimed],
             "retimed_from": str(day_of(self.exports.retimed_from())),
         }
