@@ -100,8 +100,11 @@ def _facts(company: Company) -> dict[str, object]:
         "site_leader_weight": SITE_LEADER_WEIGHT,
         "site_baselines": {
             s.code: {
-                "availability": s.availability, "performance": s.performance, "scrap": s.scrap,
-                "rework": s.rework, "recordables_per_200k_hours": s.recordables,
+                "availability": s.availability,
+                "performance": s.performance,
+                "scrap": s.scrap,
+                "rework": s.rework,
+                "recordables_per_200k_hours": s.recordables,
                 "leavers_per_head_month": s.leavers,
             }
             for s in company.sites
@@ -122,15 +125,20 @@ def _facts(company: Company) -> dict[str, object]:
         },
         "posts": [
             {
-                "org_unit_id": company.units[r.unit].unit_id, "leader_id": employee(r.leader),
-                "from": str(day_of(r.first)), "to": None if r.last == OPEN else str(day_of(r.last)),
+                "org_unit_id": company.units[r.unit].unit_id,
+                "leader_id": employee(r.leader),
+                "from": str(day_of(r.first)),
+                "to": None if r.last == OPEN else str(day_of(r.last)),
             }
             for r in company.reigns
         ],
         "shocks": [
             {
-                "kind": s.kind, "sites": sites(s.sites), "from": str(day_of(s.first)),
-                "to": str(day_of(s.last)), "availability_factor": s.availability_factor,
+                "kind": s.kind,
+                "sites": sites(s.sites),
+                "from": str(day_of(s.first)),
+                "to": str(day_of(s.last)),
+                "availability_factor": s.availability_factor,
                 "receipt_delay_days": s.receipt_delay_days,
                 "order_size_factor": s.order_size_factor,
             }
@@ -138,9 +146,11 @@ def _facts(company: Company) -> dict[str, object]:
         ],
         "process_shifts": [
             {
-                "line": company.line_ids[s.line], "measure": s.measure, "factor": s.factor,
+                "line": company.line_ids[s.line],
+                "measure": s.measure,
+                "factor": s.factor,
                 "from": str(day_of(s.day)),
             }
             for s in company.shifts
         ],
-    }  # fmt: skip
+    }

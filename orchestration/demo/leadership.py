@@ -119,9 +119,16 @@ def lead(company: Company) -> tuple[Plans, Events]:
     kind = np.array(EVENT_OF_PLAN)[planned.kind[of]]
     kind = np.where((as_planned == 0) & (rng.random(len(of)) < SKIP_LEVEL_SHARE), SKIP_LEVEL, kind)
     columns = (
-        planned.leader[of], kind, at, day, rng.integers(3, 18, len(of)) * 5,
-        rng.integers(1, 12, len(of)), site[of], as_planned, rng.integers(0, len(NOTES), len(of)),
-    )  # fmt: skip
+        planned.leader[of],
+        kind,
+        at,
+        day,
+        rng.integers(3, 18, len(of)) * 5,
+        rng.integers(1, 12, len(of)),
+        site[of],
+        as_planned,
+        rng.integers(0, len(NOTES), len(of)),
+    )
     # What lies after the last delivered day has not happened yet; who has left logs nothing.
     sort = np.argsort(at, kind="stable")
     gone = np.array([company.leader_exit.get(n, OPEN) for n in range(size.leaders)])

@@ -249,8 +249,16 @@ def _assignments(
         for begin, until, who in pieces:
             result.append(
                 Assignment(
-                    person, number, begin, until, unit, who, title, level,
-                    (person % 3) if kind == "line" and not leads else -1, job.fte_milli,
+                    person,
+                    number,
+                    begin,
+                    until,
+                    unit,
+                    who,
+                    title,
+                    level,
+                    (person % 3) if kind == "line" and not leads else -1,
+                    job.fte_milli,
                 )
-            )  # fmt: skip
+            )
     return result

@@ -242,9 +242,18 @@ class Plants:
         none = np.full(len(machine), -1)
         zeros = np.zeros(len(machine), np.int64)
         return Book(
-            machine, product, work_s, start, work_s * 1000 // self.products.run_time_ms[product],
-            none, none.copy(), none.copy(), zeros, zeros.copy(), zeros.copy(),
-        )  # fmt: skip
+            machine,
+            product,
+            work_s,
+            start,
+            work_s * 1000 // self.products.run_time_ms[product],
+            none,
+            none.copy(),
+            none.copy(),
+            zeros,
+            zeros.copy(),
+            zeros.copy(),
+        )
 
     def totals(self) -> tuple[Ints, Ints]:
         """Return what each order has yielded so far: good with reworked units, and scrap."""
