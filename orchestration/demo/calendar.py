@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orchestration.demo.company import LOOKAHEAD_DAYS, Company, Ints, day_of
+from orchestration.demo.size import LOOKAHEAD_DAYS, day_of, weekday
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from orchestration.demo.company import Company, Ints
 
 # With the 17th daily delivery comes a Saturday on which the first line works extra shifts.
 EXTRA_SHIFT_DELIVERY = 17
@@ -40,14 +42,13 @@ def shift_calendar(company: Company) -> Calendar:
     """Plan the shifts of every line, wall clock turned into instants by the site's zone."""
     size = company.size
     days = np.arange(size.first_day, size.last_day + LOOKAHEAD_DAYS + 60)
-    weekday = (days + 3) % 7
     month_day = [day_of(day).strftime("%m-%d") for day in days.tolist()]
     pieces = []
     for line, site_no in enumerate(company.line_site.tolist()):
         site, zone = company.sites[site_no], company.zones[site_no]
         holiday = np.isin(month_day, site.holidays)
         announced = np.zeros(len(days), np.int64)
-        runs = np.isin(weekday, site.weekdays)
+        runs = np.isin(weekday(days), site.weekdays)
         if line == 0 and size.daily_deliveries >= EXTRA_SHIFT_DELIVERY:
             # An extra Saturday that the plan shows from the Monday of that week on.
             extra = size.cut + EXTRA_SHIFT_DELIVERY

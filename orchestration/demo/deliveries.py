@@ -1,6 +1,6 @@
 """Which file arrives on which day: the history at once, then a delivery a day.
 
-What a row means is in the models, how it is spelt in the exports, and what goes wrong in the faults.
+What a row means is in the models, how it is spelt in the exports, what goes wrong in the faults.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from orchestration.demo.company import LOOKAHEAD_DAYS, Company, Ints, day_of, random
 from orchestration.demo.exports import (
     CANCELLED,
     CLOSED,
@@ -29,6 +28,7 @@ from orchestration.demo.leadership import lead, next_month, targets
 from orchestration.demo.people import People
 from orchestration.demo.plant import Counts, Plants, States
 from orchestration.demo.safety import incidents, work_hours
+from orchestration.demo.size import LOOKAHEAD_DAYS, day_of, random
 from orchestration.demo.supply import buy
 from orchestration.demo.text import OPEN
 
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from orchestration.demo.company import Company, Ints
 
 Rows = TypeVar("Rows", States, Counts)
 
@@ -58,8 +60,8 @@ class Landing:
     rows: Counter[str] = field(default_factory=Counter)
 
     def write(self, file: File) -> None:
-        """Store a file under its path; a file of no lines at all is never sent."""
-        if not file.content:
+        """Store a file under its path; a system that has nothing to say sends nothing."""
+        if not file.rows:
             return
         path = self.folder / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -146,6 +148,10 @@ class _Writer:
             "supplier_late_share": {
                 f"{n + FIRST_SUPPLIER:010d}": round(float(share), 4)
                 for n, share in enumerate(self.late_share)
+            },
+            "product_scrap_factor": {
+                f"{n + FIRST_PRODUCT:018d}": round(float(factor), 5)
+                for n, factor in enumerate(self.plants.products.scrap_factor)
             },
             "retimed_products": [f"{n + FIRST_PRODUCT:018d}" for n in retimed],
             "retimed_from": str(day_of(self.exports.retimed_from())),

@@ -9,14 +9,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from orchestration.demo import text
-from orchestration.demo.calendar import Calendar
-from orchestration.demo.company import AREAS, Company, Ints, day_of
 from orchestration.demo.leadership import (
     EVENT_KINDS,
     NOTES,
@@ -36,6 +34,7 @@ from orchestration.demo.plant import (
     Plants,
     States,
 )
+from orchestration.demo.posts import AREAS
 from orchestration.demo.safety import (
     BODY_PARTS,
     CLASSES,
@@ -45,8 +44,15 @@ from orchestration.demo.safety import (
     Hours,
     Incidents,
 )
+from orchestration.demo.size import day_of
 from orchestration.demo.supply import MATERIALS, Purchases, Receipts
 from orchestration.demo.text import OPEN, Strings
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from orchestration.demo.calendar import Calendar
+    from orchestration.demo.company import Company, Ints
 
 MACHINE_WORDS = ["Execute", "Setup", "Suspended", "Aborted", "Stopped", "UNAVAILABLE"]
 SINCE = 18_262  # 2020-01-01, from which master data are valid
@@ -59,6 +65,8 @@ ORDER_STATUS = ["CRTD", "REL", "TECO", "DLFL"]
 MANUAL_OPERATION = 20
 # Of a thousand confirmations three are taken back and entered again.
 UNDONE_PER_MILLE = 3
+REVERSAL = 1  # the first entry is 0, the one after the reversal 2
+PACKING_S = 8
 
 
 @dataclass(frozen=True)
@@ -108,8 +116,7 @@ class Exports:
         return text.pick(self._reason, np.where(reason < 0, -1, site * len(REASONS) + reason))
 
     def _orders(self, order: Ints) -> Strings:
-        numbers = text.whole(np.maximum(order, 0) + FIRST_ORDER, width=12)
-        return numbers.take(pa.array(np.arange(len(order)), mask=order < 0))
+        return _blank(text.whole(np.maximum(order, 0) + FIRST_ORDER, width=12), order < 0)
 
     def _operators(self, person: Ints) -> Strings:
         return text.pick(self._operator, person)
@@ -170,79 +177,62 @@ class Exports:
 
         `planned_start` and `planned_end` are calendar rows, `totals` good (with rework) and scrap.
         """
-        book, calendar, products = self.plants.book, self.plants.calendar, self.plants.products
-        machine = book.machine[order]
-        line = self.company.machine_line[machine]
-        site = self._site_of[machine]
+        book, products = self.plants.book, self.plants.products
         product = book.product[order]
-        began, ended = book.began_at[order], book.ended()[0][order]
-        good, scrap = (total[order] for total in totals)
-        machine_s = book.work_s[order] * 115 // 100
-        cost = products.cost_cents[product] * (good + scrap) // 5
         # Stable spread without a draw: files of a day must not depend on other days.
         spread = (order * 7_919) % 1_000
-        pack = np.flatnonzero(products.packed[product])
-        undone = np.flatnonzero(spread < UNDONE_PER_MILLE)
-        lag = 900 + spread * 6
-        zero = np.zeros(len(order), np.int64)
-        sign_of = [(slice(None), 1, zero), (undone, -1, zero + 1), (undone, 1, zero + 2)]
-        columns: list[list[Ints]] = [[] for _ in range(14)]
-        for which, sign, number in sign_of:
-            parts = (
-                order[which], zero[which] + 10, number[which], machine[which],
-                calendar.start[planned_start][which], calendar.end[planned_end][which],
-                began[which], ended[which], sign * machine_s[which] * 6 // 10,
-                sign * machine_s[which], sign * good[which], sign * scrap[which],
-                sign * cost[which], sign * (cost * (900 + spread // 5) // 1_000)[which],
-            )  # fmt: skip
-            for column, part in zip(columns, parts, strict=True):
-                column.append(part)
-        packing = (
-            order[pack], zero[pack] + MANUAL_OPERATION, zero[pack], -1 - line[pack],
-            calendar.start[planned_end][pack], calendar.end[planned_end][pack],
-            (ended + lag // 4)[pack], (ended + lag)[pack], good[pack] * 8, zero[pack], good[pack],
-            zero[pack], (good * 20)[pack], (good * (18 + spread // 250))[pack],
-        )  # fmt: skip
-        for column, part in zip(columns, packing, strict=True):
-            column.append(part)
-        (order, operation, number, place, plan_from, plan_to, start, end, labour, used, good, scrap,
-         planned_cost, actual_cost) = (np.concatenate(column) for column in columns)  # fmt: skip
-        site = np.where(place >= 0, self._site_of[np.maximum(place, 0)],
-                        self.company.line_site[np.maximum(-1 - place, 0)])  # fmt: skip
-        places = pa.array(
-            [*self.company.machine_ids, *(f"{line_id}-PACK" for line_id in self.company.line_ids)]
-        )
-        index = np.where(place >= 0, place, len(self.company.machine_ids) - 1 - place)
-        confirmation = order * 10 + operation // 10 + 3 * number
-        taken_back = text.whole(confirmation - 3, width=10)
-        reverses = taken_back.take(pa.array(np.arange(len(order)), mask=number != 1))
-        machine_hours = text.decimal(np.maximum(used, -(10**9)) * 10_000 // 3_600, 4)
+        lines = np.arange(len(order))
+        packed = lines[products.packed[product]]
+        undone = lines[spread < UNDONE_PER_MILLE]
+        # One row per operation; of what was taken back, the reversal and the new entry as well.
+        of = np.concatenate([lines, undone, undone, packed])
+        entry = np.repeat([0, 1, 2, 0], [len(lines), len(undone), len(undone), len(packed)])
+        manual = np.repeat([False, True], [len(of) - len(packed), len(packed)])
+        sign = np.where(entry == REVERSAL, -1, 1)
+
+        order, product, spread = order[of], product[of], spread[of]
+        machine = book.machine[order]
+        line, site = self.company.machine_line[machine], self._site_of[machine]
+        plan = self.plants.calendar
+        plan_from = np.where(manual, plan.start[planned_end[of]], plan.start[planned_start[of]])
+        plan_to = plan.end[planned_end[of]]
+        ended = book.ended()[0][order]
+        lag = np.where(manual, 900 + spread * 6, 0)
+        start = np.where(manual, ended + lag // 4, book.began_at[order])
+        end = ended + lag
+        good = totals[0][order]
+        scrap = np.where(manual, 0, totals[1][order])
+        used = book.work_s[order] * 115 // 100
+        labour = np.where(manual, good * PACKING_S, used * 6 // 10)
+        cost = np.where(manual, good * 20, products.cost_cents[product] * (good + scrap) // 5)
+        operation = np.where(manual, MANUAL_OPERATION, 10)
+        confirmation = order * 10 + operation // 10 + 3 * entry
+        places = [*self.company.machine_ids, *(f"{name}-PACK" for name in self.company.line_ids)]
+        place = np.where(manual, len(self.company.machine_ids) + line, machine)
+        numbers = {
+            "labour_hours": text.decimal(sign * labour * 10_000 // 3_600, 4),
+            "machine_hours": _blank(text.decimal(sign * used * 10_000 // 3_600, 4), manual),
+            "good_qty": text.whole(sign * good),
+            "scrap_qty": text.whole(sign * scrap),
+            "planned_cost": text.decimal(sign * cost, 2),
+            "actual_cost": text.decimal(sign * cost * (900 + spread // 5) // 1_000, 2),
+        }
         return text.json_lines(
             {
                 "production_order_id": self._orders(order),
-                "product_id": text.whole(book.product[order] + FIRST_PRODUCT, width=18),
+                "product_id": text.whole(product + FIRST_PRODUCT, width=18),
                 "operation_no": text.whole(operation, width=4),
                 "confirmation_no": text.whole(confirmation, width=10),
-                "work_centre": text.pick(places, index),
+                "work_centre": text.pick(places, place),
                 "planned_start": text.instants(plan_from, self._offset(site, plan_from)),
                 "planned_end": text.instants(plan_to, self._offset(site, plan_to)),
                 "actual_start": text.instants(start, self._offset(site, start)),
                 "actual_end": text.instants(end, self._offset(site, end)),
-                "labour_hours": text.decimal(labour * 10_000 // 3_600, 4),
-                "machine_hours": machine_hours.take(
-                    pa.array(np.arange(len(order)), mask=operation == MANUAL_OPERATION)
-                ),
-                "good_qty": text.whole(good),
-                "scrap_qty": text.whole(scrap),
-                "planned_cost": text.decimal(planned_cost, 2),
-                "actual_cost": text.decimal(actual_cost, 2),
-                "reversal_of": reverses,
+                **numbers,
+                "reversal_of": _blank(text.whole(confirmation - 3, width=10), entry != REVERSAL),
             },
-            bare=(
-                "labour_hours", "machine_hours", "good_qty", "scrap_qty", "planned_cost",
-                "actual_cost",
-            ),
-        )  # fmt: skip
+            bare=tuple(numbers),
+        )
 
     def shift_calendar(self, rows: Calendar) -> bytes:
         """Write the plan of shifts."""
@@ -278,27 +268,59 @@ class Exports:
             unit = company.units[company.unit_of_site[number]].unit_id
             rows.append((site.code, site.code, None, "site", site.name, unit, None, site.zone))
             rows.append(
-                (site.code, f"{site.code}-PROD", site.code, "area", f"{site.name} production",
-                 f"A-{site.code}-PROD", None, site.zone)
-            )  # fmt: skip
+                (
+                    site.code,
+                    f"{site.code}-PROD",
+                    site.code,
+                    "area",
+                    f"{site.name} production",
+                    f"A-{site.code}-PROD",
+                    None,
+                    site.zone,
+                )
+            )
         for number, line_id in enumerate(company.line_ids):
             site = company.sites[company.line_site[number]]
             unit = company.units[company.unit_of_line[number]].unit_id
             rows.append(
-                (site.code, line_id, f"{site.code}-PROD", "line", f"Line {line_id[-2:]}", unit,
-                 None, site.zone)
-            )  # fmt: skip
+                (
+                    site.code,
+                    line_id,
+                    f"{site.code}-PROD",
+                    "line",
+                    f"Line {line_id[-2:]}",
+                    unit,
+                    None,
+                    site.zone,
+                )
+            )
         fastest = self.plants.products.run_time_ms.reshape(-1, PRODUCTS_PER_LINE).min(axis=1)
         for number, machine_id in enumerate(company.machine_ids):
             line = company.machine_line[number]
             site = company.sites[company.line_site[line]]
             rate = f"{3_600_000 / fastest[line]:.3f}"
             rows.append(
-                (site.code, machine_id, company.line_ids[line], "work_unit",
-                 f"Machine {machine_id[-2:]}", None, rate, site.zone)
-            )  # fmt: skip
-        names = ("site", "machine_id", "parent_id", "level", "name", "org_unit_id",
-                 "ideal_rate_per_h", "time_zone")  # fmt: skip
+                (
+                    site.code,
+                    machine_id,
+                    company.line_ids[line],
+                    "work_unit",
+                    f"Machine {machine_id[-2:]}",
+                    None,
+                    rate,
+                    site.zone,
+                )
+            )
+        names = (
+            "site",
+            "machine_id",
+            "parent_id",
+            "level",
+            "name",
+            "org_unit_id",
+            "ideal_rate_per_h",
+            "time_zone",
+        )
         columns = dict(zip(names, _strings(rows), strict=True))
         since = np.full(len(rows), SINCE)
         return text.delimited(
@@ -312,8 +334,15 @@ class Exports:
             for site in self.company.sites
             for words, number, loss, code in REASONS
         ]
-        names = ("site", "reason_code", "reason_text", "loss_class", "enterprise_code",
-                 "valid_from", "valid_to")  # fmt: skip
+        names = (
+            "site",
+            "reason_code",
+            "reason_text",
+            "loss_class",
+            "enterprise_code",
+            "valid_from",
+            "valid_to",
+        )
         return text.delimited(dict(zip(names, _strings(rows), strict=True)))
 
     # ------------------------------------------------------------------------------------- ERP
@@ -359,15 +388,31 @@ class Exports:
             for milli, valid_from, valid_to in versions:
                 run = f"{milli // 1000},{milli % 1000:03d}0"
                 rows += [
-                    (number, "0010", company.machine_ids[machine], run,
-                     f"{products.setup_min[product]},00", "0,02500", valid_from, valid_to)
+                    (
+                        number,
+                        "0010",
+                        company.machine_ids[machine],
+                        run,
+                        f"{products.setup_min[product]},00",
+                        "0,02500",
+                        valid_from,
+                        valid_to,
+                    )
                     for machine in np.flatnonzero(company.machine_line == line).tolist()
-                ]  # fmt: skip
+                ]
             if products.packed[product]:
                 rows.append(
-                    (number, "0020", f"{company.line_ids[line]}-PACK", "8,0000", "5,00", "0,00000",
-                     first, last)
-                )  # fmt: skip
+                    (
+                        number,
+                        "0020",
+                        f"{company.line_ids[line]}-PACK",
+                        f"{PACKING_S},0000",
+                        "5,00",
+                        "0,00000",
+                        first,
+                        last,
+                    )
+                )
         names = ("MATNR", "VORNR", "ARBPL", "VGW02", "VGW01", "AUSFK", "DATUV", "DATUB")
         return text.delimited(dict(zip(names, _strings(rows), strict=True)), mark=";")
 
@@ -412,11 +457,10 @@ class Exports:
 
     def purchase_order_lines(self, bought: Purchases, rows: Ints, day: int) -> bytes:
         """Write purchase lines as they stand on a day."""
-        status = np.select(
-            [bought.cancelled[rows] <= day, bought.last_receipt[rows] <= day,
-             bought.first_receipt[rows] <= day],
-            [3, 2, 1], 0,
-        )  # fmt: skip
+        # Ordered, in part received, received, cancelled: each moment that has come adds one.
+        status = (bought.first_receipt[rows] <= day).astype(np.int64)
+        status += bought.last_receipt[rows] <= day
+        status = np.where(bought.cancelled[rows] <= day, CANCELLED, status)
         site = bought.site[rows]
         return text.delimited(
             {
@@ -432,7 +476,7 @@ class Exports:
                 "BEDAT": text.sap_days(bought.ordered[rows]),
                 "EINDT": text.sap_days(bought.due[rows]),
                 "STATU": text.pick(["A", "T", "E", "L"], status),
-                "LOEKZ": text.pick(["", "X"], (status == 3).astype(np.int8)),
+                "LOEKZ": text.pick(["", "X"], (status == CANCELLED).astype(np.int8)),
                 "PERNR": text.whole(bought.buyer[rows] + 10_001, width=8),
             },
             mark=";",
@@ -454,7 +498,7 @@ class Exports:
                 "WESBS": text.decimal(posted.rejected[rows] * 1000, 3, mark=",", minus="behind"),
                 "SHKZG": text.pick(["S", "H"], (quantity < 0).astype(np.int8)),
                 "BWART": text.pick(["101", "102"], (quantity < 0).astype(np.int8)),
-                "SMBLN": documents.take(pa.array(np.arange(len(rows)), mask=back < 0)),
+                "SMBLN": _blank(documents, back < 0),
             },
             mark=";",
         )
@@ -687,6 +731,11 @@ class Exports:
                 "baseline_to": text.days([min(size.first_day + 364, size.cut)] * len(rows)),
             }
         )
+
+
+def _blank(column: Strings, where: NDArray[np.bool_]) -> Strings:
+    """Return the column with nulls in some rows."""
+    return column.take(pa.array(np.arange(len(column)), mask=where))
 
 
 def _strings(rows: list[tuple[str | None, ...]]) -> list[Strings]:

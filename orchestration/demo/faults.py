@@ -7,8 +7,12 @@ out, so that a small company has the first ones only.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from orchestration.demo.company import Company, day_of
+from orchestration.demo.size import day_of
+
+if TYPE_CHECKING:
+    from orchestration.demo.company import Company
 
 Truth = list[dict[str, object]]
 
@@ -203,17 +207,23 @@ class _Faults:
             whole = file.content[:start]
             wrong = replace(file, content=whole + rest)
             self._damage(
-                "damaged_truncated", file, wrong, self._mended(file),
+                "damaged_truncated",
+                file,
+                wrong,
+                self._mended(file),
                 expected="file rejected: TRUNCATED",
-            )  # fmt: skip
+            )
 
     def rename_a_column(self) -> None:
         if file := self._file(STATES, RENAMED, RENAMED + 1):
             content = file.content.replace(b",state_raw,", b",status_word,", 1)
             self._damage(
-                "damaged_header_renamed", file, replace(file, content=content), self._mended(file),
+                "damaged_header_renamed",
+                file,
+                replace(file, content=content),
+                self._mended(file),
                 expected="file rejected: REQUIRED_COLUMN_MISSING",
-            )  # fmt: skip
+            )
 
     def write_words_for_numbers(self) -> None:
         if file := self._file(COUNTS, UNPARSABLE, UNPARSABLE + 1):
@@ -223,11 +233,14 @@ class _Faults:
                 table.rows[number - 1]["good_qty"] = word
             mended = replace(self._mended(file), content=table.content(right))
             self._damage(
-                "damaged_unparsable_rows", file,
-                replace(file, content=table.content(table.rows)), mended,
+                "damaged_unparsable_rows",
+                file,
+                replace(file, content=table.content(table.rows)),
+                mended,
                 expected="rows quarantined, the others accepted",
-                rows=list(UNPARSABLE_WORDS), column="good_qty",
-            )  # fmt: skip
+                rows=list(UNPARSABLE_WORDS),
+                column="good_qty",
+            )
 
     def restate(self) -> None:
         if file := self._file(COUNTS, RESTATED, RESTATED_IN):

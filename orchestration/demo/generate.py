@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from orchestration.demo.company import (
-    DEFAULT,
-    SITE_LEADER_WEIGHT,
-    Company,
-    DemoSize,
-    day_of,
-    found,
-)
+from orchestration.demo.company import SITE_LEADER_WEIGHT, Company, found
 from orchestration.demo.deliveries import Landing, deliver
+from orchestration.demo.size import DEFAULT, DemoSize, day_of
 from orchestration.demo.text import OPEN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date
 
 DEFAULT_SEED = 20_231_001
 
@@ -103,8 +100,11 @@ def _facts(company: Company) -> dict[str, object]:
         "site_leader_weight": SITE_LEADER_WEIGHT,
         "site_baselines": {
             s.code: {
-                "availability": s.availability, "performance": s.performance, "scrap": s.scrap,
-                "rework": s.rework, "recordables_per_200k_hours": s.recordables,
+                "availability": s.availability,
+                "performance": s.performance,
+                "scrap": s.scrap,
+                "rework": s.rework,
+                "recordables_per_200k_hours": s.recordables,
                 "leavers_per_head_month": s.leavers,
             }
             for s in company.sites
@@ -125,15 +125,20 @@ def _facts(company: Company) -> dict[str, object]:
         },
         "posts": [
             {
-                "org_unit_id": company.units[r.unit].unit_id, "leader_id": employee(r.leader),
-                "from": str(day_of(r.first)), "to": None if r.last == OPEN else str(day_of(r.last)),
+                "org_unit_id": company.units[r.unit].unit_id,
+                "leader_id": employee(r.leader),
+                "from": str(day_of(r.first)),
+                "to": None if r.last == OPEN else str(day_of(r.last)),
             }
             for r in company.reigns
         ],
         "shocks": [
             {
-                "kind": s.kind, "sites": sites(s.sites), "from": str(day_of(s.first)),
-                "to": str(day_of(s.last)), "availability_factor": s.availability_factor,
+                "kind": s.kind,
+                "sites": sites(s.sites),
+                "from": str(day_of(s.first)),
+                "to": str(day_of(s.last)),
+                "availability_factor": s.availability_factor,
                 "receipt_delay_days": s.receipt_delay_days,
                 "order_size_factor": s.order_size_factor,
             }
@@ -141,9 +146,11 @@ def _facts(company: Company) -> dict[str, object]:
         ],
         "process_shifts": [
             {
-                "line": company.line_ids[s.line], "measure": s.measure, "factor": s.factor,
+                "line": company.line_ids[s.line],
+                "measure": s.measure,
+                "factor": s.factor,
                 "from": str(day_of(s.day)),
             }
             for s in company.shifts
         ],
-    }  # fmt: skip
+    }

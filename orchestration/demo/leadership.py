@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orchestration.demo.company import Company, Ints, day_number, day_of, random
 from orchestration.demo.plant import PRODUCTS_PER_LINE, Products
+from orchestration.demo.size import WORKDAYS, day_number, day_of, random, to_workday, weekday
+from orchestration.demo.text import OPEN
+
+if TYPE_CHECKING:
+    from orchestration.demo.company import Company, Ints
 
 PLAN_KINDS = ("gemba_walk", "coaching_session", "safety_observation", "review_meeting")
 EVENT_KINDS = ("gemba_walk", "coaching_session", "skip_level", "safety_walk", "review_meeting")
+GEMBA, COACHING, SKIP_LEVEL = range(3)
 EVENT_OF_PLAN = (0, 1, 3, 4)
+SKIP_LEVEL_SHARE = 0.2  # of what was not planned
+REVISED_SHARE = 0.06  # of the annual targets, at mid-year
+# With this daily delivery comes a new target for the OEE of the first line.
+TARGET_DELIVERY = 6
 PLANNED = {
     "line": (8, 4, 2, 4),
     "area": (4, 4, 2, 4),
@@ -74,8 +85,8 @@ class Target:
 def lead(company: Company) -> tuple[Plans, Events]:
     """Draw the plans of every month and what came of them."""
     size, rng = company.size, random(company.seed, "leadership")
-    plans, posts = [], []
-    for first, last in company.months():
+    plans, site_of = [], []
+    for first, _ in company.months():
         column = first - size.first_day
         held: dict[int, int] = {}
         for unit in range(len(company.units)):
@@ -86,34 +97,42 @@ def lead(company: Company) -> tuple[Plans, Events]:
             for kind, often in enumerate(PLANNED[company.units[unit].kind]):
                 # The last month is partly over: its plan is still the plan of the whole month.
                 plans.append((leader, kind, first, max(1, round(often * share)), absence))
-                posts.append((max(company.units[unit].site, 0), last))
+                site_of.append(max(company.units[unit].site, 0))
     planned = Plans(*(np.array(column) for column in zip(*plans, strict=True)))
-    site, last = (np.array(column) for column in zip(*posts, strict=True))
+    site = np.array(site_of)
     month_end = np.array([_month_end(day) for day in planned.month.tolist()])
 
     did = rng.binomial(planned.planned, company.leader_adherence[planned.leader])
-    extra = rng.poisson(0.25, len(did)) * (planned.kind < 2) + rng.poisson(0.1, len(did))
+    extra = rng.poisson(0.25, len(did)) * (planned.kind <= COACHING) + rng.poisson(0.1, len(did))
     of = np.repeat(np.arange(len(did)), did + extra)
     as_planned = np.arange(len(of)) - np.repeat(np.cumsum(did + extra) - did - extra, did + extra)
     as_planned = (as_planned < did[of]).astype(np.int64)
     day = planned.month[of] + rng.integers(0, 31, len(of)) % (month_end - planned.month + 1)[of]
-    weekday = (day + 3) % 7
-    day = day - np.where(weekday > 4, weekday - 4, 0)
-    day = np.where(day < planned.month[of], day + 3, day)
+    back = np.maximum(weekday(day) - WORKDAYS + 1, 0)
+    # What falls on a weekend is done on the Friday before, or after when that is another month.
+    day = np.where(day - back < planned.month[of], to_workday(day), day - back)
     local = day * 86_400 + rng.integers(8 * 60, 16 * 60, len(of)) * 60
     at = np.empty(len(of), np.int64)
     for n, zone in enumerate(company.zones):
         here = site[of] == n
         at[here] = zone.utc(local[here])
     kind = np.array(EVENT_OF_PLAN)[planned.kind[of]]
-    kind = np.where((as_planned == 0) & (rng.random(len(of)) < 0.2), 2, kind)
+    kind = np.where((as_planned == 0) & (rng.random(len(of)) < SKIP_LEVEL_SHARE), SKIP_LEVEL, kind)
     columns = (
-        planned.leader[of], kind, at, day, rng.integers(3, 18, len(of)) * 5,
-        rng.integers(1, 12, len(of)), site[of], as_planned, rng.integers(0, len(NOTES), len(of)),
-    )  # fmt: skip
-    # What lies after the last delivered day has not happened yet.
+        planned.leader[of],
+        kind,
+        at,
+        day,
+        rng.integers(3, 18, len(of)) * 5,
+        rng.integers(1, 12, len(of)),
+        site[of],
+        as_planned,
+        rng.integers(0, len(NOTES), len(of)),
+    )
+    # What lies after the last delivered day has not happened yet; who has left logs nothing.
     sort = np.argsort(at, kind="stable")
-    sort = sort[day[sort] <= size.last_day]
+    gone = np.array([company.leader_exit.get(n, OPEN) for n in range(size.leaders)])
+    sort = sort[day[sort] <= np.minimum(size.last_day, gone[planned.leader[of]][sort])]
     return planned, Events(*(column[sort] for column in columns))
 
 
@@ -141,73 +160,88 @@ def targets(company: Company, products: Products) -> list[Target]:
     """Return threshold, target and stretch of each year for the enterprise, sites and lines."""
     size, rng = company.size, random(company.seed, "targets")
     years = range(day_of(size.first_day).year, day_of(size.last_day).year + 1)
-    pace = products.run_time_ms.reshape(-1, PRODUCTS_PER_LINE).mean(axis=1) / 1000
     rows = []
     for unit, post in enumerate(company.units):
-        if post.kind == "area":
-            levels = {"KPI062": _LEVELS["KPI062"]}
-        elif post.kind == "line":
-            levels = {k: v for k, v in _LEVELS.items() if k not in {"KPI039", "KPI049"}}
-        else:
-            levels = _LEVELS
-        inside = [post.site] if post.site >= 0 else list(range(size.plants))
-        facts = {
-            name: float(np.mean([getattr(company.sites[s], name) for s in inside]))
-            for name in ("availability", "performance", "scrap", "rework", "recordables", "leavers")
-        }
-        if post.kind == "line":
-            per_unit = float(pace[int(np.flatnonzero(company.unit_of_line == unit)[0])])
-        else:
-            per_unit = float(np.mean(pace[np.isin(company.line_site, inside)]))
-        facts["pace"] = per_unit
-        for kpi, (level, direction, unit_name) in levels.items():
+        facts = _level_of(company, products, unit)
+        for kpi, (level, _, _) in _LEVELS.items():
+            if kpi in _NOT_FOR[post.kind]:
+                continue
             base = level(facts)
             for year in years:
-                rows += _versions(company, rng, kpi, unit, year, base, direction, unit_name)
-    return rows
+                start = day_number(date(year, 1, 1))
+                versions = [(start, 1.0, "Annual targets")]
+                if rng.random() < REVISED_SHARE:
+                    versions.append((day_number(date(year, 7, 1)), 0.99, "Revised at mid-year"))
+                rows += [
+                    _target(company, (kpi, unit, year), base, number, version)
+                    for number, version in enumerate(versions, start=1)
+                ]
+    oee = [t for t in rows if t.kpi == "KPI006" and t.unit == company.unit_of_line[0]][-1]
+    revision = (size.cut + TARGET_DELIVERY, 1.02, "Raised after the pilot")
+    rows.append(
+        _target(
+            company,
+            (oee.kpi, oee.unit, oee.period),
+            _LEVELS["KPI006"][0](_level_of(company, products, oee.unit)),
+            oee.version + 1,
+            revision,
+        )
+    )
+    return [target for target in rows if target.valid_from <= size.last_day]
 
 
-def _versions(
+def _level_of(company: Company, products: Products, unit: int) -> dict[str, float]:
+    """Return the baselines of a unit: its site's, or the mean of all sites."""
+    post = company.units[unit]
+    inside = [post.site] if post.site >= 0 else list(range(company.size.plants))
+    facts = {
+        name: float(np.mean([getattr(company.sites[s], name) for s in inside]))
+        for name in ("availability", "performance", "scrap", "rework", "recordables", "leavers")
+    }
+    lines = np.flatnonzero(
+        company.unit_of_line == unit if post.kind == "line" else np.isin(company.line_site, inside)
+    )
+    pace = products.run_time_ms.reshape(-1, PRODUCTS_PER_LINE)[lines].mean() / 1000
+    return facts | {"pace": float(pace)}
+
+
+def _target(
     company: Company,
-    rng: np.random.Generator,
-    kpi: str,
-    unit: int,
-    year: int,
+    key: tuple[str, int, int],
     base: float,
-    direction: str,
-    unit_name: str,
-) -> list[Target]:
+    number: int,
+    version: tuple[int, float, str],
+) -> Target:
+    kpi, unit, year = key
+    valid_from, ease, reason = version
     size = company.size
-    start = max(day_number(day_of(size.first_day).replace(year=year, month=1, day=1)), 0)
-    column = min(max(start - size.first_day, 0), company.leader_of.shape[1] - 1)
-    above = max(company.units[unit].parent, 0)
+    _, direction, unit_name = _LEVELS[kpi]
     # A year's targets ask for a little more than the year before.
-    ambition = 1 + 0.004 * (year - day_of(size.first_day).year)
-    revised = rng.random() < 0.06
-    rows = []
-    for version, (valid_from, ease, reason) in enumerate(
-        [(start, 1.0, "Annual targets")]
-        + ([(start + 181, 0.99, "Revised at mid-year")] if revised else []),
-        start=1,
-    ):
-        if valid_from > size.last_day:
-            continue
-        goal = ambition * ease
-        if direction == "higher":
-            cap = 0.998 if unit_name == "ratio" else np.inf
-            marks = [base * 0.95 * goal, base * 1.01 * goal, base * 1.06 * goal]
-            marks = [min(mark, cap - 0.004 * (2 - n)) for n, mark in enumerate(marks)]
-        else:
-            marks = [base * 1.20 / goal, base * 0.98 / goal, base * 0.80 / goal]
-        threshold, target, stretch = (round(1_000_000 * mark) for mark in marks)
-        rows.append(
-            Target(
-                kpi, unit, int(company.leader_of[unit, column]),
-                int(company.leader_of[above, column]), year, version, threshold, target, stretch,
-                direction, unit_name, valid_from, reason,
-            )
-        )  # fmt: skip
-    return rows
+    goal = ease * (1 + 0.004 * (year - day_of(size.first_day).year))
+    if direction == "higher":
+        cap = 0.998 if unit_name == "ratio" else np.inf
+        marks = [base * 0.95 * goal, base * 1.01 * goal, base * 1.06 * goal]
+        marks = [min(mark, cap - 0.004 * (2 - n)) for n, mark in enumerate(marks)]
+    else:
+        marks = [base * 1.20 / goal, base * 0.98 / goal, base * 0.80 / goal]
+    threshold, target, stretch = (round(1_000_000 * mark) for mark in marks)
+    column = min(max(valid_from - size.first_day, 0), company.leader_of.shape[1] - 1)
+    above = max(company.units[unit].parent, 0)
+    return Target(
+        kpi=kpi,
+        unit=unit,
+        owner=int(company.leader_of[unit, column]),
+        approver=int(company.leader_of[above, column]),
+        period=year,
+        version=number,
+        threshold=threshold,
+        target=target,
+        stretch=stretch,
+        direction=direction,
+        unit_name=unit_name,
+        valid_from=valid_from,
+        reason=reason,
+    )
 
 
 _LEVELS = {
@@ -235,7 +269,15 @@ _LEVELS = {
 }
 
 
+_NOT_FOR = {
+    "enterprise": set(),
+    "site": set(),
+    "area": set(_LEVELS) - {"KPI062"},
+    "line": {"KPI039", "KPI049"},
+}
+
+
 def _month_end(day: int) -> int:
-    date = day_of(day)
-    return day_number(date.replace(year=date.year + date.month // 12, month=date.month % 12 + 1,
-                                   day=1)) - 1  # fmt: skip
+    today = day_of(day)
+    following = date(today.year + today.month // 12, today.month % 12 + 1, 1)
+    return day_number(following) - 1

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orchestration.demo.company import Company, Ints, random
+from orchestration.demo.size import random
 from orchestration.demo.text import OPEN
+
+if TYPE_CHECKING:
+    from orchestration.demo.company import Company, Ints
 
 LEVELS = {"enterprise": "L6", "site": "L5", "area": "L4", "line": "L3"}
 TITLES = {
@@ -22,6 +26,7 @@ NOTICE_DAYS = 7
 LINE_SHARE = 0.66
 TRANSFERS_PER_YEAR = 0.03
 REHIRE_SHARE = 0.02
+VOLUNTARY_SHARE = 0.7
 _OLDEST_HIRE = 10_960  # 2000-01-04
 
 
@@ -121,7 +126,7 @@ def _employments(company: Company) -> list[Employment]:
     for number in range(size.employees - size.leaders):
         pool = units if number % 100 < LINE_SHARE * 100 else other
         hired = max(size.first_day - int(rng.exponential(1500)) - 30, _OLDEST_HIRE)
-        queue.append((hired, pool[number % len(pool)], number % 12 == 7))
+        queue.append((hired, pool[number % len(pool)], number % 12 == 0))
     person = size.leaders
     while queue:
         hired, unit, contingent = queue.pop(0)
@@ -134,10 +139,17 @@ def _employments(company: Company) -> list[Employment]:
         leaves = last < end
         rows.append(
             Employment(
-                person, hired, last if leaves else OPEN, bool(rng.random() < 0.7), unit, site,
-                "temporary" if contingent else str(kind), fte, contingent,
+                person=person,
+                hired=hired,
+                last=last if leaves else OPEN,
+                voluntary=bool(rng.random() < VOLUNTARY_SHARE),
+                unit=unit,
+                site=site,
+                kind="temporary" if contingent else str(kind),
+                fte_milli=fte,
+                contingent=contingent,
             )
-        )  # fmt: skip
+        )
         if leaves:
             queue.append((last + int(rng.integers(10, 45)), unit, contingent))
             if rng.random() < REHIRE_SHARE and last + 200 < size.last_day:
@@ -237,8 +249,16 @@ def _assignments(
         for begin, until, who in pieces:
             result.append(
                 Assignment(
-                    person, number, begin, until, unit, who, title, level,
-                    (person % 3) if kind == "line" and not leads else -1, job.fte_milli,
+                    person,
+                    number,
+                    begin,
+                    until,
+                    unit,
+                    who,
+                    title,
+                    level,
+                    (person % 3) if kind == "line" and not leads else -1,
+                    job.fte_milli,
                 )
-            )  # fmt: skip
+            )
     return result

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from orchestration.demo.calendar import shift_calendar
-from orchestration.demo.company import (
-    Company,
-    Floats,
-    Ints,
-    random,
-)
+from orchestration.demo.company import Company, Floats, Ints
+from orchestration.demo.size import random
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 PRODUCING, SETUP, IDLE, DOWN, PLANNED_STOP, NO_DATA = range(6)
 STATES = ("RUN", "CHANGEOVER", "WAIT", "FAULT", "PLANNED_STOP", "UNAVAILABLE")
@@ -243,9 +242,18 @@ class Plants:
         none = np.full(len(machine), -1)
         zeros = np.zeros(len(machine), np.int64)
         return Book(
-            machine, product, work_s, start, work_s * 1000 // self.products.run_time_ms[product],
-            none, none.copy(), none.copy(), zeros, zeros.copy(), zeros.copy(),
-        )  # fmt: skip
+            machine,
+            product,
+            work_s,
+            start,
+            work_s * 1000 // self.products.run_time_ms[product],
+            none,
+            none.copy(),
+            none.copy(),
+            zeros,
+            zeros.copy(),
+            zeros.copy(),
+        )
 
     def totals(self) -> tuple[Ints, Ints]:
         """Return what each order has yielded so far: good with reworked units, and scrap."""

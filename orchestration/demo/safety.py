@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orchestration.demo.company import Company, Floats, Ints, random
-from orchestration.demo.people import Employment
+from orchestration.demo.size import WORKDAYS, random, weekday
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestration.demo.company import Company, Floats, Ints
+    from orchestration.demo.people import Employment
+
+FATALITY, DAFW, DJTR, OTHER, FIRST_AID, NEAR_MISS = range(6)
 CLASSES = ("fatality", "dafw", "djtr", "other_recordable", "first_aid", "near_miss")
 RECORDABLE_MIX = (0.0, 0.30, 0.20, 0.50)
 FIRST_AID_PER_RECORDABLE, NEAR_MISS_PER_RECORDABLE = 3.0, 7.0
 HOURS_PER_WEEKDAY = 7.4
+SERIOUS_LOST_DAYS = 14
+FIRST_CALLED_FIRST_AID = 0.33
 SEVERITIES = ("none", "minor", "moderate", "serious", "fatal")
 BODY_PARTS = ("hand", "eye", "back", "foot", "head", "arm")
 RISKS = ("machinery", "lifting", "vehicles", "height", "chemicals")
@@ -76,16 +85,21 @@ def work_hours(company: Company, employments: list[Employment]) -> tuple[Hours, 
                 total[job.site, kind, last + 1] -= part
     fte, heads = (np.cumsum(total, axis=2)[:, :, :span] for total in (fte, heads))
     days = np.arange(size.first_day, size.last_day + 1)
-    daily = fte * np.where((days + 3) % 7 < 5, HOURS_PER_WEEKDAY, 0.0)
+    daily = fte * np.where(weekday(days) < WORKDAYS, HOURS_PER_WEEKDAY, 0.0)
     rows = []
     for first, last in company.months():
         part = slice(first - size.first_day, last - size.first_day + 1)
         for site in range(size.plants):
             rows += [
-                (site, first, kind, round(10 * float(daily[site, kind, part].sum())),
-                 round(10 * float(heads[site, kind, part].mean())))
+                (
+                    site,
+                    first,
+                    kind,
+                    round(10 * float(daily[site, kind, part].sum())),
+                    round(10 * float(heads[site, kind, part].mean())),
+                )
                 for kind in (0, 1)
-            ]  # fmt: skip
+            ]
     return Hours(*(np.array(column) for column in zip(*rows, strict=True))), daily
 
 
@@ -96,54 +110,55 @@ def incidents(company: Company, daily: Floats) -> Incidents:
     per_class = np.array([*RECORDABLE_MIX, FIRST_AID_PER_RECORDABLE, NEAR_MISS_PER_RECORDABLE])
     expected = rate[:, None, None, None] * daily[:, :, None, :] * per_class[None, None, :, None]
     number = rng.poisson(expected)
-    site, kind, case, column = (np.repeat(axis, number.ravel()) for axis in (
-        grid.ravel() for grid in np.indices(number.shape)
-    ))  # fmt: skip
-    order = np.argsort(column, kind="stable")
-    site, kind, case, column = site[order], kind[order], case[order], column[order]
+    grid = [np.repeat(axis.ravel(), number.ravel()) for axis in np.indices(number.shape)]
+    site, kind, case, column = (axis[np.argsort(grid[3], kind="stable")] for axis in grid)
     count = len(site)
-    occurred = np.empty(count, np.int64)
     local = (size.first_day + column) * 86_400 + rng.integers(6 * 60, 22 * 60, count) * 60
-    for n, zone in enumerate(company.zones):
-        occurred[site == n] = zone.utc(local[site == n])
+    occurred = _by_site(site, local, [zone.utc for zone in company.zones])
     reported = occurred + rng.integers(20, 60 * 40, count) * 60
-    recordable = case <= 3
-    lost = np.where(case == 1, rng.integers(1, 30, count), 0)
-    restricted = np.where(case == 2, rng.integers(1, 20, count), 0)
-    actual = np.select([case == 5, case == 4, recordable & (lost > 14)], [0, 1, 3], 2)
-    potential = np.minimum(actual + rng.integers(0, 3, count), 4)
-    # A third of the first reports of recordables call it first aid until the doctor has spoken.
-    doubtful = recordable & (rng.random(count) < 0.33)
-    first_case = np.where(doubtful, 4, case)
+    lost = np.where(case == DAFW, rng.integers(1, 30, count), 0)
+    restricted = np.where(case == DJTR, rng.integers(1, 20, count), 0)
+    harmless = [case == NEAR_MISS, case == FIRST_AID, lost > SERIOUS_LOST_DAYS]
+    actual = np.select(harmless, [0, 1, 3], 2)
+    # Some first reports of recordables call them first aid, until the doctor has spoken.
+    doubtful = (case <= OTHER) & (rng.random(count) < FIRST_CALLED_FIRST_AID)
     closing = reported + rng.integers(5, 35, count) * 86_400
-    zero = np.zeros(count, np.int64)
-    versions = [
-        (zero + 1, reported, first_case, np.where(doubtful, 0, lost),
-         np.where(doubtful, 0, restricted), zero),
-        (zero + 2, closing, case, lost, restricted, zero + 1),
-    ]  # fmt: skip
-    version, written, final_case, lost2, restricted2, closed = (
-        np.concatenate(parts) for parts in zip(*versions, strict=True)
-    )
-    site2 = np.tile(site, 2)
-    day = np.empty(2 * count, np.int64)
-    for n, zone in enumerate(company.zones):
-        here = site2 == n
-        day[here] = (written[here] + zone.offset(written[here])) // 86_400
-    common = [
-        np.tile(column, 2)
-        for column in (
-            np.arange(count), occurred, reported, kind, actual, potential,
-            rng.integers(0, 5, count), rng.integers(0, len(BODY_PARTS), count),
-            rng.integers(0, len(RISKS), count), rng.integers(0, len(WORDS), count),
-        )
-    ]  # fmt: skip
-    ident, occurred, reported, kind, actual, potential, area, body, risk, words = common
-    sort = np.lexsort((version, ident, written))
-    return Incidents(
-        *(column[sort] for column in (
-            ident, version, site2, area, occurred, reported, written, day, kind, final_case,
-            actual, potential, lost2, restricted2, np.where(final_case == 5, -1, body), risk,
-            words, closed,
-        ))
-    )  # fmt: skip
+
+    # Two versions of each report: as written first, and as closed.
+    one = np.ones(count, np.int64)
+    written = np.r_[reported, closing]
+    twice = np.tile(site, 2)
+    offsets = _by_site(twice, written, [zone.offset for zone in company.zones])
+    versions = {
+        "number": np.tile(np.arange(count), 2),
+        "version": np.r_[one, 2 * one],
+        "site": twice,
+        "area": np.tile(rng.integers(0, 5, count), 2),
+        "occurred": np.tile(occurred, 2),
+        "reported": np.tile(reported, 2),
+        "written": written,
+        "day": (written + offsets) // 86_400,
+        "contractor": np.tile(kind, 2),
+        "case": np.r_[np.where(doubtful, FIRST_AID, case), case],
+        "actual": np.tile(actual, 2),
+        "potential": np.tile(np.minimum(actual + rng.integers(0, 3, count), 4), 2),
+        "lost_days": np.r_[np.where(doubtful, 0, lost), lost],
+        "restricted_days": np.r_[np.where(doubtful, 0, restricted), restricted],
+        "body_part": np.tile(
+            np.where(case == NEAR_MISS, -1, rng.integers(0, len(BODY_PARTS), count)), 2
+        ),
+        "risk": np.tile(rng.integers(0, len(RISKS), count), 2),
+        "words": np.tile(rng.integers(0, len(WORDS), count), 2),
+        "closed": np.r_[0 * one, one],
+    }
+    sort = np.lexsort((versions["version"], versions["number"], written))
+    return Incidents(**{name: values[sort] for name, values in versions.items()})
+
+
+def _by_site(site: Ints, values: Ints, convert: list[Callable[[Ints], Ints]]) -> Ints:
+    """Return the values, each converted the way of its site."""
+    result = np.empty_like(values)
+    for number, function in enumerate(convert):
+        here = site == number
+        result[here] = function(values[here])
+    return result

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from orchestration.demo.company import Company, Floats, Ints, random
+from orchestration.demo.size import WORKDAYS, random, to_workday, weekday
 from orchestration.demo.text import OPEN
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from orchestration.demo.company import Company, Floats, Ints
 
 MATERIALS = 120
 SUPPLIERS = 60
-OPEN_LINE, PARTLY, RECEIVED, CANCELLED = range(4)
 LINES_PER_MACHINE_DAY = 0.14
 LATE_SHARE = 0.08
+# Shares of the lines: first of an order of its own, delivered in two parts, cancelled; and of the
+# receipts: with rejects, taken back and posted again.
+NEW_ORDER_SHARE, SPLIT_SHARE, CANCELLED_SHARE = 0.5, 0.12, 0.015
+REJECTED_SHARE, TAKEN_BACK_SHARE = 0.06, 0.008
 
 
 @dataclass(frozen=True)
@@ -57,26 +65,26 @@ def buy(company: Company) -> tuple[Purchases, Receipts, Floats]:
     late_share = np.clip(LATE_SHARE * rng.lognormal(0, 0.6, SUPPLIERS), 0.01, 0.45)
     machines = np.bincount(company.line_site[company.machine_line], minlength=size.plants)
     days = np.arange(size.first_day - 40, size.last_day + 1)
-    days = days[(days + 3) % 7 < 5]
+    days = days[weekday(days) < WORKDAYS]
     per_day = rng.poisson(machines * LINES_PER_MACHINE_DAY, (len(days), size.plants))
     site = np.repeat(np.tile(np.arange(size.plants), len(days)), per_day.ravel())
     ordered = np.repeat(np.repeat(days, size.plants), per_day.ravel())
     count = len(site)
     fresh = np.r_[True, (site[1:] != site[:-1]) | (ordered[1:] != ordered[:-1])]
-    fresh |= rng.random(count) < 0.5
+    fresh |= rng.random(count) < NEW_ORDER_SHARE
     order = np.cumsum(fresh) - 1
     start = np.maximum.accumulate(np.where(fresh, np.arange(count), 0))
     supplier = rng.integers(0, SUPPLIERS, count)[start]
-    due = _workday(ordered + rng.integers(7, 30, count))
+    due = to_workday(ordered + rng.integers(7, 30, count))
     late = rng.random(count) < late_share[supplier]
     delay = np.where(late, rng.integers(1, 12, count), -rng.integers(0, 4, count))
     for shock in company.shocks:
         hit = np.isin(site, shock.sites) & (due >= shock.first) & (due <= shock.last)
         delay = np.where(hit, delay + shock.receipt_delay_days, delay)
-    first = np.maximum(_workday(due + delay), ordered + 1)
-    split = rng.random(count) < 0.12
-    last = np.where(split, _workday(first + rng.integers(1, 8, count)), first)
-    dropped = rng.random(count) < 0.015
+    first = np.maximum(to_workday(due + delay), ordered + 1)
+    split = rng.random(count) < SPLIT_SHARE
+    last = np.where(split, to_workday(first + rng.integers(1, 8, count)), first)
+    dropped = rng.random(count) < CANCELLED_SHARE
     quantity = rng.integers(2, 80, count) * 25
     buyers = [
         [e for e in range(size.leaders) if company.leader_site[e] == number] or [0]
@@ -109,9 +117,11 @@ def _receipts(rng: np.random.Generator, bought: Purchases, split: NDArray[np.boo
     purchase = np.concatenate([alive, second])
     posted = np.concatenate([bought.first_receipt[alive], bought.last_receipt[second]])
     quantity = np.concatenate([part, (bought.quantity[alive] - part)[split[alive]]])
-    rejected = np.where(rng.random(len(purchase)) < 0.06, quantity // rng.integers(5, 25), 0)
+    rejected = np.where(
+        rng.random(len(purchase)) < REJECTED_SHARE, quantity // rng.integers(5, 25), 0
+    )
     # A posting taken back the same day and posted again.
-    undone = np.flatnonzero(rng.random(len(purchase)) < 0.008)
+    undone = np.flatnonzero(rng.random(len(purchase)) < TAKEN_BACK_SHARE)
     none = np.full(len(purchase), -1)
     purchase = np.concatenate([purchase, purchase[undone], purchase[undone]])
     posted = np.concatenate([posted, posted[undone], posted[undone]])
@@ -125,8 +135,3 @@ def _receipts(rng: np.random.Generator, bought: Purchases, split: NDArray[np.boo
     return Receipts(
         purchase[order], posted[order], quantity[order], rejected[order], reverses[order]
     )
-
-
-def _workday(days: Ints) -> Ints:
-    weekday = (days + 3) % 7
-    return days + np.where(weekday > 4, 7 - weekday, 0)
