@@ -9,11 +9,14 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestration.doctor import prepare_home
-from orchestration.ingest.delivery_log import contract_hash, create_tables, known_files
+from orchestration.ingest.delivery_log import create_tables
 from orchestration.ingest.landing import find_files, sha256_of
 from orchestration.ingest.run_state import last_published
 from orchestration.publication.snapshot import Snapshot, publish
 from orchestration.quality.marts import UnsoundMartsError, require_sound_marts
+from orchestration.registry.load import load_registers
+from orchestration.registry.store import definition_hash
+from orchestration.resources.dbt_models import DbtModels
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import variables
 
@@ -128,31 +131,34 @@ def _days_to_run(settings: Settings, as_of: dt.date | None) -> tuple[dt.date, dt
     """Return the first and last delivery day of a run over all that is new."""
     facts = settings.company.facts
     horizon = as_of or facts.as_of or dt.datetime.now(dt.UTC).date()
+    declared = definition_hash(
+        settings.company,
+        load_registers(settings.register_folders),
+        DbtModels(settings.dbt_project, settings.dbt_home, {}).fingerprint(),
+    )
     warehouse = Warehouse(settings.company_home, memory_limit=settings.memory_limit)
     with warehouse.connect("look for new deliveries") as con:
         create_tables(con)
-        known = {feed: known_files(con, feed) for feed in settings.company.feeds}
+        known = set(con.execute("select relative_path, sha256 from ops.delivery_log").fetchall())
         published = last_published(con)
     found: list[dt.date] = []
     pending: list[dt.date] = []
     for name in settings.company.feeds:
         for file in find_files(settings.company, name, settings.landing, as_of=horizon):
-            if file.delivery_date > horizon:
-                continue
-            found.append(file.delivery_date)
-            contract = contract_hash(file.form.contract)
-            if not known[name].is_done(
-                file.source, file.relative_path, sha256_of(file.path), contract
-            ):
-                pending.append(file.delivery_date)
+            if file.delivery_date <= horizon:
+                found.append(file.delivery_date)
+                if (file.relative_path, sha256_of(file.path)) not in known:
+                    pending.append(file.delivery_date)
     if not found:
         raise RunFailedError(
-            f"No file under {settings.landing} matches a profile of {settings.company.name} up to "
-            f"{horizon}. The profiles name them: "
-            f"{', '.join(sorted({form.files for feed in settings.company.feeds.values() for form in feed.forms})[:3])}, ..."
+            f"No file under {settings.landing} up to {horizon} lies where a profile of "
+            f"{settings.company.name} expects one. Look at the `files:` of its profiles."
         )
     last = as_of or facts.as_of or max(found)
-    if not pending and published is not None and published.is_latest and published.as_of >= last:
+    is_published = published is not None and published.is_latest
+    if is_published and published.definition_hash != declared:
+        pending.append(facts.first_delivery)
+    if not pending and is_published and published.as_of >= last:
         raise NothingToDoError(
             f"Nothing new: all {len(found):,} files up to {last} are loaded and published."
         )

@@ -1,6 +1,5 @@
 """Registers, the plan of a run, and the dbt models."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,7 +9,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_
 from orchestration.defs.common import POOL, column_schema, run_days, tags
 from orchestration.ingest.run_state import begin_run, is_full_run
 from orchestration.registry.load import load_registers
-from orchestration.registry.store import registers_hash, store_registers
+from orchestration.registry.store import definition_hash, registers_hash, store_registers
 from orchestration.resources.dbt_models import DbtModels, NodeResult
 from orchestration.resources.relations import describe_relations
 from orchestration.resources.warehouse import Warehouse
@@ -65,9 +64,11 @@ def registers(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDef
 
 def run_plan(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     """Return the asset that enters a run's as-of and what the run replaces."""
-    declared = registers_hash(settings.company, load_registers(settings.register_folders))
-    project = dbt_models(settings).fingerprint()
-    definition_hash = hashlib.sha256(f"{declared}{project}".encode()).hexdigest()
+    declared = definition_hash(
+        settings.company,
+        load_registers(settings.register_folders),
+        dbt_models(settings).fingerprint(),
+    )
 
     @dg.asset(
         key=["ops", "run_plan"],
@@ -81,7 +82,7 @@ def run_plan(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefi
         kinds={"duckdb"},
         owners=["team:data-platform"],
         tags=tags(domain="platform", sensitivity="internal", tier="raw"),
-        code_version=definition_hash[:16],
+        code_version=declared[:16],
         pool=POOL,
     )
     def _run_plan(
@@ -94,16 +95,14 @@ def run_plan(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefi
         """
         as_of = run_days(context)[-1]
         with warehouse.connect("plan the run") as con:
-            plan = begin_run(
-                con, run_id=context.run_id, as_of=as_of, definition_hash=definition_hash
-            )
+            plan = begin_run(con, run_id=context.run_id, as_of=as_of, definition_hash=declared)
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": 1,
                 "as_of": as_of.isoformat(),
                 "builds_everything": plan.is_full,
                 "touched_from": plan.touched_from.isoformat(),
-                "definition_hash": definition_hash,
+                "definition_hash": declared,
             }
         )
 

@@ -120,7 +120,7 @@ def reference_list(con: duckdb.DuckDBPyConnection, contract: Contract) -> str:
     view = f"_known_{contract.feed}"
     con.execute(
         f"create or replace temp view {quote_identifier(view)} as "
-        f"select distinct {quote_identifier(contract.key[0])} from {raw_table(contract.feed)}"
+        f"select distinct {quote_identifier(contract.key_columns[0])} from {raw_table(contract.feed)}"
     )
     return view
 
@@ -291,7 +291,7 @@ def write_lake(
     dict
         File number to path below ``home``; files of a blocked delivery lie in `lake_blocked`.
     """
-    order = column_list([*contract.key, "_row_hash"])
+    order = column_list([*contract.key_columns, "_row_hash"])
     kept = f"from {ROWS} anti join {ASIDE} using (_row_id)"
     contents = con.execute(
         f"select _file_no, sha256(string_agg(_row_hash, '' order by {order})) {kept} group by all"
@@ -365,8 +365,8 @@ def plan_merge(
         File number to what its rows do.
     """
     snapshot = contract.delivery.mode == "snapshot"
-    scope = list(contract.delivery.scope) if snapshot else []
-    keys = [*scope, *(name for name in contract.key if name not in scope)]
+    scope = list(contract.scope_columns) if snapshot else []
+    keys = [*scope, *(name for name in contract.key_columns if name not in scope)]
     _fresh(con, contract, keys, blocked, as_of)
     if last_accepted is None and _is_first_load(con, contract, keys, accepted_days):
         _history_of_first_load(con, keys)
@@ -684,7 +684,7 @@ def record_rows(con: duckdb.DuckDBPyConnection, contract: Contract, run_id: str)
     fails a rule is kept as its typed values, and its text is in the landed file at that row.
     """
     values = ", ".join(
-        f"{quote_literal(name)}, {quote_identifier(name)}" for name in contract.typed_columns()
+        f"{quote_literal(name)}, {ROWS}.{quote_identifier(name)}" for name in contract.typed_columns()
     )
     con.execute(
         "insert into ops.quarantine select ?, attempt_id, ?, null, file_id, file_name, "
@@ -696,7 +696,8 @@ def record_rows(con: duckdb.DuckDBPyConnection, contract: Contract, run_id: str)
     )
     con.execute(f"insert into ops.quarantine select * from {SOURCE_QUARANTINE}")
     key = ", ".join(
-        f"{quote_literal(name)}, {ROWS}.{quote_identifier(name)}::varchar" for name in contract.key
+        f"{quote_literal(name)}, {ROWS}.{quote_identifier(name)}::varchar"
+        for name in contract.key_columns
     )
     for rule in contract.rules:
         con.execute(

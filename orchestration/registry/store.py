@@ -6,6 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from orchestration.ingest.delivery_log import contract_hash, relation_hash
 from orchestration.ingest.sql import quote_identifier
 from orchestration.registry.load import register_tables
 
@@ -137,6 +138,19 @@ def registers_hash(company: Company, registers: Registers) -> str:
     """Return the sha256 of all register tables: a run archives under it what it used."""
     tables = all_tables(company, registers)
     return hashlib.sha256(json.dumps(tables, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def definition_hash(company: Company, registers: Registers, models_fingerprint: str) -> str:
+    """Return the sha256 over everything declared: contracts, registers and models.
+
+    When it changes, figures may change without any delivery, so a run builds everything anew.
+    """
+    contracts = [
+        (name, relation_hash(feed), [contract_hash(form.contract) for form in feed.forms])
+        for name, feed in sorted(company.feeds.items())
+    ]
+    parts = [registers_hash(company, registers), models_fingerprint, json.dumps(contracts)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def store_registers(
