@@ -156,8 +156,14 @@ def finish_run(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def is_full_run(con: duckdb.DuckDBPyConnection) -> bool:
-    """Return whether the run in progress builds everything anew."""
-    return bool(con.execute("select is_full from ops.run_parameters").fetchall()[0][0])
+    """Return whether the last planned run builds everything anew.
+
+    Dagster builds the staging views before the plan, as they do not need it: nothing is planned
+    then in a new warehouse, and a view is always built anew.
+    """
+    con.execute(_TABLES)
+    planned = con.execute("select is_full from ops.run_parameters").fetchall()
+    return bool(planned and planned[0][0])
 
 
 def current_run(con: duckdb.DuckDBPyConnection) -> str:

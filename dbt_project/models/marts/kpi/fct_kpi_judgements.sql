@@ -64,7 +64,7 @@ select
     judged.threshold_level,
     judged.target_level,
     judged.stretch_level,
-    judged.target_version,
+    cast(judged.target_version as bigint) as target_version,
     judged.band,
     judged.variation,
     judged.assurance,
@@ -75,9 +75,9 @@ select
     judged.upper_limit,
     judged.sigma_z,
     judged.is_trial,
-    judged.signal_rule,
-    judged.signal_side,
-    judged.chart_note
+    cast(judged.signal_rule as varchar) as signal_rule,
+    cast(judged.signal_side as integer) as signal_side,
+    cast(judged.chart_note as varchar) as chart_note
 from readings
 left join judged
     on
