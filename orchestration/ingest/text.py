@@ -91,11 +91,11 @@ class TextLines:
                         text = text.replace(MARK, "")
                     self.lines += 1
                     yield text
-            except UnicodeDecodeError as error:
+            except UnicodeError as error:
                 raise FileRefusedError(
                     "NOT_TABULAR",
-                    f"The bytes are not {self.encoding} ({error.reason} at byte {error.start}); "
-                    "the declared encoding is wrong or the file is damaged.",
+                    f"The bytes are not {self.encoding} ({error}); the declared encoding is wrong "
+                    "or the file is damaged.",
                 ) from error
 
     def records(self) -> Iterator[tuple[str, bool]]:
