@@ -7,7 +7,8 @@
 ) }}
 -- Grain: one row per work unit and production day with planned time.
 -- Planned busy time is what the calendar plans less its breaks and the planned stops that the
--- machine reported. What no state covers is `no_data`: neither up nor down.
+-- machine reported. A machine may report its breaks too, so breaks count once: the longer of both.
+-- What no state covers is `no_data`: neither up nor down.
 with
 
 work_units as (
@@ -52,24 +53,48 @@ windows as (
 
 ),
 
+break_codes as (
+
+    select distinct
+        site_id,
+        reason_code
+    from {{ ref('stg_mes__reason_codes') }}
+    where enterprise_reason_code = 'BREAK'
+
+),
+
 states as (
 
     select
-        machine_id,
-        production_date,
-        sum(duration_seconds) filter (where state_code = 'producing') as producing_seconds,
-        sum(duration_seconds) filter (where state_code = 'setup') as setup_seconds,
-        sum(duration_seconds) filter (where state_code = 'down') as down_seconds,
-        sum(duration_seconds) filter (where state_code = 'planned_stop') as planned_stop_seconds,
-        sum(duration_seconds) filter (where state_code <> 'no_data') as known_seconds,
-        max(delivery_date) as delivery_date
-    from {{ ref('fct_machine_states') }}
+        machine_states.machine_id,
+        machine_states.production_date,
+        sum(machine_states.duration_seconds) filter (
+            where machine_states.state_code = 'planned_stop' and break_codes.reason_code is not null
+        ) as break_seconds,
+        sum(machine_states.duration_seconds) filter (
+            where machine_states.state_code = 'producing'
+        ) as producing_seconds,
+        sum(machine_states.duration_seconds) filter (where machine_states.state_code = 'setup')
+            as setup_seconds,
+        sum(machine_states.duration_seconds) filter (where machine_states.state_code = 'down')
+            as down_seconds,
+        sum(machine_states.duration_seconds) filter (
+            where machine_states.state_code = 'planned_stop' and break_codes.reason_code is null
+        ) as planned_stop_seconds,
+        sum(machine_states.duration_seconds) filter (where machine_states.state_code <> 'no_data')
+            as known_seconds,
+        max(machine_states.delivery_date) as delivery_date
+    from {{ ref('fct_machine_states') }} as machine_states
+    left join break_codes
+        on
+            machine_states.site_id = break_codes.site_id
+            and machine_states.reason_code = break_codes.reason_code
     where
-        production_date in (
+        machine_states.production_date in (
             select touched_days.production_date
             from {{ ref('int_touched__days') }} as touched_days
         )
-    group by machine_id, production_date
+    group by machine_states.machine_id, machine_states.production_date
 
 )
 
@@ -81,7 +106,7 @@ select
     cast(
         greatest(
             windows.window_seconds
-            - windows.break_seconds
+            - greatest(windows.break_seconds, coalesce(states.break_seconds, 0))
             - coalesce(states.planned_stop_seconds, 0),
             0
         ) / 60 as decimal(18, 6)
