@@ -12,7 +12,7 @@ from orchestration.contracts.load import load_company
 from orchestration.ingest import commit, pipeline
 from orchestration.ingest.commit import content_hash
 from orchestration.ingest.landing import find_files, landing_content_hash
-from orchestration.ingest.pipeline import ingest_feed
+from orchestration.ingest.pipeline import ingest_feed, prepare
 from orchestration.resources.warehouse import Warehouse
 
 AS_OF = dt.date(2026, 3, 31)
@@ -324,9 +324,10 @@ def test_a_blocked_delivery_is_invisible_and_its_days_are_named(plant):
     assert (result.state, result.raw_rows) == ("blocked", 1)
     blocked = result.deliveries[1]
     assert not blocked.visible
-    assert blocked.blocked_by == (
+    (sentence,) = blocked.blocked_by
+    assert sentence == (
         "good_qty_not_negative: 1 of 2 rows fail expect_column_values_to_be_between; "
-        "50.00% pass, 60.00% are asked for",
+        "50.00% pass, 60.00% are asked for"
     )
     assert plant.query("select state, last_accepted_delivery_date from ops.feed_state") == [
         ("blocked", dt.date(2026, 3, 2))
@@ -484,6 +485,24 @@ def test_a_feed_made_by_a_select_reads_its_guarded_sources(plant):
     assert plant.load("erp_production_orders").deliveries == ()
 
 
+def test_a_select_of_one_day_reads_the_older_file_of_a_source_that_stayed(plant):
+    dated = json.loads(json.dumps(ERP_PROFILE).replace('"erp/', '"erp/{delivery_date}/'))
+    plant.write("plant/expectations/erp.yml", dated)
+    plant.put("erp/2026-03-02/WorkOrder.csv", "work_order_id,product_id\n1,P1\n")
+    plant.put("erp/2026-03-02/Quantity.csv", "work_order_id,qty\n1,10\n")
+    plant.put("erp/2026-03-03/Quantity.csv", "work_order_id,qty\n1,11\n")
+
+    result = plant.load("erp_production_orders", days=["2026-03-03"])
+
+    assert plant.query("select order_qty::int from raw.erp_production_orders") == [(11,)]
+    assert [one.delivery_date for one in result.deliveries] == [
+        dt.date(2026, 3, 2),
+        dt.date(2026, 3, 3),
+    ]
+    plant.load("erp_production_orders")
+    assert plant.query("select order_qty::int from raw.erp_production_orders") == [(11,)]
+
+
 def test_a_select_without_one_of_its_sources_says_which(plant):
     work_orders(plant).unlink()
 
@@ -555,6 +574,30 @@ def test_the_landing_hash_changes_with_names_and_bytes_and_nothing_else(plant):
     assert second != first
     path.rename(path.with_name("renamed.csv"))
     assert digest() not in {first, second}
+
+
+def test_every_feed_of_the_catalogue_has_a_table_before_anything_arrives(plant):
+    prepare(plant.warehouse, plant.company, as_of=AS_OF, run_id="r")
+
+    tables = plant.query(
+        "select table_name from duckdb_tables() where schema_name = 'raw' order by 1"
+    )
+    assert tables == [
+        ("erp_production_orders",),
+        ("mes_production_counts",),
+        ("mes_reason_codes",),
+    ]
+    assert plant.query("select distinct state from ops.feed_state") == [("never_delivered",)]
+
+
+def test_one_rule_has_one_summary_over_all_deliveries_of_a_run(plant):
+    fill(plant)
+
+    result = plant.load()
+
+    summary = {one.rule_id: one for one in result.rule_summary}
+    good = summary["good_qty_not_negative"]
+    assert (good.evaluated, good.unexpected, good.success) == (11, 3, False)
 
 
 def test_a_feed_without_a_key_cannot_be_loaded(plant):
