@@ -593,7 +593,7 @@ def _load_rewritten(
         f"from read_csv({_sql_text(str(path))}, auto_detect = false, header = false, "
         "delim = ',', quote = '\"', escape = '\"', compression = 'none', "
         f"columns = {{'_width': 'TINYINT', {columns}}}, nullstr = [{_sql_text(_NEVER)}], "
-        "max_line_size = 100000000)"
+        "new_line = '\\n', strict_mode = false, max_line_size = 100000000)"
     )
     path.unlink()
     return Records(

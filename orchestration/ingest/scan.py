@@ -136,7 +136,9 @@ def _characters(
     codes = np.frombuffer(chunk, dtype=np.uint8)
     # Counting in numpy is ten times as fast as translate or a regular expression.
     low = np.count_nonzero(codes < _BLANK)
-    usual = sum(chunk.count(bytes([code])) for code in (_TAB, _LF, _CR))
+    usual = sum(
+        np.count_nonzero(codes == code) for code in (_TAB, _LF, _CR) if bytes([code]) in chunk
+    )
     if low != usual or bytes([_DELETE]) in chunk:
         scan.controls = True
     if chunk.isascii() and scan.ascii:
@@ -179,7 +181,7 @@ def _ends_whole(decoder: codecs.IncrementalDecoder) -> bool:
 
 
 def _lines(scan: Scan, chunk: bytes, before: bytes, first_name: bytes) -> None:
-    scan.lf += chunk.count(b"\n")
+    scan.lf += int(np.count_nonzero(np.frombuffer(chunk, dtype=np.uint8) == _LF))
     returns = chunk.count(b"\r")
     if returns or before.endswith(b"\r"):
         scan.cr += returns
@@ -201,7 +203,7 @@ def _lines(scan: Scan, chunk: bytes, before: bytes, first_name: bytes) -> None:
         letters = {*first_name[:1], *first_name[:1].upper(), ord('"')}
         if any(starts[letter] for letter in letters):
             lowered = joined.lower()
-            scan.header_again = any(
+            scan.header_again = first_name in lowered and any(
                 start + first_name in lowered for start in (b"\n", b"\r", b'\n"', b'\r"')
             )
     if starts[ord("T")]:
