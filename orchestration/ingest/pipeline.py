@@ -429,7 +429,7 @@ def _judge_sources(
             return f"source {name} has no readable file ({'; '.join(problems)})"
         first_wins = (
             "qualify row_number() over (partition by "
-            f"{column_list(list(source.contract.key))} order by _piece) = 1"
+            f"{column_list(commit.typed_keys(source.contract))} order by _piece) = 1"
             if source.contract.key and len(pieces) > 1
             else ""
         )

@@ -446,6 +446,37 @@ def test_a_feed_is_late_after_the_days_that_its_contract_allows(plant, as_of, st
     assert plant.load(as_of=dt.date.fromisoformat(as_of)).state == state
 
 
+def test_a_contract_may_use_any_column_name_and_a_time_as_key(plant):
+    names = ["day", "hash", "reason", "rule_id", "owner", "source_system", "file_id", "row_id"]
+    names += ["ord", "idx", "kind", "from_date", "delivery_date", "stored", "fresh", "present"]
+    columns = {name: {"type": "text"} for name in names} | {"at": {"type": "ts"}}
+    rules = [
+        {
+            "id": "reason_is_x",
+            "expectation": "expect_column_values_to_be_in_set",
+            "kwargs": {"column": "reason", "value_set": ["x"]},
+            "severity": "quarantine",
+            "owner": "o",
+        }
+    ]
+    changed = {"columns": columns, "key": ["day", "at"], "rules": rules}
+    plant.declare(REASONS | changed)
+    header = ",".join([*names, "at"])
+    for day, value in (("02", "x"), ("09", "x"), ("16", "y")):
+        row = ",".join([*[value] * len(names), "2026-03-01T08:00:00+01:00"])
+        plant.put(f"mes/mes_reason_codes/2026-03-{day}/a.csv", f"{header}\n{row}\n")
+
+    plant.load("mes_reason_codes", days=["2026-03-02"])
+    result = plant.load("mes_reason_codes")
+
+    # The third file leaves the first key out, and its own row is set aside.
+    assert (result.total("rows_unchanged"), result.total("rows_removed")) == (1, 1)
+    assert result.raw_rows == 0
+    assert plant.query("select reason, rule_id, owner from ops.quarantine") == [
+        ("EXPECTATION_FAILED", "reason_is_x", "o")
+    ]
+
+
 def test_a_feed_that_never_arrived_has_a_table_and_a_state(plant):
     result = plant.load()
 
