@@ -658,19 +658,6 @@ class Contract(Strict):
             for typed, duckdb_type in column.typed(name).items()
         }
 
-    @property
-    def key_columns(self) -> tuple[str, ...]:
-        """The typed columns of the key; of an instant its UTC, which alone is unambiguous."""
-        return self._one_typed(self.key)
-
-    @property
-    def scope_columns(self) -> tuple[str, ...]:
-        """The typed columns of a snapshot's scope."""
-        return self._one_typed(self.delivery.scope)
-
-    def _one_typed(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(next(iter(self.columns[name].typed(name))) for name in names)
-
     @cached_property
     def fingerprint(self) -> str:
         """A text that is equal for equal contracts (key of caches)."""

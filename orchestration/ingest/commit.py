@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.ingest.landing import sync_folder
 from orchestration.ingest.sql import column_list, quote_identifier, quote_literal, quote_relation
+from orchestration.ingest.typing_sql import typed_key
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -56,7 +57,11 @@ class UnloadableContractError(ValueError):
 
 @dataclass(frozen=True)
 class BatchFile:
-    """One accepted file of a batch: what its rows have in common."""
+    """One accepted file of a batch: what its rows have in common.
+
+    In the temporary tables every name of ours begins with an underscore, and no column of a
+    contract can: `day`, `hash` or `reason` are names that contracts may use.
+    """
 
     number: int
     file_id: str
@@ -81,6 +86,11 @@ class FileCounts:
     changed: int = 0
     unchanged: int = 0
     removed: int = 0
+
+
+def typed_keys(contract: Contract) -> list[str]:
+    """Return the typed columns of the key: of a time, its instant."""
+    return [typed_key(contract, name) for name in contract.key]
 
 
 def raw_table(feed: str) -> str:
@@ -120,7 +130,8 @@ def reference_list(con: duckdb.DuckDBPyConnection, contract: Contract) -> str:
     view = f"_known_{contract.feed}"
     con.execute(
         f"create or replace temp view {quote_identifier(view)} as "
-        f"select distinct {quote_identifier(contract.key_columns[0])} from {raw_table(contract.feed)}"
+        f"select distinct {quote_identifier(typed_keys(contract)[0])} "
+        f"from {raw_table(contract.feed)}"
     )
     return view
 
@@ -169,9 +180,9 @@ def gather_batch(
     ]
     con.execute(f"create or replace temp view {ROWS} as {' union all '.join(parts)}")
     con.execute(
-        f"create or replace temp table {FILES} (_file_no bigint, file_id varchar, "
-        "file_name varchar, attempt_id varchar, source_system varchar, delivery_date date, "
-        "received_at_utc timestamp)"
+        f"create or replace temp table {FILES} (_file_no bigint, _file_id varchar, "
+        "_file_name varchar, _attempt_id varchar, _source_system varchar, _day date, "
+        "_received_at_utc timestamp)"
     )
     _insert(
         con,
@@ -211,7 +222,7 @@ def counts_by_delivery(
     unexpected = {
         (day, rule): count
         for day, rule, count in con.execute(
-            f"select _delivery_date, rule_id, count(*) from {FAILURES} "
+            f"select _delivery_date, {FAILURES}.rule_id, count(*) from {FAILURES} "
             f"join {ROWS} using (_row_id) group by all"
         ).fetchall()
     }
@@ -259,12 +270,12 @@ def set_aside(
     )
     con.execute(
         f"create or replace temp table {ASIDE} as "
-        f"select _row_id, _file_no, unnest(list_distinct(_reasons)) as reason, "
-        f"null::varchar as rule_id, {quote_literal(steward)} as owner "
+        f"select _row_id, _file_no, unnest(list_distinct(_reasons)) as _reason, "
+        f"null::varchar as _rule_id, {quote_literal(steward)} as _owner "
         f"from {ROWS} where len(_reasons) > 0 "
-        f"union all select _row_id, _file_no, 'EXPECTATION_FAILED', rule_id, "
-        f"case rule_id {owners} end from {FAILURES} join {ROWS} using (_row_id) "
-        f"where list_contains(?, rule_id)",
+        f"union all select _row_id, _file_no, 'EXPECTATION_FAILED', {FAILURES}.rule_id, "
+        f"case {FAILURES}.rule_id {owners} end from {FAILURES} join {ROWS} using (_row_id) "
+        f"where list_contains(?, {FAILURES}.rule_id)",
         [list(quarantining)],
     )
     return dict(
@@ -291,7 +302,7 @@ def write_lake(
     dict
         File number to path below ``home``; files of a blocked delivery lie in `lake_blocked`.
     """
-    order = column_list([*contract.key_columns, "_row_hash"])
+    order = column_list([*typed_keys(contract), "_row_hash"])
     kept = f"from {ROWS} anti join {ASIDE} using (_row_id)"
     contents = con.execute(
         f"select _file_no, sha256(string_agg(_row_hash, '' order by {order})) {kept} group by all"
@@ -365,8 +376,8 @@ def plan_merge(
         File number to what its rows do.
     """
     snapshot = contract.delivery.mode == "snapshot"
-    scope = list(contract.scope_columns) if snapshot else []
-    keys = [*scope, *(name for name in contract.key_columns if name not in scope)]
+    scope = list(contract.delivery.scope) if snapshot else []
+    keys = [*scope, *(name for name in typed_keys(contract) if name not in scope)]
     _fresh(con, contract, keys, blocked, as_of)
     if last_accepted is None and _is_first_load(con, contract, keys, accepted_days):
         _history_of_first_load(con, keys)
@@ -382,16 +393,16 @@ def plan_merge(
         _versions(con, contract, keys, scope, snapshot=snapshot, as_of=as_of)
         _history(con, keys, snapshot=snapshot)
     rows = con.execute(
-        "select file_no, count(*) filter (where kind = 'new'), "
-        "count(*) filter (where kind = 'changed'), count(*) filter (where kind = 'unchanged') "
-        "from _history where row_id is not null group by file_no"
+        "select _file_no, count(*) filter (where _kind = 'new'), "
+        "count(*) filter (where _kind = 'changed'), count(*) filter (where _kind = 'unchanged') "
+        "from _history where _row_id is not null group by _file_no"
     ).fetchall()
     in_play = {number: FileCounts(*counts) for number, *counts in rows}
     removed = dict(
         con.execute(
-            "select last_file_no, count(*) from _history join _deliveries "
-            f"on _deliveries.idx = _history.idx + 1 {_same('_history', '_deliveries', scope)} "
-            "where is_removed and last_file_no is not null group by all"
+            "select _last_file_no, count(*) from _history join _deliveries "
+            f"on _deliveries._idx = _history._idx + 1 {_same('_history', '_deliveries', scope)} "
+            "where _is_removed and _last_file_no is not null group by all"
         ).fetchall()
     )
     kept = con.execute(
@@ -419,16 +430,30 @@ def _fresh(
     blocked: Collection[dt.date],
     as_of: dt.date,
 ) -> None:
-    """Leave `_fresh`: key, hash, place and touched dates of every row that may become visible."""
+    """Leave `_fresh`: key, hash, place and touched dates of every row that may become visible.
+
+    Of a snapshot also the keys of rows that were set aside (`_held`): a row that cannot be read
+    is no row that was deleted, so the last good version of its key stays.
+    """
     first, last = _touch_expressions(contract, as_of)
-    con.execute(
-        "create or replace temp table _fresh as select _row_id as row_id, _file_no as file_no, "
-        f"{column_list(keys)}, _row_hash as hash, _order as ord, _delivery_date as day, "
-        f"{first} as from_date, {last} as to_date "
-        f"from {ROWS} anti join {ASIDE} using (_row_id) "
-        "where not list_contains(?::date[], _delivery_date)",
-        [list(blocked)],
+    columns = (
+        f"_row_id, _file_no, {column_list(keys)}, _order as _ord, _delivery_date as _day, "
+        f"{first} as _from_date, {last} as _to_date"
     )
+    visible = "not list_contains(?::date[], _delivery_date)"
+    query = (
+        f"select {columns}, _row_hash as _hash, false as _held "
+        f"from {ROWS} anti join {ASIDE} using (_row_id) where {visible}"
+    )
+    parameters = [list(blocked)]
+    if contract.delivery.mode == "snapshot":
+        named = " and ".join(f"{quote_identifier(name)} is not null" for name in keys)
+        query += (
+            f" union all select {columns}, null, true "
+            f"from {ROWS} semi join {ASIDE} using (_row_id) where {visible} and {named}"
+        )
+        parameters *= 2
+    con.execute(f"create or replace temp table _fresh as {query}", parameters)
 
 
 def _is_first_load(
@@ -445,23 +470,26 @@ def _is_first_load(
         return False
     return con.execute(
         f"select not exists (select 1 from {raw_table(contract.feed)}) "
-        f"and (select count(*) = count(distinct hash({column_list(keys)})) from _fresh)"
+        f"and (select count(*) filter (where _held) = 0 "
+        f"and count(*) = count(distinct hash({column_list(keys)})) from _fresh)"
     ).fetchall()[0][0]
 
 
 def _history_of_first_load(con: duckdb.DuckDBPyConnection, keys: list[str]) -> None:
     con.execute(
-        "create or replace temp table _deliveries as select 0 as idx, null::bigint as last_file_no"
+        "create or replace temp table _deliveries as select 0 as _idx, "
+        "null::bigint as _last_file_no"
         f"{''.join(f', {quote_identifier(name)}' for name in keys)} from _fresh limit 0"
     )
     con.execute(
-        "create or replace temp view _history as select *, null::bigint as raw_rowid, 0 as idx, "
-        "null::date as before_from, null::date as before_to, 'new' as kind, "
-        "false as is_removed from _fresh"
+        "create or replace temp view _history as select *, null::bigint as _raw_rowid, 0 as _idx, "
+        "null::date as _before_from, null::date as _before_to, 'new' as _kind, "
+        "false as _is_removed from _fresh"
     )
     con.execute(
-        "create or replace temp view _final as select row_id as origin, ord, ord as stored_ord, "
-        "null::bigint as raw_rowid, true as present from _fresh"
+        "create or replace temp view _final as select _row_id as _origin, _ord, "
+        "_ord as _stored_ord, "
+        "null::bigint as _raw_rowid, true as _present from _fresh"
     )
 
 
@@ -481,28 +509,29 @@ def _deliveries(
     if not snapshot:
         con.execute(
             "create or replace temp table _deliveries as "
-            "select 0 as idx, null::bigint as last_file_no limit 0"
+            "select 0 as _idx, null::bigint as _last_file_no limit 0"
         )
         return
     scoped = column_list(scope)
     comma = ", " if scope else ""
     partition = f"partition by {column_list(scope, prefix='fresh')}" if scope else ""
     fresh = (
-        f"select {scoped}, day, max(file_no) as last_file_no from _fresh group by all"
+        f"select {scoped}, _day, max(_file_no) as _last_file_no from _fresh group by all"
         if scope
         # A delivery without rows is a snapshot too: it says that nothing is left.
-        else "select days.day, max(file_no) as last_file_no "
-        "from (select unnest(?::date[]) as day) as days left join _fresh using (day) group by all"
+        else "select days._day, max(_file_no) as _last_file_no "
+        f"from (select unnest(?::date[]) as _day) as days left join {FILES} using (_day) "
+        "group by all"
     )
     con.execute(
         "create or replace temp table _deliveries as with "
-        f"stored as (select {scoped}{comma} max(left(_last_delivery, 10)::date) as day "
+        f"stored as (select {scoped}{comma} max(left(_last_delivery, 10)::date) as _day "
         f"from {raw_table(contract.feed)} {'group by ' + scoped if scope else ''}), "
-        f"fresh as ({fresh}) select fresh.*, stored.day as stored_day, "
-        "case when fresh.day = stored_day then 0 else "
-        f"dense_rank() over ({partition} order by nullif(fresh.day, stored_day) nulls last) "
-        f"end as idx from fresh left join stored on true {_same('fresh', 'stored', scope)} "
-        "where fresh.day >= coalesce(greatest(stored.day, ?::date), date '0001-01-01')",
+        f"fresh as ({fresh}) select fresh.*, stored._day as _stored_day, "
+        "case when fresh._day = _stored_day then 0 else "
+        f"dense_rank() over ({partition} order by nullif(fresh._day, _stored_day) nulls last) "
+        f"end as _idx from fresh left join stored on true {_same('fresh', 'stored', scope)} "
+        "where fresh._day >= coalesce(greatest(stored._day, ?::date), date '0001-01-01')",
         # Of a scope that is visible and empty no row tells; it counts as never delivered.
         [None] if scope else [list(accepted_days), last_accepted],
     )
@@ -525,23 +554,26 @@ def _versions(
     names = column_list(keys)
     first, last = _touch_expressions(contract, as_of)
     stored = (
-        f"select null::bigint as row_id, null::bigint as file_no, rowid as raw_rowid, {names}, "
-        f"_row_hash as hash, _last_delivery as ord, {first} as from_date, {last} as to_date "
+        f"select null::bigint as _row_id, null::bigint as _file_no, rowid as _raw_rowid, {names}, "
+        f"_row_hash as _hash, _last_delivery as _ord, "
+        f"{first} as _from_date, {last} as _to_date, false as _held "
         f"from {raw_table(contract.feed)} as stored"
     )
     fresh = (
-        f"select row_id, file_no, null::bigint as raw_rowid, {column_list(keys, prefix='_fresh')}, "
-        "hash, ord, from_date, to_date"
+        f"select _row_id, _file_no, null::bigint as _raw_rowid, "
+        f"{column_list(keys, prefix='_fresh')}, "
+        "_hash, _ord, _from_date, _to_date, _held"
     )
     if not snapshot:
         con.execute(
             "create or replace temp table _versions as with stored as ("
             f"{stored} where exists (select 1 from _fresh where true "
             f"{_same('_fresh', 'stored', keys)})) "
-            "select *, 0 as idx, 0 as last_idx from stored union all "
-            f"{fresh}, 0, 0 from _fresh left join (select {names}, ord as stored_ord from stored) "
+            "select *, 0 as _idx, 0 as _last_idx from stored union all "
+            f"{fresh}, 0, 0 from _fresh "
+            f"left join (select {names}, _ord as _stored_ord from stored) "
             f"as older on true {_same('_fresh', 'older', keys)} "
-            "where stored_ord is null or _fresh.ord >= stored_ord"
+            "where _stored_ord is null or _fresh._ord >= _stored_ord"
         )
         return
     scoped = column_list(scope)
@@ -550,40 +582,54 @@ def _versions(
     con.execute(
         "create or replace temp table _versions as "
         f"with versions as ({stored} where exists ({in_play})), "
-        f"ends as (select {scoped}{comma} max(idx) as last_idx from _deliveries "
+        f"ends as (select {scoped}{comma} max(_idx) as _last_idx from _deliveries "
         f"{'group by ' + scoped if scope else ''}) "
-        "select versions.*, 0 as idx, ends.last_idx from versions join ends "
+        "select versions.*, 0 as _idx, ends._last_idx from versions join ends "
         f"on true {_same('versions', 'ends', scope)} union all "
-        f"select * exclude (_rank) from ({fresh}, _deliveries.idx, ends.last_idx, "
+        f"select * exclude (_rank) from ({fresh}, _deliveries._idx, ends._last_idx, "
         # Several files of one delivery are parts of it; of equal keys the last part's row holds.
-        f"row_number() over (partition by {column_list(keys, prefix='_fresh')}, _deliveries.idx "
-        "order by ord desc) as _rank from _fresh join _deliveries "
-        f"on _deliveries.day = _fresh.day {_same('_deliveries', '_fresh', scope)} "
+        f"row_number() over (partition by {column_list(keys, prefix='_fresh')}, _deliveries._idx "
+        "order by _held, _ord desc) as _rank from _fresh join _deliveries "
+        f"on _deliveries._day = _fresh._day {_same('_deliveries', '_fresh', scope)} "
         f"join ends on true {_same('ends', '_fresh', scope)}) where _rank = 1"
     )
 
 
 def _history(con: duckdb.DuckDBPyConnection, keys: list[str], *, snapshot: bool) -> None:
-    """Leave `_history`, every version beside the one before it, and `_final`, what remains."""
-    gap = "before_idx < idx - 1" if snapshot else "false"
-    removed = "idx < last_idx and coalesce(after_idx, last_idx + 1) > idx + 1"
+    """Leave `_history`, every version beside the one before it, and `_final`, what remains.
+
+    A key that some snapshot between leaves out starts anew (a new streak). A held version has
+    no values: it only says that the key is still there.
+    """
+    by_key = f"partition by {column_list(keys)}"
+    in_order = "order by _idx, _ord, _row_id nulls first"
+    gap = "lag(_idx) over w < _idx - 1" if snapshot else "false"
+    removed = "_idx < _last_idx and coalesce(_after_idx, _last_idx + 1) > _idx + 1"
+    values = "struct_pack(hash := _hash, first := _from_date, last := _to_date)"
     con.execute(
-        "create or replace temp table _placed as with placed as (select *, "
-        "row_number() over w as seq, lag(hash) over w as before_hash, "
-        "lag(idx) over w as before_idx, lead(idx) over w as after_idx, "
-        "lag(from_date) over w as before_from, lag(to_date) over w as before_to "
-        f"from _versions window w as (partition by {column_list(keys)} "
-        "order by idx, ord, row_id nulls first)) "
-        "select *, case when row_id is null then 'stored' "
-        f"when before_hash is null or {gap} then 'new' "
-        "when before_hash = hash then 'unchanged' else 'changed' end as kind, "
-        f"{removed if snapshot else 'false'} as is_removed from placed"
+        "create or replace temp table _placed as with ordered as (select *, "
+        f"row_number() over w as _seq, lead(_idx) over w as _after_idx, {gap} as _is_gap "
+        f"from _versions window w as ({by_key} {in_order})), "
+        "streaks as (select *, count(*) filter (where _is_gap) over "
+        f"({by_key} order by _seq rows unbounded preceding) as _streak from ordered), "
+        f"placed as (select *, case when not _held then {values} end as _own, "
+        f"lag(case when not _held then {values} end ignore nulls) over "
+        f"({by_key}, _streak order by _seq) as _before from streaks) "
+        "select * exclude (_from_date, _to_date, _is_gap, _own), "
+        "_before.first as _before_from, _before.last as _before_to, "
+        "coalesce(_own, _before).first as _from_date, coalesce(_own, _before).last as _to_date, "
+        "case when _held then 'held' when _row_id is null then 'stored' "
+        "when _before is null then 'new' "
+        "when _before.hash = _hash then 'unchanged' else 'changed' end as _kind, "
+        f"coalesce(_own, _before) is not null and {removed if snapshot else 'false'} "
+        f"as _is_removed, max(_streak) over ({by_key}) as _last_streak from placed"
     )
     con.execute(
-        "create or replace temp table _remaining as select max(raw_rowid) as raw_rowid, "
-        "max_by(coalesce(row_id, -1), seq) filter (where kind <> 'unchanged') as origin, "
-        "max_by(ord, seq) as ord, min_by(ord, seq) as stored_ord, "
-        "max_by(idx, seq) = max(last_idx) as present from _placed "
+        "create or replace temp table _remaining as select max(_raw_rowid) as _raw_rowid, "
+        "max_by(coalesce(_row_id, -1), _seq) filter (where _kind in ('stored', 'new', 'changed') "
+        "and _streak = _last_streak) as _origin, "
+        "max_by(_ord, _seq) as _ord, min_by(_ord, _seq) as _stored_ord, "
+        "max_by(_idx, _seq) = max(_last_idx) and _origin is not null as _present from _placed "
         f"group by {column_list(keys)}"
     )
     # Views, as after a first load: both ways leave the same names.
@@ -595,19 +641,20 @@ def apply_merge(con: duckdb.DuckDBPyConnection, contract: Contract) -> None:
     """Carry out the planned merge; call inside the transaction of the feed."""
     raw = raw_table(contract.feed)
     con.execute(
-        f"delete from {raw} where rowid in (select raw_rowid from _final "
-        "where raw_rowid is not null and (not present or origin >= 0))"
+        f"delete from {raw} where rowid in (select _raw_rowid from _final "
+        "where _raw_rowid is not null and (not _present or _origin >= 0))"
     )
     con.execute(
-        f"update {raw} set _last_delivery = _final.ord from _final "
-        f"where {raw}.rowid = _final.raw_rowid and present and origin < 0 and ord <> stored_ord"
+        f"update {raw} set _last_delivery = _final._ord from _final "
+        f"where {raw}.rowid = _final._raw_rowid and _present and _origin < 0 "
+        "and _ord <> _stored_ord"
     )
-    values = column_list(list(contract.typed_columns()), prefix=ROWS)
+    values = column_list(list(contract.typed_columns()))
     con.execute(
-        f"insert into {raw} select {values}, {FILES}.source_system, file_id, _row_no, _delivery_date, "
-        f"received_at_utc, _row_hash, _final.ord from {ROWS} "
-        f"join _final on _row_id = _final.origin join {FILES} using (_file_no) "
-        "where present order by _row_id"
+        f"insert into {raw} select {values}, _source_system, _file_id, _row_no, _delivery_date, "
+        f"_received_at_utc, _row_hash, _final._ord from {ROWS} "
+        f"join _final on _row_id = _final._origin join {FILES} using (_file_no) "
+        "where _present order by _row_id"
     )
 
 
@@ -619,17 +666,18 @@ def touched_ranges(con: duckdb.DuckDBPyConnection) -> list[tuple[dt.date | None,
     """
     return con.execute(
         "with ranges as ("
-        "select from_date, to_date from _history where kind in ('new', 'changed') or is_removed "
-        "union select before_from, before_to from _history where kind = 'changed'), "
-        "dated as (select from_date, greatest(from_date, to_date) as to_date from ranges "
-        "where from_date is not null), "
-        "placed as (select *, max(to_date) over (order by from_date, to_date "
+        "select _from_date, _to_date from _history "
+        "where _kind in ('new', 'changed') or _is_removed "
+        "union select _before_from, _before_to from _history where _kind = 'changed'), "
+        "dated as (select _from_date, greatest(_from_date, _to_date) as _to_date from ranges "
+        "where _from_date is not null), "
+        "placed as (select *, max(_to_date) over (order by _from_date, _to_date "
         "rows between unbounded preceding and 1 preceding) as reached from dated), "
-        "grouped as (select *, count(*) filter (where reached is null or from_date > reached + 1) "
-        "over (order by from_date, to_date rows unbounded preceding) as island from placed) "
-        "select min(from_date), max(to_date) from grouped group by island "
+        "grouped as (select *, count(*) filter (where reached is null or _from_date > reached + 1) "
+        "over (order by _from_date, _to_date rows unbounded preceding) as island from placed) "
+        "select min(_from_date), max(_to_date) from grouped group by island "
         "union all select null, null where exists "
-        "(select 1 from ranges where from_date is null) order by 1 nulls first"
+        "(select 1 from ranges where _from_date is null) order by 1 nulls first"
     ).fetchall()
 
 
@@ -684,27 +732,27 @@ def record_rows(con: duckdb.DuckDBPyConnection, contract: Contract, run_id: str)
     fails a rule is kept as its typed values, and its text is in the landed file at that row.
     """
     values = ", ".join(
-        f"{quote_literal(name)}, {ROWS}.{quote_identifier(name)}" for name in contract.typed_columns()
+        f"{quote_literal(name)}, {quote_identifier(name)}" for name in contract.typed_columns()
     )
     con.execute(
-        "insert into ops.quarantine select ?, attempt_id, ?, null, file_id, file_name, "
-        f"{FILES}.delivery_date, _row_no, reason, rule_id, owner, "
+        "insert into ops.quarantine select ?, _attempt_id, ?, null, _file_id, _file_name, "
+        "_delivery_date, _row_no, _reason, _rule_id, _owner, "
         f"coalesce(_raw, json_object({values})::varchar) "
         f"from {ASIDE} join {ROWS} using (_row_id) join {FILES} on {FILES}._file_no = "
-        f"{ROWS}._file_no order by {ROWS}._row_id, reason, rule_id",
+        f"{ROWS}._file_no order by {ROWS}._row_id, _reason, _rule_id",
         [run_id, contract.feed],
     )
     con.execute(f"insert into ops.quarantine select * from {SOURCE_QUARANTINE}")
     key = ", ".join(
-        f"{quote_literal(name)}, {ROWS}.{quote_identifier(name)}::varchar"
-        for name in contract.key_columns
+        f"{quote_literal(name)}, {quote_identifier(name)}::varchar" for name in typed_keys(contract)
     )
     for rule in contract.rules:
         con.execute(
-            "insert into ops.expectation_failures select ?, ?, delivery_date, rule_id, ?, ?, "
-            f"file_id, _row_no, json_object({key})::varchar from {FAILURES} "
+            "insert into ops.expectation_failures "
+            f"select ?, ?, _delivery_date, {FAILURES}.rule_id, ?, ?, "
+            f"_file_id, _row_no, json_object({key})::varchar from {FAILURES} "
             f"join {ROWS} using (_row_id) join {FILES} using (_file_no) "
-            "where rule_id = ? order by _row_id",
+            f"where {FAILURES}.rule_id = ? order by _row_id",
             [run_id, contract.feed, rule.severity, rule.owner, rule.id],
         )
 

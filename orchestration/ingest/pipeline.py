@@ -83,6 +83,24 @@ class FeedResult:
         """Whether any row that models read is different now."""
         return bool(self.touched)
 
+    @property
+    def rule_summary(self) -> tuple[RuleResult, ...]:
+        """One result per rule over all deliveries; it holds only if it held for each of them."""
+        by_rule: dict[str, list[RuleResult]] = defaultdict(list)
+        for delivery in self.deliveries:
+            for result in delivery.rules:
+                by_rule[result.rule_id].append(result)
+        return tuple(
+            replace(
+                results[0],
+                success=all(one.success for one in results),
+                evaluated=sum(one.evaluated or 0 for one in results),
+                unexpected=sum(one.unexpected or 0 for one in results),
+                sentence=next((one for one in results if not one.success), results[0]).sentence,
+            )
+            for results in by_rule.values()
+        )
+
     def total(self, measure: str) -> int:
         """Return the sum of a count over all deliveries, such as ``rows_quarantined``."""
         return sum(delivery.total(measure) for delivery in self.deliveries)
@@ -167,16 +185,34 @@ def ingest_feed(
             file
             for file in find_files(company, feed, landing, as_of=as_of)
             if file.delivery_date <= as_of
-            and (delivery_dates is None or file.delivery_date in delivery_dates)
         ]
+        days = {file.delivery_date for file in files}
+        if delivery_dates is not None:
+            days &= set(delivery_dates)
         commit.start_quarantine(con)
         if declared is not None and declared.select is not None:
-            _judge_relations(load, declared, files, progress)
+            _judge_relations(load, declared, files, days, progress)
         else:
-            _judge_files(load, files, progress)
+            _judge_files(load, [file for file in files if file.delivery_date in days], progress)
         _gather(load)
         rules = _run_rules(load)
         return _commit(load, rules)
+
+
+def prepare(warehouse: Warehouse, company: Company, *, as_of: dt.date, run_id: str) -> None:
+    """Create the raw table and state of every feed of the catalogue, delivered or not.
+
+    So that a model finds its source, empty and typed, before the first file arrives.
+    """
+    with warehouse.connect("prepare feeds") as con:
+        con.begin()
+        delivery_log.create_tables(con)
+        for name, canonical in company.canonical.items():
+            declared = company.feeds.get(name)
+            contract = declared.contract if declared is not None else canonical
+            commit.ensure_raw_table(con, contract)
+            delivery_log.refresh_feed_state(con, name, contract, as_of=as_of, run_id=run_id)
+        con.commit()
 
 
 # ------------------------------------------------------------------------------------- judging
@@ -276,6 +312,7 @@ def _judge_relations(
     load: _Load,
     declared: CompanyFeed,
     files: list[DeliveredFile],
+    days: Collection[dt.date],
     progress: Callable[[str], None] | None,
 ) -> None:
     """Judge a feed that is made by a SELECT: its source files first, then the relation.
@@ -289,7 +326,7 @@ def _judge_relations(
         return
     relation = delivery_log.relation_hash(declared)
     judged: dict[tuple[str, str], tuple[Attempt, Verdict, str]] = {}
-    for day in sorted({file.delivery_date for file in files}):
+    for day in sorted(days):
         parts = []
         for name in declared.sources:
             of_source = [
@@ -392,7 +429,7 @@ def _judge_sources(
             return f"source {name} has no readable file ({'; '.join(problems)})"
         first_wins = (
             "qualify row_number() over (partition by "
-            f"{column_list(list(source.contract.key_columns))} order by _piece) = 1"
+            f"{column_list(commit.typed_keys(source.contract))} order by _piece) = 1"
             if source.contract.key and len(pieces) > 1
             else ""
         )

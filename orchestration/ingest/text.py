@@ -71,9 +71,11 @@ class TextLines:
                 self.fell_back = True
 
     def head(self) -> str:
-        """Return the first characters."""
-        with self.path.open(encoding=self.encoding, errors="ignore", newline="") as file:
-            return file.read(HEAD_CHARACTERS)
+        """Return the first characters; without a mark only what is ASCII."""
+        with self.path.open("rb") as file:
+            start = file.read(2 * HEAD_CHARACTERS)
+        marked = start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        return start.decode(self.encoding if marked else "ascii", errors="ignore")
 
     def __iter__(self) -> Iterator[str]:
         with self.path.open("rb") as raw:
@@ -93,7 +95,7 @@ class TextLines:
                     yield text
             except UnicodeError as error:
                 raise FileRefusedError(
-                    "NOT_TABULAR",
+                    "SCHEMA_MISMATCH",
                     f"The bytes are not {self.encoding} ({error}); the declared encoding is wrong "
                     "or the file is damaged.",
                 ) from error

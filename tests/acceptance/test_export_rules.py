@@ -187,9 +187,11 @@ def test_utf16_with_lf_and_either_byte_order(tmp_path):
     assert told(verdict) == {"LINE_ENDS_NORMALISED"}
 
 
-def test_a_utf8_file_of_the_utf16_feed_is_refused(tmp_path):
-    verdict = judge(tmp_path, "mes_counts_utf16", counts(count()).replace(",", "\t"))
-    assert verdict.action == "reject_file"
+def test_bytes_in_another_encoding_are_refused_where_a_mark_is_declared(tmp_path):
+    plain = counts(count()).replace(",", "\t")
+    assert told(judge(tmp_path, "mes_counts_utf16", plain)) == {"SCHEMA_MISMATCH"}
+    assert told(judge(tmp_path, "mes_counts_utf16", "<html>" + plain)) == {"NOT_TABULAR"}
+    assert told(judge(tmp_path, "mes_counts", plain.encode("utf-16"))) == {"SCHEMA_MISMATCH"}
 
 
 def test_composed_characters_are_normalised(tmp_path):

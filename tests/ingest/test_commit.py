@@ -43,6 +43,7 @@ class Row:
     site: str = "A"
     qty: int = 1
     day: dt.date = FIRST_DAY
+    bad: bool = False
 
     @property
     def hash(self):
@@ -71,8 +72,11 @@ class Home:
             )
             if rows:
                 con.executemany(
-                    f"insert into judged_{number} values (?, ?, ?, ?, ?, ?, [], null)",
-                    [(n, r.k, r.site, r.qty, r.day, r.hash) for n, r in enumerate(rows, 1)],
+                    f"insert into judged_{number} values (?, ?, ?, ?, ?, ?, ?, null)",
+                    [
+                        (n, r.k, r.site, r.qty, r.day, r.hash, ["RANGE"] if r.bad else [])
+                        for n, r in enumerate(rows, 1)
+                    ],
                 )
             file = commit.BatchFile(
                 number=number,
@@ -205,6 +209,34 @@ def test_a_scoped_snapshot_replaces_only_its_own_scope(files, sites):
         stepwise.load(*files_of_day)
 
     assert at_once.rows() == stepwise.rows() == latest_snapshot_per_site(files)
+    assert at_once.content() == stepwise.content()
+
+
+@settings(max_examples=40, deadline=None)
+@given(files=FILES, bad=st.lists(st.booleans(), min_size=30, max_size=30))
+def test_a_row_of_a_snapshot_that_is_set_aside_leaves_the_last_good_version_of_its_key(files, bad):
+    spread = iter(bad)
+    files = [
+        (when, "1.csv", [Row(row.k, row.site, row.qty, row.day, next(spread)) for row in rows])
+        for when, name, rows in files
+        if name == "1.csv"
+    ]
+    at_once, stepwise = Home(contract("snapshot")), Home(contract("snapshot"))
+    if files:
+        at_once.load(*files)
+    expected = {}
+    for file in files:
+        _, touched = stepwise.load(file)
+        before, expected = expected, {}
+        for row in file[2]:
+            if not row.bad:
+                expected[row.k] = row
+            elif row.k in before:
+                expected[row.k] = before[row.k]
+        assert stepwise.rows() == set(expected.values())
+        assert bool(touched) == (before != expected)
+
+    assert at_once.rows() == set(expected.values())
     assert at_once.content() == stepwise.content()
 
 

@@ -12,7 +12,7 @@ from orchestration.contracts.load import load_company
 from orchestration.ingest import commit, pipeline
 from orchestration.ingest.commit import content_hash
 from orchestration.ingest.landing import find_files, landing_content_hash
-from orchestration.ingest.pipeline import ingest_feed
+from orchestration.ingest.pipeline import ingest_feed, prepare
 from orchestration.resources.warehouse import Warehouse
 
 AS_OF = dt.date(2026, 3, 31)
@@ -324,9 +324,10 @@ def test_a_blocked_delivery_is_invisible_and_its_days_are_named(plant):
     assert (result.state, result.raw_rows) == ("blocked", 1)
     blocked = result.deliveries[1]
     assert not blocked.visible
-    assert blocked.blocked_by == (
+    (sentence,) = blocked.blocked_by
+    assert sentence == (
         "good_qty_not_negative: 1 of 2 rows fail expect_column_values_to_be_between; "
-        "50.00% pass, 60.00% are asked for",
+        "50.00% pass, 60.00% are asked for"
     )
     assert plant.query("select state, last_accepted_delivery_date from ops.feed_state") == [
         ("blocked", dt.date(2026, 3, 2))
@@ -445,6 +446,37 @@ def test_a_feed_is_late_after_the_days_that_its_contract_allows(plant, as_of, st
     assert plant.load(as_of=dt.date.fromisoformat(as_of)).state == state
 
 
+def test_a_contract_may_use_any_column_name_and_a_time_as_key(plant):
+    names = ["day", "hash", "reason", "rule_id", "owner", "source_system", "file_id", "row_id"]
+    names += ["ord", "idx", "kind", "from_date", "delivery_date", "stored", "fresh", "present"]
+    columns = {name: {"type": "text"} for name in names} | {"at": {"type": "ts"}}
+    rules = [
+        {
+            "id": "reason_is_x",
+            "expectation": "expect_column_values_to_be_in_set",
+            "kwargs": {"column": "reason", "value_set": ["x"]},
+            "severity": "quarantine",
+            "owner": "o",
+        }
+    ]
+    changed = {"columns": columns, "key": ["day", "at"], "rules": rules}
+    plant.declare(REASONS | changed)
+    header = ",".join([*names, "at"])
+    for day, value in (("02", "x"), ("09", "x"), ("16", "y")):
+        row = ",".join([*[value] * len(names), "2026-03-01T08:00:00+01:00"])
+        plant.put(f"mes/mes_reason_codes/2026-03-{day}/a.csv", f"{header}\n{row}\n")
+
+    plant.load("mes_reason_codes", days=["2026-03-02"])
+    result = plant.load("mes_reason_codes")
+
+    # The third file leaves the first key out, and its own row is set aside.
+    assert (result.total("rows_unchanged"), result.total("rows_removed")) == (1, 1)
+    assert result.raw_rows == 0
+    assert plant.query("select reason, rule_id, owner from ops.quarantine") == [
+        ("EXPECTATION_FAILED", "reason_is_x", "o")
+    ]
+
+
 def test_a_feed_that_never_arrived_has_a_table_and_a_state(plant):
     result = plant.load()
 
@@ -482,6 +514,24 @@ def test_a_feed_made_by_a_select_reads_its_guarded_sources(plant):
     }
     assert result.state == "ok"
     assert plant.load("erp_production_orders").deliveries == ()
+
+
+def test_a_select_of_one_day_reads_the_older_file_of_a_source_that_stayed(plant):
+    dated = json.loads(json.dumps(ERP_PROFILE).replace('"erp/', '"erp/{delivery_date}/'))
+    plant.write("plant/expectations/erp.yml", dated)
+    plant.put("erp/2026-03-02/WorkOrder.csv", "work_order_id,product_id\n1,P1\n")
+    plant.put("erp/2026-03-02/Quantity.csv", "work_order_id,qty\n1,10\n")
+    plant.put("erp/2026-03-03/Quantity.csv", "work_order_id,qty\n1,11\n")
+
+    result = plant.load("erp_production_orders", days=["2026-03-03"])
+
+    assert plant.query("select order_qty::int from raw.erp_production_orders") == [(11,)]
+    assert [one.delivery_date for one in result.deliveries] == [
+        dt.date(2026, 3, 2),
+        dt.date(2026, 3, 3),
+    ]
+    plant.load("erp_production_orders")
+    assert plant.query("select order_qty::int from raw.erp_production_orders") == [(11,)]
 
 
 def test_a_select_without_one_of_its_sources_says_which(plant):
@@ -555,6 +605,30 @@ def test_the_landing_hash_changes_with_names_and_bytes_and_nothing_else(plant):
     assert second != first
     path.rename(path.with_name("renamed.csv"))
     assert digest() not in {first, second}
+
+
+def test_every_feed_of_the_catalogue_has_a_table_before_anything_arrives(plant):
+    prepare(plant.warehouse, plant.company, as_of=AS_OF, run_id="r")
+
+    tables = plant.query(
+        "select table_name from duckdb_tables() where schema_name = 'raw' order by 1"
+    )
+    assert tables == [
+        ("erp_production_orders",),
+        ("mes_production_counts",),
+        ("mes_reason_codes",),
+    ]
+    assert plant.query("select distinct state from ops.feed_state") == [("never_delivered",)]
+
+
+def test_one_rule_has_one_summary_over_all_deliveries_of_a_run(plant):
+    fill(plant)
+
+    result = plant.load()
+
+    summary = {one.rule_id: one for one in result.rule_summary}
+    good = summary["good_qty_not_negative"]
+    assert (good.evaluated, good.unexpected, good.success) == (11, 3, False)
 
 
 def test_a_feed_without_a_key_cannot_be_loaded(plant):
