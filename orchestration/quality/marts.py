@@ -11,18 +11,16 @@ from orchestration.contracts.model import Rule
 from orchestration.ingest.commit import record_results
 from orchestration.ingest.delivery_log import create_tables
 from orchestration.ingest.run_state import current_run
-from orchestration.ingest.sql import column_list
+from orchestration.ingest.sql import quote_identifier, quote_literal
 from orchestration.quality.expectations import RuleResult, run_rules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     import duckdb
 
     from orchestration.resources.warehouse import Warehouse
-
-_FAILURES = "mart_rule_failures"
 
 
 class MartRules(BaseModel):
@@ -74,12 +72,10 @@ def check_marts(warehouse: Warehouse, marts: Iterable[MartRules]) -> list[tuple[
         con.begin()
         for table in ("ops.expectation_results", "ops.expectation_failures"):
             con.execute(f"delete from {table} where run_id = ? and delivery_date is null", [run_id])
-        for mart in marts:
-            found = run_rules(con, mart.relation, mart.rules, mart.key, failures=_FAILURES)
-            record_results(con, mart.relation, run_id, {None: found})
-            _keep_failures(con, mart, run_id)
-            results += [(mart.relation, result) for result in found]
         con.commit()
+        for mart in marts:
+            found = judge_mart(con, mart.relation, mart.rules, mart.key, run_id=run_id)
+            results += [(mart.relation, result) for result in found]
     return results
 
 
@@ -110,12 +106,44 @@ def require_sound_marts(con: duckdb.DuckDBPyConnection) -> None:
         )
 
 
-def _keep_failures(con: duckdb.DuckDBPyConnection, mart: MartRules, run_id: str) -> None:
-    key = column_list(list(mart.key))
-    for rule in mart.rules:
+def judge_mart(
+    con: duckdb.DuckDBPyConnection,
+    mart: str,
+    rules: Sequence[Rule],
+    key: Sequence[str],
+    *,
+    run_id: str,
+) -> list[RuleResult]:
+    """Run a mart's rules where it lies, and keep results and failing rows in `ops`.
+
+    Parameters
+    ----------
+    con : duckdb.DuckDBPyConnection
+        Of the warehouse; no transaction may be open.
+    mart : str
+        ``schema.table``; it may have rules about the whole table too.
+    rules : sequence of Rule
+        What the mart promises.
+    key : sequence of str
+        Columns that tell the mart's rows apart.
+    run_id : str
+        Who asked; the log keeps it.
+
+    Returns
+    -------
+    list of RuleResult
+        In the order of ``rules``. Whether a failure blocks publication is the caller's decision.
+    """
+    results = run_rules(con, mart, rules, key, failures="mart_failures")
+    row_key = ", ".join(f"{quote_literal(name)}, {quote_identifier(name)}::varchar" for name in key)
+    con.begin()
+    create_tables(con)
+    record_results(con, mart, run_id, {None: results})
+    for rule in rules:
         con.execute(
-            "insert into ops.expectation_failures by name "
-            "select ? as run_id, ? as subject, rule_id, ? as severity, ? as owner, "
-            f"to_json(struct_pack({key})) as row_key from {_FAILURES} where rule_id = ?",
-            [run_id, mart.relation, rule.severity, rule.owner, rule.id],
+            "insert into ops.expectation_failures select ?, ?, null, rule_id, ?, ?, null, null, "
+            f"json_object({row_key})::varchar from mart_failures where rule_id = ?",
+            [run_id, mart, rule.severity, rule.owner, rule.id],
         )
+    con.commit()
+    return results
