@@ -399,7 +399,7 @@ class _Source:
 
 
 def _is_blank(record: Record) -> bool:
-    return len(record.fields) <= 1 and not record.raw.strip()
+    return len(record.fields) <= 1 and not record.raw.strip(" \t\r\n")
 
 
 def _no_rows() -> FileRefusedError:
@@ -497,7 +497,9 @@ def _direct(
         f"nullstr = [{_sql_text(_NEVER)}], max_line_size = 100000000, parallel = {parallel}) "
         f"{where}"
     )
-    row = con.execute(f"select count(*), coalesce(max(_width), 0), coalesce(min(_width), 0) from {table}").fetchone()
+    row = con.execute(
+        f"select count(*), coalesce(max(_width), 0), coalesce(min(_width), 0) from {table}"
+    ).fetchone()
     assert row is not None
     count, widest, narrowest = row
     if count == 0:
@@ -528,7 +530,7 @@ def _direct(
         plain=scan.ascii and not scan.controls,
         delimiter=dialect.delimiter,
         ragged=widest > 0 or narrowest < 0,
-        padded=scan.padded,
+        padded=scan.padded or scan.quoted_line_ends,
         too_long=too_long,
         findings=findings,
     )
@@ -573,7 +575,8 @@ def _load_rewritten(
     count = 0
     padding = [""] * fields
     with path.open("w", encoding="utf-8", newline="", errors="replace") as file:
-        write = csv.writer(file, lineterminator="\n").writerow
+        # All texts are quoted: left to itself the writer leaves a lone CR bare.
+        write = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC).writerow
         for count, record in enumerate(rows, start=1):
             width = len(record.fields)
             if width > fields:

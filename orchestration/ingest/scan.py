@@ -106,6 +106,8 @@ def scan_bytes(path: Path, *, delimiter: str, quote: str | None, header: bool) -
                     scan.bom = True
                     chunk = chunk[len(BOM) :]  # noqa: PLW2901 (the mark is no content)
                 scan.head = chunk[:HEAD_BYTES]
+                if not chunk:
+                    continue
                 if header:
                     first_name = _first_name(scan.head, delimiter)
             scan.size += len(chunk)
@@ -190,8 +192,10 @@ def _lines(scan: Scan, chunk: bytes, before: bytes, first_name: bytes) -> None:
     # first name a repeated header, a T a trailer. Only then is it looked at closely.
     joined = before + chunk
     codes = np.frombuffer(joined, dtype=np.uint8)
-    ends = np.flatnonzero((codes == _LF) | (codes == _CR)) if returns else (
-        np.flatnonzero(codes == _LF)
+    ends = (
+        np.flatnonzero((codes == _LF) | (codes == _CR))
+        if returns
+        else (np.flatnonzero(codes == _LF))
     )
     starts = np.bincount(codes[np.minimum(ends + 1, len(codes) - 1)], minlength=256)
     starts[codes[-1]] -= len(ends) > 0 and ends[-1] == len(codes) - 1
