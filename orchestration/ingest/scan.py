@@ -46,6 +46,8 @@ class Scan:
         Whether a later line may begin like the first.
     trailers : int
         Lines that begin like a trailer.
+    backslash : bool
+        Whether there is a backslash (in JSON: characters that the bytes do not show).
     padded : bool
         Whether a blank may stand beside a delimiter, quote or line end.
     head, tail : bytes
@@ -73,6 +75,7 @@ class Scan:
     header_again: bool = False
     trailers: int = 0
     padded: bool = False
+    backslash: bool = False
     head: bytes = b""
     tail: bytes = b""
     size: int = 0
@@ -141,6 +144,7 @@ def _characters(
     usual = sum(
         np.count_nonzero(codes == code) for code in (_TAB, _LF, _CR) if bytes([code]) in chunk
     )
+    scan.backslash = scan.backslash or b"\\" in chunk
     if low != usual or bytes([_DELETE]) in chunk:
         scan.controls = True
     if chunk.isascii() and scan.ascii:

@@ -310,6 +310,21 @@ def test_json_lines(con, judge):
     assert_form(con, judge(contract(FORM, dialect={"format": "jsonl"}), text))
 
 
+def test_both_ways_of_reading_json_lines_agree(con, judge, monkeypatch):
+    text = (
+        '{"id": "1", "day": "2026-10-01", "qty": 1.5, "new": {"a": [1, 2]}}\n\n'
+        '{"qty": "x", "id": " \\u00e9\\u200b", "done": null, "at": "2026-10-01T00:00:00Z"}\n'
+    )
+    declared = contract(FORM, dialect={"format": "jsonl"})
+    direct = judge(declared, text), rows(con)
+    monkeypatch.setattr(records_module, "_direct_json", lambda *_: None)
+    line_by_line = judge(declared, text), rows(con)
+
+    assert direct[1] == line_by_line[1]
+    assert told(direct[0]) == {"UNKNOWN_COLUMN", "NOT_A_NUMBER"}
+    assert direct[0].rows_ok == line_by_line[0].rows_ok == 1
+
+
 def test_a_json_document_with_records_inside_and_nested_names(con, judge):
     document = {
         "Report": {
