@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import json
 import re
 import sys
 import unicodedata
@@ -58,6 +59,8 @@ class Records:
         Whether a record may have another number of fields.
     padded : bool
         Whether a field may begin or end with a blank.
+    has_line : bool
+        Whether the table holds the raw text too (`_line`), because its fields do not give it.
     too_long : dict
         Raw text of records with too many fields.
     """
@@ -70,6 +73,7 @@ class Records:
     delimiter: str
     ragged: bool = True
     padded: bool = True
+    has_line: bool = False
     too_long: dict[int, str] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
@@ -201,11 +205,15 @@ def _direct_json(
             return None
         header = json_records.header(dict.fromkeys(sorted(keys)), contract)
         source.bind_header(header)
-        columns = ", ".join(f"{_sql_text(name)}: 'VARCHAR'" for name in header)
-        texts = ", ".join(f"coalesce({_sql_name(n)}, '') as f{i}" for i, n in enumerate(header))
+        shape = json.dumps(dict.fromkeys(header, "VARCHAR"), ensure_ascii=False)
+        texts = ", ".join(
+            f"coalesce(o.{_sql_name(name)}, '') as f{i}" for i, name in enumerate(header)
+        )
         con.execute(
-            f"create or replace temp table {table} as select {texts}, 0::tinyint as _width "
-            f"from read_json({file}, compression = 'none', columns = {{{columns}}})"
+            f"create or replace temp table {table} as "
+            f"select {texts}, 0::tinyint as _width, json::varchar as _line "
+            f"from (select json, from_json(json, {_sql_text(shape)}) as o "
+            f"from read_json_objects({file}, compression = 'none'))"
         )
     except duckdb.InvalidInputException:
         return None
@@ -217,6 +225,7 @@ def _direct_json(
         plain=scan.ascii and not scan.controls and not scan.backslash,
         delimiter=contract.dialect.delimiter,
         ragged=False,
+        has_line=True,
         findings=source.findings,
     )
 
@@ -627,6 +636,7 @@ def _load_rewritten(
     """Write the records into a plain file that DuckDB reads without a doubt."""
     fields = len(source.names)
     path = work / "rewritten.csv"
+    has_line = source.dialect.format != "csv"
     too_long: dict[int, str] = {}
     count = 0
     padding = [""] * fields
@@ -637,7 +647,14 @@ def _load_rewritten(
             width = len(record.fields)
             if width > fields:
                 too_long[count] = record.raw
-            write([(width > fields) - (width < fields), *(record.fields + padding)[:fields]])
+            line = [record.raw] if has_line else []
+            write(
+                [
+                    (width > fields) - (width < fields),
+                    *(record.fields + padding)[:fields],
+                    *line,
+                ]
+            )
     if count == 0:
         raise _no_rows()
     last = source.last
@@ -647,6 +664,7 @@ def _load_rewritten(
         _refuse_limits(source.dialect, lines.lines)
     _refuse_totals(count, source.trailer_rows, declared_rows)
     columns = ", ".join(f"'f{i}': 'VARCHAR'" for i in range(fields))
+    columns += ", '_line': 'VARCHAR'" if has_line else ""
     con.execute(
         f"create or replace temp table {table} as select * "
         f"from read_csv({_sql_text(str(path))}, auto_detect = false, header = false, "
@@ -662,6 +680,7 @@ def _load_rewritten(
         count=count,
         plain=plain,
         delimiter=source.dialect.delimiter,
+        has_line=has_line,
         too_long=too_long,
         findings=source.findings,
     )
