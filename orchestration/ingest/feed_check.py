@@ -17,7 +17,8 @@ from orchestration.contracts.load import ContractError, load_contract
 from orchestration.ingest.guard import judge_file
 from orchestration.ingest.history import History
 from orchestration.ingest.relations import GOOD
-from orchestration.ingest.typing_sql import key_columns, sql_name
+from orchestration.ingest.sql import sql_name
+from orchestration.ingest.typing_sql import key_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable

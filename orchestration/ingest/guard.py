@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
+from orchestration.ingest.column_sql import Context
 from orchestration.ingest.containers import (
     Delivered,
     read_sidecar,
@@ -26,13 +27,8 @@ from orchestration.ingest.containers import (
 from orchestration.ingest.messages import SENTENCES, sentence
 from orchestration.ingest.records import Records, read_records, read_relation
 from orchestration.ingest.relations import GOOD, Relations
-from orchestration.ingest.typing_sql import (
-    Context,
-    key_columns,
-    raw_text,
-    sql_name,
-    typing_select,
-)
+from orchestration.ingest.sql import sql_name
+from orchestration.ingest.typing_sql import key_columns, raw_text, typing_select
 from orchestration.ingest.verdict import (
     FileRefusedError,
     Finding,

@@ -21,6 +21,7 @@ import duckdb
 
 from orchestration.ingest import json_records, xlsx_records
 from orchestration.ingest.scan import Scan, scan_bytes
+from orchestration.ingest.sql import sql_name, sql_text
 from orchestration.ingest.text import Record, TextLines
 from orchestration.ingest.verdict import FileRefusedError, Finding
 
@@ -192,7 +193,7 @@ def _direct_json(
     nested = any("." in name for name in source.delivered.values())
     if scan.bom or scan.bom_inside or not scan.utf8 or nested or contract.dialect.decimal != ".":
         return None
-    file = f"{_sql_text(str(_globless(path, work)))}, format = 'newline_delimited'"
+    file = f"{sql_text(str(_globless(path, work)))}, format = 'newline_delimited'"
     try:
         row = con.execute(
             "select count(*), count(*) filter (json_type(json) = 'OBJECT'), "
@@ -207,12 +208,12 @@ def _direct_json(
         source.bind_header(header)
         shape = json.dumps(dict.fromkeys(header, "VARCHAR"), ensure_ascii=False)
         texts = ", ".join(
-            f"coalesce(o.{_sql_name(name)}, '') as f{i}" for i, name in enumerate(header)
+            f"coalesce(o.{sql_name(name)}, '') as f{i}" for i, name in enumerate(header)
         )
         con.execute(
             f"create or replace temp table {table} as "
             f"select {texts}, 0::tinyint as _width, json::varchar as _line "
-            f"from (select json, from_json(json, {_sql_text(shape)}) as o "
+            f"from (select json, from_json(json, {sql_text(shape)}) as o "
             f"from read_json_objects({file}, compression = 'none'))"
         )
     except duckdb.InvalidInputException:
@@ -555,11 +556,11 @@ def _direct(
         f"create or replace temp table {table} as "
         f"select *, case when _x is not null then 1 when f{fields - 1} is null then -1 else 0 end"
         "::tinyint as _width "
-        f"from read_csv({_sql_text(str(path))}, auto_detect = false, header = false, "
-        f"skip = {int(dialect.header)}, delim = {_sql_text(dialect.delimiter)}, "
-        f"quote = {_sql_text(quote)}, escape = {_sql_text(quote)}, compression = 'none', "
+        f"from read_csv({sql_text(str(path))}, auto_detect = false, header = false, "
+        f"skip = {int(dialect.header)}, delim = {sql_text(dialect.delimiter)}, "
+        f"quote = {sql_text(quote)}, escape = {sql_text(quote)}, compression = 'none', "
         f"columns = {{{columns}, '_x': 'VARCHAR'}}, strict_mode = false, null_padding = true, "
-        f"nullstr = [{_sql_text(_NEVER)}], max_line_size = 100000000, parallel = {parallel}) "
+        f"nullstr = [{sql_text(_NEVER)}], max_line_size = 100000000, parallel = {parallel}) "
         f"{where}"
     )
     row = con.execute(
@@ -667,9 +668,9 @@ def _load_rewritten(
     columns += ", '_line': 'VARCHAR'" if has_line else ""
     con.execute(
         f"create or replace temp table {table} as select * "
-        f"from read_csv({_sql_text(str(path))}, auto_detect = false, header = false, "
+        f"from read_csv({sql_text(str(path))}, auto_detect = false, header = false, "
         "delim = ',', quote = '\"', escape = '\"', compression = 'none', "
-        f"columns = {{'_width': 'TINYINT', {columns}}}, nullstr = [{_sql_text(_NEVER)}], "
+        f"columns = {{'_width': 'TINYINT', {columns}}}, nullstr = [{sql_text(_NEVER)}], "
         "new_line = '\\n', strict_mode = false, max_line_size = 100000000)"
     )
     path.unlink()
@@ -699,7 +700,7 @@ def _read_parquet(
             raise FileRefusedError("TRUNCATED", "The Parquet file lacks its end; ask for it again.")
     try:
         return read_relation(
-            con, contract, f"select * from read_parquet({_sql_text(str(path))})", table
+            con, contract, f"select * from read_parquet({sql_text(str(path))})", table
         )
     except (duckdb.InvalidInputException, duckdb.IOException) as error:
         raise FileRefusedError(
@@ -715,7 +716,7 @@ def read_relation(
     source = _Source(contract)
     source.bind_header([row[0] for row in described])
     texts = ", ".join(
-        f"coalesce({as_iso_text(_sql_name(name), kind, contract.dialect)}, '') as f{i}"
+        f"coalesce({as_iso_text(sql_name(name), kind, contract.dialect)}, '') as f{i}"
         for i, (name, kind, *_) in enumerate(described)
     )
     con.execute(
@@ -756,11 +757,3 @@ def as_iso_text(name: str, duckdb_type: str, dialect: Dialect) -> str:
     if duckdb_type.endswith("]") or duckdb_type.startswith(("STRUCT", "MAP")):
         return f"to_json({name})::varchar"
     return f"{name}::varchar"
-
-
-def _sql_text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _sql_name(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

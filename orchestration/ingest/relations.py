@@ -27,7 +27,8 @@ from orchestration.contracts.model import (
     Volume,
     format_regex,
 )
-from orchestration.ingest.typing_sql import key_columns, sql_name, sql_text, typed_key
+from orchestration.ingest.sql import sql_name, sql_text
+from orchestration.ingest.typing_sql import key_columns, typed_key
 from orchestration.ingest.verdict import FileRefusedError, Finding
 
 if TYPE_CHECKING:
@@ -41,8 +42,17 @@ if TYPE_CHECKING:
 
 # Codes that say "this is not a value of that type", against "this value may not be".
 TYPE_CODES = frozenset(
-    "NOT_A_RECORD KEY_FORMAT NOT_A_NUMBER NOT_AN_INTEGER UNIT_SUFFIX NAIVE_TIMESTAMP "
-    "TIMESTAMP_FORMAT INVALID_DATE EXCEL_SERIAL_DATE".split()
+    [
+        "NOT_A_RECORD",
+        "KEY_FORMAT",
+        "NOT_A_NUMBER",
+        "NOT_AN_INTEGER",
+        "UNIT_SUFFIX",
+        "NAIVE_TIMESTAMP",
+        "TIMESTAMP_FORMAT",
+        "INVALID_DATE",
+        "EXCEL_SERIAL_DATE",
+    ]
 )
 _PERIOD = re.compile(r"_([0-9]{8})(?:\.[A-Za-z0-9]+)+$")
 _DESTROYED = r"[0-9]{2}:[0-9]{2}\.[0-9]"
@@ -492,7 +502,7 @@ class Relations:
         joined = (
             f"from {self.table} as t join {history.latest} as h on "
             + " and ".join(f"t.{sql_name(name)} = h.{sql_name(name)}" for name in key)
-            + f" where len(t._reasons) = 0"
+            + " where len(t._reasons) = 0"
         )
         same, first = self._row(
             f"select count(*), min(t._row_no) {joined} and t._row_hash = h._row_hash"
