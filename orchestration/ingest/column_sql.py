@@ -103,6 +103,7 @@ class Context:
 
 
 def folds(column: Column) -> bool:
+    """Return whether the spellings of a code become one."""
     return column.kind == "code" and (column.values is not None or bool(column.codes))
 
 
@@ -110,24 +111,19 @@ class ColumnSql:
     """Compiles one column."""
 
     def __init__(
-        self,
-        contract: Contract,
-        context: Context,
-        build: Layers,
-        number: int,
-        name: str,
-        column: Column,
+        self, contract: Contract, context: Context, build: Layers, name: str, column: Column
     ) -> None:
         self.contract = contract
         self.dialect: Dialect = contract.dialect
         self.context = context
         self.build = build
-        self.number = number
+        self.number = list(contract.columns).index(name)
         self.name = name
         self.column = column
         self.in_key = name in contract.key
 
     def alias(self, letter: str) -> str:
+        """Return the alias of one of the column's expressions."""
         return f"_{letter}{self.number}"
 
     def compile(self, position: int | None) -> None:
@@ -229,7 +225,7 @@ class ColumnSql:
         self._value(c, c)
         self.build.note("FORMULA_INJECTION", self.name, f"left({c}, 1) in ('=', '+', '-', '@')")
         if self.column.watch_personal_data:
-            watched = "|".join((_EMAIL, _SOCIAL_SECURITY, _PHONE))
+            watched = f"{_EMAIL}|{_SOCIAL_SECURITY}|{_PHONE}"
             self.build.note(
                 "PII_IN_FREE_TEXT", self.name, f"regexp_matches({c}, {sql_text(watched)})"
             )
@@ -690,7 +686,7 @@ class ColumnSql:
         )
 
     def _second_time_is_later(self, wall: str, zone: str, first: str) -> str:
-        """Return SQL in which a wall clock that has occurred before is after the clock went back."""
+        """Return SQL in which a wall clock that occurred before is the later instant."""
         by = ", ".join((*map(self._cleaned, self.column.fold_by), wall))
         occurred = self.build.add(
             7, self.alias("o"), f"row_number() over (partition by {by} order by _row_no)"

@@ -199,7 +199,9 @@ def _judge(
             received_at=received,
             delivery_date=delivery_date or received.date(),
         )
-        verdict = _judge_records(con, contract, records, context, found, name, history, table)
+        verdict = _judge_records(
+            con, contract, records, context, found=found, name=name, history=history, table=table
+        )
         if not keep_internal:
             _drop_internal(con, contract, table)
     except FileRefusedError as refusal:
@@ -221,6 +223,7 @@ def _judge_records(
     contract: Contract,
     records: Records,
     context: Context,
+    *,
     found: list[Finding],
     name: str,
     history: History | None,
@@ -242,7 +245,7 @@ def _judge_records(
     issues = _unnested(con, table, "_issues", "_issues is not null") if good < count else {}
     relations.refuse_by_type({pair: number for pair, (number, _) in issues.items()}, well_formed)
     relations.refuse_by_period(name)
-    found += [_told(con, contract, records, pair, *where) for pair, where in issues.items()]
+    found += [_told(con, contract, records, pair, where) for pair, where in issues.items()]
     if distinct_keys < good:
         relations.keys()
     relations.within_file(history)
@@ -331,7 +334,7 @@ def _noted(
         del notes[pair]
         if twice:
             notes[pair] = (len(twice), twice[0])
-    return [_told(con, contract, records, pair, *where) for pair, where in notes.items()]
+    return [_told(con, contract, records, pair, where) for pair, where in notes.items()]
 
 
 def decoded_twice(text: str) -> bool:
@@ -347,10 +350,9 @@ def _told(
     contract: Contract,
     records: Records,
     pair: tuple[str, str],
-    count: int,
-    first: int,
+    where: tuple[int, int],
 ) -> Finding:
-    code, name = pair
+    (code, name), (count, first) = pair, where
     value = ""
     position = records.positions.get(name)
     if position is not None and "{value}" in SENTENCES[code]:

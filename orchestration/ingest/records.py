@@ -120,7 +120,7 @@ def read_records(
     if dialect.format == "parquet":
         return _read_parquet(con, contract, _globless(path, work), table)
     if dialect.format == "csv":
-        return _read_text(con, contract, path, work, table, declared_rows)
+        return _read_text(con, contract, path, work, table=table, declared_rows=declared_rows)
     if dialect.format == "jsonl":
         direct = _direct_json(con, contract, path, work, table)
         if direct is not None:
@@ -129,7 +129,9 @@ def read_records(
     module = xlsx_records if dialect.format == "xlsx" else json_records
     source = _Source(contract)
     rows = source.bind_stream(module.records(path, dialect, contract))
-    return _load_rewritten(con, source, rows, work, table, declared_rows, plain=False)
+    return _load_rewritten(
+        con, source, rows, work=work, table=table, declared_rows=declared_rows, plain=False
+    )
 
 
 # ------------------------------------------------------------------------------------------- text
@@ -140,6 +142,7 @@ def _read_text(
     contract: Contract,
     path: Path,
     work: Path,
+    *,
     table: str,
     declared_rows: int | None,
 ) -> Records:
@@ -152,7 +155,7 @@ def _read_text(
             path, delimiter=dialect.delimiter, quote=dialect.quote, header=dialect.header
         )
         _refuse_not_tabular(scan.head.decode("utf-8", errors="ignore"))
-        direct = _direct(con, source, path, scan, table, work)
+        direct = _direct(con, source, path, scan, table=table, work=work)
         if direct is not None:
             _refuse_limits(dialect, scan.lines)
             _refuse_totals(direct.count, source.trailer_rows, declared_rows)
@@ -171,9 +174,9 @@ def _read_text(
         con,
         source,
         rows,
-        work,
-        table,
-        declared_rows,
+        work=work,
+        table=table,
+        declared_rows=declared_rows,
         plain=scan.ascii and not scan.controls,
         lines=lines,
     )
@@ -398,7 +401,7 @@ class _Source:
                 Finding(
                     "HEADER_NORMALISED",
                     None,
-                    f"Names were compared without case and blanks: {', '.join(map(repr, changed))}.",
+                    f"Names compared without case and blanks: {', '.join(map(repr, changed))}.",
                     count=len(changed),
                 )
             )
@@ -513,6 +516,7 @@ def _direct(
     source: _Source,
     path: Path,
     scan: Scan,
+    *,
     table: str,
     work: Path,
 ) -> Records | None:
@@ -627,10 +631,10 @@ def _load_rewritten(
     con: duckdb.DuckDBPyConnection,
     source: _Source,
     rows: Iterator[Record],
+    *,
     work: Path,
     table: str,
     declared_rows: int | None,
-    *,
     plain: bool,
     lines: TextLines | None = None,
 ) -> Records:

@@ -186,7 +186,7 @@ class Relations:
             raise FileRefusedError(
                 "AMBIGUOUS_NUMBER_FORMAT",
                 f"{doubtful} of {values} values of {check.column} fit their range only after times "
-                f"{check.factor:,}: a thousands sign was taken for the decimal sign or the reverse; "
+                f"{check.factor:,}: thousands and decimal sign were taken for each other; "
                 "ask the sender for the number format.",
                 check.column,
             )
@@ -267,24 +267,25 @@ class Relations:
 
     def within_file(self, history: History | None) -> None:
         """Run the declared checks over the records that remain."""
-        for check in self.contract.checks:
-            if isinstance(check, CollapseRepeats):
-                self._collapse(check)
-            elif isinstance(check, NoOverlap):
-                self._overlaps(check)
-        for check in self.contract.checks:
-            if isinstance(check, NoOverlap) and check.on_gap == "warn":
+        # What sets aside or drops comes first: the others look at what remains.
+        for check in self._checks(CollapseRepeats):
+            self._collapse(check)
+        for check in self._checks(NoOverlap):
+            self._overlaps(check)
+        for check in self._checks(NoOverlap):
+            if check.on_gap == "warn":
                 self._gaps(check)
-            elif isinstance(check, Counter):
-                self._resets(check)
-            elif isinstance(check, OneNamePerId):
-                self._reused_ids(check)
-            elif isinstance(check, SmallCell):
-                self._small_cells(check)
-            elif isinstance(check, Late):
-                self._late(check)
-            elif isinstance(check, Hierarchy):
-                self._hierarchy(check, history)
+        for check in self._checks(Hierarchy):
+            self._hierarchy(check, history)
+        simple = {
+            Counter: self._resets,
+            OneNamePerId: self._reused_ids,
+            SmallCell: self._small_cells,
+            Late: self._late,
+        }
+        for check in self.contract.checks:
+            if type(check) in simple:
+                simple[type(check)](check)
 
     def _collapse(self, check: CollapseRepeats) -> None:
         by = ", ".join(self._typed(name) for name in check.by)
@@ -302,7 +303,7 @@ class Relations:
             "COLLAPSED_REPEATS",
             count,
             first,
-            f"{count} records repeat the last {check.value} of their {', '.join(check.by)} and were "
+            f"{count} records repeat the last {check.value} of their {', '.join(check.by)}; "
             "collapsed.",
             check.value,
         )
@@ -383,7 +384,7 @@ class Relations:
             "COUNTER_RESET",
             count,
             first,
-            f"{check.column} falls {count} times within the same {', '.join(check.by)}: the counter "
+            f"{check.column} falls {count} times within the same {', '.join(check.by)}: it "
             "started again.",
             check.column,
         )
@@ -585,7 +586,7 @@ def _as_date_sql(text: str, form: str) -> str:
 
 
 def _members_of_cycles(edges: list[tuple[str, str]]) -> set[str]:
-    """Return the nodes that are on a cycle or between two: peel what has no way in or no way out."""
+    """Return the nodes on a cycle, or between two: peel what has no way in or out."""
     parents: dict[str, set[str]] = {}
     children: dict[str, set[str]] = {}
     for child, parent in edges:

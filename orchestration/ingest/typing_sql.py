@@ -35,9 +35,10 @@ def typing_select(contract: Contract, records: Records, context: Context) -> str
     guard itself `_issues` and `_notes` (``CODE:column``), `_key` (see `key_columns`), `_width`.
     """
     build = Layers()
-    for number, (name, column) in enumerate(contract.columns.items()):
-        ColumnSql(contract, context, build, number, name, column).compile(records.positions[name])
+    for name, column in contract.columns.items():
+        ColumnSql(contract, context, build, name, column).compile(records.positions[name])
     _row_checks(contract, build)
+    _row_notes(contract, build)
     return _assemble(contract, records, context, build)
 
 
@@ -58,7 +59,7 @@ def typed_key(contract: Contract, name: str) -> str:
 
 
 def _row_checks(contract: Contract, build: Layers) -> None:
-    """Add the checks that look at one record alone."""
+    """Add the checks that set one record aside by itself."""
 
     def typed(name: str) -> str:
         return build.values[typed_key(contract, name)]
@@ -82,10 +83,14 @@ def _row_checks(contract: Contract, build: Layers) -> None:
             continue
         build.require(f"not coalesce({wrong}, false)")
         build.reason(column, f"case when {wrong} then '{code}' end")
+
+
+def _row_notes(contract: Contract, build: Layers) -> None:
+    """Add what is told of one record alone."""
     for check in contract.checks:
         if isinstance(check, AtMostOne):
             for name in check.columns:
-                build.note("RATE_OVER_ONE", name, f"{typed(name)} > 1")
+                build.note("RATE_OVER_ONE", name, f"{build.values[name]} > 1")
         elif isinstance(check, Product):
             _recompute(check, contract, build)
 

@@ -3,8 +3,6 @@
 import csv
 import datetime as dt
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest

@@ -22,6 +22,11 @@ from orchestration.ingest.scan import scan_bytes
 RECEIVED = dt.datetime(2026, 10, 6, 4, tzinfo=dt.UTC)
 
 
+def moment(*parts):
+    """A time as the engine gives it: without a zone."""
+    return dt.datetime(*parts)  # noqa: DTZ001
+
+
 def contract(columns, **more):
     return Contract.model_validate(
         {
@@ -132,11 +137,11 @@ def test_an_instant_is_stored_with_the_wall_clock_of_its_site(con, judge):
     )
 
     assert rows(con, "at_utc, at_local, at_zone")[:3] == [
-        (dt.datetime(2026, 7, 1, 10), dt.datetime(2026, 7, 1, 12), "Europe/Oslo"),
-        (dt.datetime(2026, 7, 1, 4, 30), dt.datetime(2026, 7, 1, 10), "Asia/Kolkata"),
+        (moment(2026, 7, 1, 10), moment(2026, 7, 1, 12), "Europe/Oslo"),
+        (moment(2026, 7, 1, 4, 30), moment(2026, 7, 1, 10), "Asia/Kolkata"),
         (
-            dt.datetime(2026, 7, 1, 14, 0, 0, 250000),
-            dt.datetime(2026, 7, 1, 7, 0, 0, 250000),
+            moment(2026, 7, 1, 14, 0, 0, 250000),
+            moment(2026, 7, 1, 7, 0, 0, 250000),
             "America/Phoenix",
         ),
     ]
@@ -147,8 +152,8 @@ def test_without_a_zone_the_wall_clock_is_the_one_delivered(con, judge):
     judge(contract({"at": "ts"}), "at\n2026-10-01T02:00:00+02:00\n2026-10-01 02:00:00 EST\n")
 
     assert rows(con, "at_utc, at_local, at_zone") == [
-        (dt.datetime(2026, 10, 1), dt.datetime(2026, 10, 1, 2), "+02:00"),
-        (dt.datetime(2026, 10, 1, 7), dt.datetime(2026, 10, 1, 2), "-05:00"),
+        (moment(2026, 10, 1), moment(2026, 10, 1, 2), "+02:00"),
+        (moment(2026, 10, 1, 7), moment(2026, 10, 1, 2), "-05:00"),
     ]
 
 
@@ -182,8 +187,8 @@ def test_the_half_hour_of_lord_howe_occurs_twice_too(con, judge):
 
     # Clocks go back half an hour at 02:00 on 5 April: 01:45 is 14:45Z (+11) and 15:15Z (+10:30).
     assert rows(con, "at_utc") == [
-        (dt.datetime(2026, 4, 4, 14, 45),),
-        (dt.datetime(2026, 4, 4, 15, 45),),
+        (moment(2026, 4, 4, 14, 45),),
+        (moment(2026, 4, 4, 15, 45),),
         (None,),
     ]
     assert told(verdict) == {"AMBIGUOUS_LOCAL_TIME", "NONEXISTENT_LOCAL_TIME"}
@@ -211,14 +216,14 @@ def test_a_night_shift_ends_on_the_next_day_and_summer_time_shortens_it(con, jud
 
     assert rows(con, "start_utc, end_local, end_utc")[:2] == [
         (
-            dt.datetime(2026, 3, 28, 21),
-            dt.datetime(2026, 3, 29, 6),
-            dt.datetime(2026, 3, 29, 4),
+            moment(2026, 3, 28, 21),
+            moment(2026, 3, 29, 6),
+            moment(2026, 3, 29, 4),
         ),
         (
-            dt.datetime(2026, 3, 28, 16, 30),
-            dt.datetime(2026, 3, 29, 0),
-            dt.datetime(2026, 3, 28, 18, 30),
+            moment(2026, 3, 28, 16, 30),
+            moment(2026, 3, 29, 0),
+            moment(2026, 3, 28, 18, 30),
         ),
     ]
     assert (verdict.rows_ok, verdict.rows_quarantined) == (2, 1)
@@ -251,7 +256,7 @@ def test_dates_are_read_in_their_declared_format(con, judge, declared, text, day
 def test_instants_are_read_in_their_declared_format(con, judge, declared, text):
     judge(contract({"at": {"type": "ts", "format": declared}, "x": "key"}), f"at,x\n{text},x\n")
 
-    assert rows(con, "at_utc") == [(dt.datetime(2026, 10, 1, 6, 15),)]
+    assert rows(con, "at_utc") == [(moment(2026, 10, 1, 6, 15),)]
 
 
 # ---------------------------------------------------------------------------------------- profile
@@ -291,7 +296,7 @@ def test_a_blank_flag_is_false_and_a_blank_bool_is_unknown(con, judge):
 
 FORM = {"id": "key", "day": "date?", "qty": "dec(9,2)?", "done": "bool?", "at": "ts?"}
 EXPECTED = [
-    ("1", dt.date(2026, 10, 1), Decimal("1.50"), True, dt.datetime(2026, 10, 1, 6, 15)),
+    ("1", dt.date(2026, 10, 1), Decimal("1.50"), True, moment(2026, 10, 1, 6, 15)),
     ("2", None, Decimal("-2.00"), False, None),
 ]
 
@@ -317,7 +322,7 @@ def test_both_ways_of_reading_json_lines_agree(con, judge, monkeypatch):
     )
     declared = contract(FORM, dialect={"format": "jsonl"})
     direct = judge(declared, text), rows(con)
-    monkeypatch.setattr(records_module, "_direct_json", lambda *_: None)
+    monkeypatch.setattr(records_module, "_direct_json", lambda *_, **__: None)
     line_by_line = judge(declared, text), rows(con)
 
     assert direct[1] == line_by_line[1]
@@ -347,7 +352,7 @@ def test_a_json_document_with_records_inside_and_nested_names(con, judge):
     assert_form(con, judge(declared, json.dumps(document)))
 
 
-def test_broken_json(con, judge):
+def test_broken_json(judge):
     lines = contract({"id": "key", "n": "int?"}, dialect={"format": "jsonl"}, key=["id"])
     verdict = judge(lines, '{"id": "1", "n": 2}\nnonsense\n{"id": "3"}\n')
     assert (verdict.rows_ok, verdict.rows_quarantined) == (2, 1)
@@ -365,7 +370,7 @@ def test_a_sheet_that_was_filled_by_hand(con, judge):
         ["Plan of plant 1"],
         [],
         ["ID", "day", "Qty", "done", "at", None],
-        [1, dt.datetime(2026, 10, 1), 1.5, True, "2026-10-01T06:15:00Z"],
+        [1, moment(2026, 10, 1), 1.5, True, "2026-10-01T06:15:00Z"],
         [None, None],
         [2, None, -2, False],
     ):
@@ -495,7 +500,7 @@ def read_both_ways(path, *, rewritten):
     declared = contract({"x": "text?", "y": "text?", "z": "text?"})
     with duckdb.connect() as con, pytest.MonkeyPatch.context() as patch:
         if rewritten:
-            patch.setattr(records_module, "_direct", lambda *_: None)
+            patch.setattr(records_module, "_direct", lambda *_, **__: None)
         verdict = judge_file(con, declared, path, received_at=RECEIVED)
         return (
             verdict.action,
