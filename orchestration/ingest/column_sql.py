@@ -28,6 +28,8 @@ _TRIM_PLAIN = "' ' || chr(9) || chr(13) || chr(10)"
 _UTF8_AS_CP1252 = r"[\x{C2}-\x{F4}][^\x00-\x7F]"
 _TIME = r"(?:[01][0-9]|2[0-4]):[0-5][0-9](?::(?:[0-5][0-9]|60)(?:\.[0-9]{1,9})?)?"
 _DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_USUAL_TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,9})?)?"
+_USUAL_OFFSET = "[+-](?:0[0-9]|1[0-4]):[0-5][0-9]"
 _OFFSET = "[+-](?:0[0-9]|1[0-4])(?::?[0-5][0-9])?"
 _EMAIL = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}"
 _SOCIAL_SECURITY = r"\b[0-9]{3}-[0-9]{2}-[0-9]{4}\b"
@@ -534,10 +536,20 @@ class ColumnSql:
                 f"case when regexp_full_match({text}, '{_DAY}') then {text} || 'T00:00:00' "
                 f"else {text} end",
             )
+        # Second 60, 24:00, named zones, blanks and missing colons are rare: one test tells, and no
+        # other text is rewritten.
+        usual = build.add(
+            4,
+            self.alias("y"),
+            f"coalesce(regexp_full_match({text}, "
+            f"{sql_text(f'{_DAY}[T ]{_USUAL_TIME}(?:Z|{_USUAL_OFFSET})?')}), false)",
+        )
+        with_offset = f"right({text}, 1) = 'Z' or left(right({text}, 6), 1) in ('+', '-')"
         form = build.add(
-            3 if text == c or text.startswith("_i") else 4,
+            5,
             self.alias("f"),
-            f"case when regexp_full_match({text}, {sql_text(f'{full} ?(?:{offsets})')}) then 2 "
+            f"case when {usual} then case when {with_offset} then 2 else 1 end "
+            f"when regexp_full_match({text}, {sql_text(f'{full} ?(?:{offsets})')}) then 2 "
             f"when regexp_full_match({text}, {sql_text(full)}) then 1 else 0 end",
         )
         fixed = f"regexp_replace({text}, ':60', ':59')"
@@ -546,14 +558,6 @@ class ColumnSql:
         fixed = f"regexp_replace({fixed}, ':([0-9.]+) ?([+-][0-9]{{2}})$', ':\\1\\2:00')"
         fixed = f"regexp_replace({fixed}, ' ?([+-][0-9]{{2}}):?([0-9]{{2}})$', '\\1:\\2')"
         fixed = f"regexp_replace({fixed}, ' Z$', 'Z')"
-        # Second 60, 24:00, named zones, blanks and missing colons are rare: no other is rewritten.
-        usual = build.add(
-            4,
-            self.alias("y"),
-            f"{form} = 0 or (not contains({text}, ':60') and not contains({text}, 'T24') "
-            f"and not contains(substr({text}, 11), ' ') "
-            f"and (right({text}, 1) = 'Z' or left(right({text}, 6), 1) in ('+', '-')))",
-        )
         s = build.add(5, self.alias("s"), f"case when {usual} then {text} else {fixed} end")
         # After that the zone is one character (Z), six (+02:00), or not there.
         zone_at = (
