@@ -266,18 +266,14 @@ class ColumnSql:
     # ---------------------------------------------------------------------------------- numbers
 
     def _number(self, c: str) -> str:
-        """Return an alias that is the number in plain digits, or NULL."""
+        """Return SQL of the number in plain digits, or NULL."""
         d = self.dialect
         point = re.escape(d.decimal)
         simple = d.decimal == "." and not (d.thousands or d.currency or d.blanks_around_numbers)
         if simple and d.minus == ("leading",) and d.minus_signs == ("-",):
             exponent = "(?:[eE][-+]?[0-9]+)?" if d.scientific else ""
             shape = rf"[-+]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+){exponent}"
-            return self.build.add(
-                2,
-                self.alias("n"),
-                f"case when regexp_full_match({c}, {sql_text(shape)}) then {c} end",
-            )
+            return f"case when regexp_full_match({c}, {sql_text(shape)}) then {c} end"
         digits = rf"[0-9]+(?:{point}[0-9]+)?|{point}[0-9]+"
         if d.thousands:
             groups = "|".join(
@@ -301,15 +297,14 @@ class ColumnSql:
         signs = "".join((*d.minus_signs, "("))
         inner = f"replace(regexp_replace({c}, '[^0-9{point}]', '', 'g'), '{d.decimal}', '.')"
         negative = f"regexp_matches({c}, {sql_text('[' + re.escape(signs) + ']')})"
-        return self.build.add(
-            2,
-            self.alias("n"),
+        return (
             f"case when regexp_full_match({c}, {sql_text(shape)}) then "
-            f"case when {negative} then '-' else '' end || {inner} end",
+            f"case when {negative} then '-' else '' end || {inner} end"
         )
 
     def _int(self, c: str) -> None:
-        n = self._number(c)
+        # Written out where it is used: most values take the first branch and need no more.
+        n = f"({self._number(c)})"
         whole = f"case when regexp_full_match({n}, '[-+]?[0-9]+') then try_cast({n} as bigint) end"
         v = self.build.add(
             3,
@@ -336,7 +331,7 @@ class ColumnSql:
         self._require(" and ".join(tests))
 
     def _dec(self, c: str) -> None:
-        n = self._number(c)
+        n = self.build.add(2, self.alias("n"), self._number(c))
         precision, scale = self.column.precision_and_scale
         cast = f"try_cast({n} as decimal({precision},{scale}))"
         if self.dialect.scientific:
