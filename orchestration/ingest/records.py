@@ -572,7 +572,7 @@ def _direct(
     ).fetchone()
     assert row is not None
     count, widest, narrowest = row
-    if count == 0:
+    if count == 0 and not source.contract.delivery.may_be_empty:
         raise _no_rows()
     if trailer is None and not scan.tail.endswith((b"\n", b"\r")):
         _refuse_if_cut(con, table, fields)
@@ -660,7 +660,7 @@ def _load_rewritten(
                     *line,
                 ]
             )
-    if count == 0:
+    if count == 0 and not source.contract.delivery.may_be_empty:
         raise _no_rows()
     last = source.last
     if last is not None and not last.ended and len(last.fields) < fields:

@@ -444,6 +444,16 @@ def test_a_path_with_glob_characters_is_read_as_it_is(con, judge):
     assert rows(con, "id") == [("right",)]
 
 
+@pytest.mark.parametrize("text", ["id,n\n", "id,n\n\n", "\nid,n", "id,n\nT|00000000\n"])
+def test_a_feed_that_may_be_empty_is_accepted_without_rows(judge, text):
+    columns = {"id": "key", "n": "int"}
+    quiet = contract(columns, key=["id"], delivery={"mode": "append", "may_be_empty": True})
+
+    assert told(judge(contract(columns), text)) == {"NO_ROWS"}
+    verdict = judge(quiet, text)
+    assert (verdict.action, verdict.records) == ("accept", 0)
+
+
 def test_history_may_be_any_relation(con, judge):
     declared = contract({"id": "key", "n": "int"}, key=["id"])
     judge(declared, "id,n\na,1\nb,2\n")
