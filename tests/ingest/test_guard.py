@@ -5,6 +5,7 @@ import datetime as dt
 import hashlib
 import io
 import json
+import random
 from decimal import Decimal
 
 import duckdb
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from orchestration.contracts.model import Contract
 from orchestration.ingest import records as records_module
+from orchestration.ingest.column_sql import Layers
 from orchestration.ingest.guard import judge_file, judge_relation
 from orchestration.ingest.history import History
 from orchestration.ingest.scan import scan_bytes
@@ -559,3 +561,87 @@ def test_a_scan_sees_the_same_in_pieces_of_any_size(tmp_path, monkeypatch, size)
         (True, 1, True, text[3:]),
     )
     assert seen(pieces) == seen(whole)
+
+
+# ------------------------------------------------------------------------------- sound or not
+
+NASTY = (
+    "x",
+    "",
+    " ",
+    "1",
+    " 1",
+    "-1",
+    "1.5",
+    "1,5",
+    "1e3",
+    "5%",
+    "9" * 25,
+    "true",
+    "NULL",
+    "E00001",
+    "2026-10-01",
+    "2026-02-30",
+    "45901",
+    "00:00.0",
+    "06:00",
+    "2026-10-01T06:00:00Z",
+    "2026-10-25 02:30:00",
+    "2026-03-29 02:30:00",
+    "2026-10-01T23:59:60+02:00",
+    "1949-12-31",
+    "2030-01-01T00:00:00Z",
+    "Europe/Berlin",
+    "{}",
+    "é\u200b",
+)
+EVERY_TYPE = {
+    "a": {"type": "key", "pattern": "[A-Z][0-9]+"},
+    "b": {"type": "key?", "pattern": "[a-z]+"},
+    "c": {"type": "code?", "values": ["x", "true"]},
+    "d": "text",
+    "e": {"type": "int", "max": 5},
+    "f": {"type": "int?", "min": -2, "max": 2},
+    "g": {"type": "dec(9,2)?", "min": 0},
+    "h": {"type": "date?"},
+    "i": {"type": "date", "max": "2026-12-31"},
+    "j": {"type": "ts?"},
+    "k": {"type": "ts", "future": "allowed"},
+    "l": {"type": "localtime?", "date_column": "i"},
+    "m": "bool",
+    "n": "flag?",
+    "o": "json?",
+    "p": "duration?",
+}
+
+
+def test_a_record_that_is_taken_for_sound_has_no_reason_to_be_set_aside(con, judge, monkeypatch):
+    declared = contract(
+        EVERY_TYPE,
+        key=["a"],
+        time_zone={"zone": "Europe/Berlin"},
+        dialect={"timestamps": "either", "open_dates": ["45901"]},
+        checks=[
+            {"kind": "ends_after_start", "from": "j", "to": "k"},
+            {"kind": "not_blank", "column": "b"},
+        ],
+    )
+    chance = random.Random(7)
+    sound = {"a": "A1", "d": "t", "e": "1", "i": "2026-10-01", "k": "2026-10-01T06:00Z", "m": "X"}
+    lines = []
+    for _ in range(1500):
+        record = sound | {name: "" for name in EVERY_TYPE if name not in sound} | {"b": "b"}
+        for name in chance.sample(list(EVERY_TYPE), chance.choice([0, 1, 1, 2])):
+            record[name] = chance.choice(NASTY)
+        lines.append([record[name] for name in EVERY_TYPE])
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows([list(EVERY_TYPE), *lines])
+
+    judge(declared, buffer.getvalue())
+    gated = con.execute("select _row_no, _reasons from judged where len(_reasons) > 0").fetchall()
+    monkeypatch.setattr(Layers, "require", lambda self, _: self.sound.__init__(["false"]))
+    judge(declared, buffer.getvalue())
+    asked = con.execute("select _row_no, _reasons from judged where len(_reasons) > 0").fetchall()
+
+    assert len(gated) > 300
+    assert sorted(gated) == sorted(asked)
