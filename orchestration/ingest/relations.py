@@ -587,7 +587,8 @@ def _as_date_sql(text: str, form: str) -> str:
     shape, iso = pair
     return (
         f"case when regexp_full_match({text}, {quote_literal(shape)}) then "
-        f"try_cast(regexp_replace({text}, {quote_literal(f'^{shape}$')}, {quote_literal(iso)}) as date) end"
+        f"try_cast(regexp_replace({text}, {quote_literal(f'^{shape}$')}, "
+        f"{quote_literal(iso)}) as date) end"
     )
 
 

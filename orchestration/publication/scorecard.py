@@ -88,7 +88,9 @@ def read_scorecard(
             f"""
             select {kind}_id, period_start_date
             from {table}
-            where (?::varchar is null or {kind}_id = ?) and (?::date is null or period_start_date = ?)
+            where
+                (?::varchar is null or {kind}_id = ?)
+                and (?::date is null or period_start_date = ?)
             group by all
             order by
                 count(*) filter (where finality <> 'provisional') >= count(*) / 2 desc,
