@@ -66,24 +66,24 @@ def _progress() -> Progress:
 @app.command()
 def demo(
     size: Annotated[str, typer.Option(help="Preset: default or tiny.")] = "default",
-    seed: Annotated[int, typer.Option(help="Another seed is another company.")] = 20260930,
+    seed: Annotated[int | None, typer.Option(help="Another seed is another company.")] = None,
     json_output: JsonOption = False,
 ) -> None:
     """Make the demo company's exports, the same for the same seed."""
-    from orchestration.demo.generate import SIZES, generate  # noqa: PLC0415
+    from orchestration.demo import DEFAULT_SEED, SIZES, generate, is_made, truth_file  # noqa: PLC0415
 
     settings = _settings("demo")
+    seed = DEFAULT_SEED if seed is None else seed
     if size not in SIZES:
         raise _fail(f"There is no size {size!r}; use one of {', '.join(SIZES)}.")
     landing = settings.landing
-    if (landing.parent / "truth.json").is_file():
-        known = json.loads((landing.parent / "truth.json").read_text(encoding="utf-8"))
-        if known.get("seed") == seed and known.get("preset") == size:
-            console.print(f"The demo company's exports are already in {landing}.")
-            return
+    if is_made(landing, seed=seed, size=SIZES[size]):
+        console.print(f"The demo company's exports are already in {landing}.")
+        return
+    if truth_file(landing).is_file():
         raise _fail(
-            f"{landing} holds another demo company (seed {known.get('seed')}, "
-            f"{known.get('preset')}). Remove {settings.company_home} or set STEELYARD_HOME."
+            f"{landing} holds a demo company of another seed or size. "
+            f"Remove {settings.company_home} or set STEELYARD_HOME."
         )
     with _progress() as progress:
         task = progress.add_task("Making the demo company's exports", total=1)
@@ -99,8 +99,8 @@ def demo(
         out.print_json(json.dumps(summary.as_json()))
     else:
         console.print(
-            f"Made {summary.files:,} files, {summary.rows:,} rows, in {landing}. "
-            f"What is planted in them: {landing.parent / 'truth.json'}"
+            f"Made {summary.files:,} files, {sum(summary.rows.values()):,} rows, in {landing}. "
+            f"What is planted in them: {summary.truth}"
         )
 
 

@@ -163,3 +163,4 @@ DEFAULT = DemoSize()
 TINY = DemoSize(
     plants=2, lines=6, machines=14, employees=60, leaders=10, history_months=4, daily_deliveries=3
 )
+SIZES = {"default": DEFAULT, "tiny": TINY}
