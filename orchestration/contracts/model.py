@@ -144,9 +144,11 @@ def format_regex(text: str) -> tuple[str, str] | None:
         return None
     pieces: list[str] = []
     groups: dict[str, int] = {}
+    one_digit: set[str] = set()
     for part in _FORMAT_PART.findall(text):
         if part in {"M", "D"}:
             groups[part * 2] = len(groups) + 1
+            one_digit.add(part * 2)
             pieces.append("([0-9]{1,2})")
         elif part in _NUMBER_WIDTHS:
             groups["YYYY" if part == "YY" else part] = len(groups) + 1
@@ -160,7 +162,10 @@ def format_regex(text: str) -> tuple[str, str] | None:
             raise ValueError(f"{text!r} is no date format; use YYYY YY MM M DD D hh mm ss [.f]")
     if not {"YYYY", "MM", "DD"} <= groups.keys():
         raise ValueError(f"{text!r} is no date format: it lacks a year, a month or a day")
-    iso = "\\{YYYY}-\\{MM}-\\{DD}".format(**groups)
+    # One-digit months and days get a leading zero, which the rewriting takes off two-digit ones.
+    iso = f"\\{groups['YYYY']}" + "".join(
+        f"-{'0' * (name in one_digit)}\\{groups[name]}" for name in ("MM", "DD")
+    )
     if "hh" in groups:
         iso += f"T\\{groups['hh']}:" + (f"\\{groups['mm']}" if "mm" in groups else "00")
         iso += f":\\{groups['ss']}" if "ss" in groups else ":00"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestration.demo.company import SITE_LEADER_WEIGHT, Company, found
 from orchestration.demo.deliveries import Landing, deliver
@@ -43,10 +43,6 @@ class DemoSummary:
     bytes: int
     rows: dict[str, int]
 
-    def as_json(self) -> dict[str, Any]:
-        """Return plain values."""
-        return json.loads(json.dumps(asdict(self), default=str))
-
 
 def generate(
     landing: Path,
@@ -76,8 +72,8 @@ def generate(
     company = found(seed, size)
     writer = Landing(Path(landing))
     planted = deliver(company, writer, progress or (lambda _what, _step, _steps: None))
-    truth = truth_file(writer.folder)
-    facts = {**_identity(seed, size), **_facts(company), **planted}
+    truth = writer.folder.parent / "truth.json"
+    facts = {"seed": seed, "size": asdict(size), **_facts(company), **planted}
     truth.write_text(json.dumps(facts, indent=1, default=str) + "\n", encoding="utf-8")
     return DemoSummary(
         landing=writer.folder,
@@ -88,25 +84,6 @@ def generate(
         bytes=writer.bytes,
         rows=dict(sorted(writer.rows.items())),
     )
-
-
-def truth_file(landing: Path) -> Path:
-    """Return where the planted truth of a landing folder is: above it, where no loader looks."""
-    return Path(landing).parent / "truth.json"
-
-
-def is_made(landing: Path, *, seed: int, size: DemoSize) -> bool:
-    """Return whether the landing folder holds this very company; the truth is written last."""
-    truth = truth_file(landing)
-    if not truth.is_file():
-        return False
-    known = json.loads(truth.read_text(encoding="utf-8"))
-    wanted = json.loads(json.dumps(_identity(seed, size), default=str))
-    return {name: known.get(name) for name in wanted} == wanted
-
-
-def _identity(seed: int, size: DemoSize) -> dict[str, object]:
-    return {"seed": seed, "size": asdict(size)}
 
 
 def _facts(company: Company) -> dict[str, object]:

@@ -163,4 +163,3 @@ DEFAULT = DemoSize()
 TINY = DemoSize(
     plants=2, lines=6, machines=14, employees=60, leaders=10, history_months=4, daily_deliveries=3
 )
-SIZES = {"default": DEFAULT, "tiny": TINY}

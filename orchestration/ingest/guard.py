@@ -371,7 +371,9 @@ def _fill_raw(
     con: duckdb.DuckDBPyConnection, contract: Contract, records: Records, table: str
 ) -> None:
     """Give the records that are set aside the text they came as."""
-    text = raw_text(records.fields, records.delimiter, contract.dialect.quote)
+    text = "_line"
+    if not records.has_line:
+        text = raw_text(records.fields, records.delimiter, contract.dialect.quote)
     con.execute(
         f"update {table} set _raw = {text} from {records.table} as texts "
         f"where not ({GOOD}) and texts.rowid = {table}._row_no - 1"

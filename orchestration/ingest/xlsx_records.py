@@ -6,7 +6,7 @@ import datetime as dt
 import warnings
 import zipfile
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from orchestration.ingest.text import Record
 from orchestration.ingest.verdict import FileRefusedError
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 def records(path: Path, dialect: Dialect, contract: Contract) -> Iterator[Record]:  # noqa: ARG001
     """Yield the rows of the declared sheet, blank ones too, without empty cells at their end."""
+    with path.open("rb") as file:
+        yield from _rows(file, dialect)
+
+
+def _rows(file: BinaryIO, dialect: Dialect) -> Iterator[Record]:
     import openpyxl  # noqa: PLC0415 (0.3 s that files of other formats do not pay)
     from openpyxl.utils.exceptions import InvalidFileException  # noqa: PLC0415
 
@@ -27,7 +32,7 @@ def records(path: Path, dialect: Dialect, contract: Contract) -> Iterator[Record
         with warnings.catch_warnings():
             # Styles and extensions that openpyxl does not know say nothing about the cells.
             warnings.simplefilter("ignore")
-            book = openpyxl.load_workbook(path.open("rb"), read_only=True, data_only=True)
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True)
     except (InvalidFileException, zipfile.BadZipFile, KeyError, OSError) as error:
         raise FileRefusedError(
             "NOT_TABULAR", f"The file is no Excel workbook ({error}); save it as .xlsx."
