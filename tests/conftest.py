@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
-from typing import TYPE_CHECKING, Any
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from orchestration.demo import TINY, generate
 from orchestration.settings import Settings
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-TINY_AS_OF = dt.date(2026, 10, 4)
+ROOT = Path(__file__).parents[1]
+# The day of the last of its three daily deliveries.
+TINY_AS_OF = "2026-10-04"
 
 
 @pytest.fixture(scope="session")
@@ -36,12 +37,14 @@ def manifest(demo_settings: Settings) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def published_tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the published snapshots of a tiny demo company; a run of half a minute."""
-    from orchestration.run import run_company  # noqa: PLC0415 (Dagster's and dbt's imports)
-
-    home = tmp_path_factory.mktemp("published")
-    settings = Settings.from_environment({"STEELYARD_HOME": str(home)})
-    generate(settings.landing, size=TINY)
-    run_company(settings, as_of=TINY_AS_OF, report=lambda _what, _done, _total: None)
-    return settings.published
+def tiny_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of a tiny demo company after its run: half a minute, as a user starts it."""
+    home = tmp_path_factory.mktemp("tiny")
+    for words in (["demo", "--size", "tiny"], ["run", "--as-of", TINY_AS_OF]):
+        subprocess.run(
+            [sys.executable, "-c", "from orchestration.cli import main; main()", *words],
+            env=os.environ | {"STEELYARD_HOME": str(home), "STEELYARD_COMPANY": "demo"},
+            cwd=ROOT,
+            check=True,
+        )
+    return home
