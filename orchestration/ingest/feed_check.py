@@ -17,7 +17,8 @@ from orchestration.contracts.load import ContractError, load_contract
 from orchestration.ingest.guard import judge_file
 from orchestration.ingest.history import History
 from orchestration.ingest.relations import GOOD
-from orchestration.ingest.typing_sql import key_columns, sql_name
+from orchestration.ingest.sql import quote_identifier
+from orchestration.ingest.typing_sql import key_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,10 +102,10 @@ def history_from_folder(
         with path.open(encoding="utf-8-sig", newline="") as file:
             keys = [row[:1] for row in csv.reader(file)][1:]
         table = f"reference_{path.stem}"
-        con.execute(f"create or replace temp table {sql_name(table)} (known varchar)")
+        con.execute(f"create or replace temp table {quote_identifier(table)} (known varchar)")
         if keys:
-            con.executemany(f"insert into {sql_name(table)} values (?)", keys)
-        references[path.stem] = sql_name(table)
+            con.executemany(f"insert into {quote_identifier(table)} values (?)", keys)
+        references[path.stem] = quote_identifier(table)
     key = key_columns(contract)
     latest = None
     if parts:
@@ -112,7 +113,7 @@ def history_from_folder(
             f"create or replace temp table history_rows as {' union all by name '.join(parts)}"
         )
     if parts and key:
-        columns = ", ".join(sql_name(name) for name in key)
+        columns = ", ".join(quote_identifier(name) for name in key)
         latest = "history_latest"
         con.execute(
             f"create or replace temp table {latest} as select * exclude (newest) from (select *, "
