@@ -51,7 +51,7 @@ def mart_rules(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDe
     def _mart_rules(
         warehouse: dg.ResourceParam[Warehouse],
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-        """What each rule says of the marts: one row per rule.
+        """Say what each rule finds in the marts: one row per rule.
 
         Read by publication, which refuses marts that fail, and by stewards, who find the failing
         rows with rule and owner in `ops.expectation_failures`.
@@ -104,7 +104,7 @@ def snapshot(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefi
     def _snapshot(
         context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
     ) -> dg.MaterializeResult:
-        """The marts as files that never change: a row is whatever its mart says.
+        """Write the marts as files that never change: a row is whatever its mart says.
 
         Read by the terminal scorecard, dashboards, BI tools and auditors; nothing else is.
         """
