@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -35,7 +36,7 @@ class ContractError(ValueError):
     """A declaration is wrong: which file, which key, what, and what to do."""
 
 
-class _Yaml(yaml.SafeLoader):
+class _Yaml(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """YAML in which only true and false are booleans and no key is given twice.
 
     YAML 1.1 reads the country code NO as false and lets the second of two equal keys win.
@@ -99,6 +100,7 @@ def load_contracts(folder: Path | str) -> dict[str, Contract]:
     return contracts
 
 
+@functools.cache
 def load_dialects(path: Path | str) -> dict[str, dict[str, Any]]:
     """Return the named dialects of a `dialects.yml`."""
     return _read(Path(path))

@@ -186,6 +186,7 @@ def root(tmp_path):
             "name": "acme",
             "title": "Acme",
             "enterprise": {"id": "ACME", "name": "Acme Ltd"},
+            "first_delivery": "2026-01-01",
             "as_of": dt.date(2026, 10, 6),
             "sites": {"OSL": {"name": "Oslo", "zone": "Europe/Oslo", "country": "NO"}},
         },

@@ -109,6 +109,7 @@ FACTS = {
     "name": "plant",
     "title": "A plant",
     "enterprise": {"id": "E", "name": "Enterprise"},
+    "first_delivery": "2026-01-01",
     "sites": {
         "BER": {"name": "Berlin", "zone": "Europe/Berlin", "country": "DE"},
         "CHI": {"name": "Chicago", "zone": "America/Chicago", "country": "US"},
