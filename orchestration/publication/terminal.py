@@ -203,7 +203,7 @@ def _small_print(line: Line) -> str:
     parts = [f"weight {line.weight:.0%}"]
     if line.value is not None:
         if line.n is not None:
-            parts.append(f"n {line.n:,}")
+            parts.append(f"n={line.n:,}")
         if not line.unit.startswith("ratio"):
             parts.append(_plain(line.unit))
         if line.finality != "final":
