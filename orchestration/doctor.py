@@ -50,7 +50,7 @@ def examine(settings: Settings) -> list[Finding]:
     findings: list[Finding] = []
     for check in checks:
         findings += check(settings)
-        if not findings[-1].ok and check in {_company}:
+        if not findings[-1].ok and check is _company:
             # Everything after it needs the company.
             break
     return findings
@@ -175,7 +175,7 @@ def _dagster_home(settings: Settings) -> list[Finding]:
             f"Dagster's configuration {file}",
             file.is_file()
             and file.read_text(encoding="utf-8") == DAGSTER_TEMPLATE.read_text(encoding="utf-8"),
-            "Run `steelyard doctor --prepare`; without it Dagster has no pool limit and no history.",
+            "Run `steelyard doctor --prepare`: it brings the pool limit and the history.",
         )
     ]
     if named is not None:

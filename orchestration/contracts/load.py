@@ -198,7 +198,9 @@ def _profile_feeds(
         if feed.time_zone is not None:
             changes["time_zone"] = feed.time_zone
         if feed.select is not None:
-            changes["dialect"] = _dialect(path, {**feed.dialect, "timestamps": "either"})
+            changes["dialect"] = _dialect(
+                path, {"timestamps": "either", "scientific": True, **feed.dialect}
+            )
             changes["columns"] = {
                 column: declared.model_copy(update={"codes": feed.codes.get(column, {})})
                 for column, declared in contract.columns.items()

@@ -643,17 +643,20 @@ class Contract(Strict):
                     "`century` too"
                 )
             if column.kind == "localtime":
-                for part in ("date_column", "zone_column", "after"):
-                    other = getattr(column, part)
-                    if other is None and part == "date_column":
-                        raise ValueError(f"columns.{name}: a localtime needs a date_column")
-                    if other is not None and other not in self.columns:
-                        raise ValueError(f"columns.{name}.{part}: {other!r} is no column")
-                if column.zone_column is None and self.time_zone is None:
-                    raise ValueError(f"columns.{name}: a localtime needs zone_column or time_zone")
+                self._localtime_is_sound(name, column)
         folded = [name.lower() for name in self.typed_columns()]
         if len(set(folded)) != len(folded):
             raise ValueError("columns: two columns become the same typed column")
+
+    def _localtime_is_sound(self, name: str, column: Column) -> None:
+        for part in ("date_column", "zone_column", "after"):
+            other = getattr(column, part)
+            if other is None and part == "date_column":
+                raise ValueError(f"columns.{name}: a localtime needs a date_column")
+            if other is not None and other not in self.columns:
+                raise ValueError(f"columns.{name}.{part}: {other!r} is no column")
+        if column.zone_column is None and self.time_zone is None:
+            raise ValueError(f"columns.{name}: a localtime needs zone_column or time_zone")
 
     def typed_columns(self) -> dict[str, str]:
         """Return DuckDB column and type of every typed column, in order, without meta columns."""

@@ -1,4 +1,4 @@
-"""Records of JSON documents and JSON lines as text; numbers keep the digits they were written in."""
+"""Records of JSON documents and JSON lines as text; numbers keep their digits."""
 
 from __future__ import annotations
 

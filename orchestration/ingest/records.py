@@ -21,6 +21,7 @@ import duckdb
 
 from orchestration.ingest import json_records, xlsx_records
 from orchestration.ingest.scan import Scan, scan_bytes
+from orchestration.ingest.sql import quote_identifier, quote_literal
 from orchestration.ingest.text import Record, TextLines
 from orchestration.ingest.verdict import FileRefusedError, Finding
 
@@ -119,7 +120,7 @@ def read_records(
     if dialect.format == "parquet":
         return _read_parquet(con, contract, _globless(path, work), table)
     if dialect.format == "csv":
-        return _read_text(con, contract, path, work, table, declared_rows)
+        return _read_text(con, contract, path, work, table=table, declared_rows=declared_rows)
     if dialect.format == "jsonl":
         direct = _direct_json(con, contract, path, work, table)
         if direct is not None:
@@ -128,7 +129,9 @@ def read_records(
     module = xlsx_records if dialect.format == "xlsx" else json_records
     source = _Source(contract)
     rows = source.bind_stream(module.records(path, dialect, contract))
-    return _load_rewritten(con, source, rows, work, table, declared_rows, plain=False)
+    return _load_rewritten(
+        con, source, rows, work=work, table=table, declared_rows=declared_rows, plain=False
+    )
 
 
 # ------------------------------------------------------------------------------------------- text
@@ -139,6 +142,7 @@ def _read_text(
     contract: Contract,
     path: Path,
     work: Path,
+    *,
     table: str,
     declared_rows: int | None,
 ) -> Records:
@@ -151,7 +155,7 @@ def _read_text(
             path, delimiter=dialect.delimiter, quote=dialect.quote, header=dialect.header
         )
         _refuse_not_tabular(scan.head.decode("utf-8", errors="ignore"))
-        direct = _direct(con, source, path, scan, table, work)
+        direct = _direct(con, source, path, scan, table=table, work=work)
         if direct is not None:
             _refuse_limits(dialect, scan.lines)
             _refuse_totals(direct.count, source.trailer_rows, declared_rows)
@@ -170,9 +174,9 @@ def _read_text(
         con,
         source,
         rows,
-        work,
-        table,
-        declared_rows,
+        work=work,
+        table=table,
+        declared_rows=declared_rows,
         plain=scan.ascii and not scan.controls,
         lines=lines,
     )
@@ -192,7 +196,7 @@ def _direct_json(
     nested = any("." in name for name in source.delivered.values())
     if scan.bom or scan.bom_inside or not scan.utf8 or nested or contract.dialect.decimal != ".":
         return None
-    file = f"{_sql_text(str(_globless(path, work)))}, format = 'newline_delimited'"
+    file = f"{quote_literal(str(_globless(path, work)))}, format = 'newline_delimited'"
     try:
         row = con.execute(
             "select count(*), count(*) filter (json_type(json) = 'OBJECT'), "
@@ -207,12 +211,12 @@ def _direct_json(
         source.bind_header(header)
         shape = json.dumps(dict.fromkeys(header, "VARCHAR"), ensure_ascii=False)
         texts = ", ".join(
-            f"coalesce(o.{_sql_name(name)}, '') as f{i}" for i, name in enumerate(header)
+            f"coalesce(o.{quote_identifier(name)}, '') as f{i}" for i, name in enumerate(header)
         )
         con.execute(
             f"create or replace temp table {table} as "
             f"select {texts}, 0::tinyint as _width, json::varchar as _line "
-            f"from (select json, from_json(json, {_sql_text(shape)}) as o "
+            f"from (select json, from_json(json, {quote_literal(shape)}) as o "
             f"from read_json_objects({file}, compression = 'none'))"
         )
     except duckdb.InvalidInputException:
@@ -397,7 +401,7 @@ class _Source:
                 Finding(
                     "HEADER_NORMALISED",
                     None,
-                    f"Names were compared without case and blanks: {', '.join(map(repr, changed))}.",
+                    f"Names compared without case and blanks: {', '.join(map(repr, changed))}.",
                     count=len(changed),
                 )
             )
@@ -512,6 +516,7 @@ def _direct(
     source: _Source,
     path: Path,
     scan: Scan,
+    *,
     table: str,
     work: Path,
 ) -> Records | None:
@@ -555,11 +560,11 @@ def _direct(
         f"create or replace temp table {table} as "
         f"select *, case when _x is not null then 1 when f{fields - 1} is null then -1 else 0 end"
         "::tinyint as _width "
-        f"from read_csv({_sql_text(str(path))}, auto_detect = false, header = false, "
-        f"skip = {int(dialect.header)}, delim = {_sql_text(dialect.delimiter)}, "
-        f"quote = {_sql_text(quote)}, escape = {_sql_text(quote)}, compression = 'none', "
+        f"from read_csv({quote_literal(str(path))}, auto_detect = false, header = false, "
+        f"skip = {int(dialect.header)}, delim = {quote_literal(dialect.delimiter)}, "
+        f"quote = {quote_literal(quote)}, escape = {quote_literal(quote)}, compression = 'none', "
         f"columns = {{{columns}, '_x': 'VARCHAR'}}, strict_mode = false, null_padding = true, "
-        f"nullstr = [{_sql_text(_NEVER)}], max_line_size = 100000000, parallel = {parallel}) "
+        f"nullstr = [{quote_literal(_NEVER)}], max_line_size = 100000000, parallel = {parallel}) "
         f"{where}"
     )
     row = con.execute(
@@ -567,7 +572,7 @@ def _direct(
     ).fetchone()
     assert row is not None
     count, widest, narrowest = row
-    if count == 0:
+    if count == 0 and not source.contract.delivery.may_be_empty:
         raise _no_rows()
     if trailer is None and not scan.tail.endswith((b"\n", b"\r")):
         _refuse_if_cut(con, table, fields)
@@ -626,10 +631,10 @@ def _load_rewritten(
     con: duckdb.DuckDBPyConnection,
     source: _Source,
     rows: Iterator[Record],
+    *,
     work: Path,
     table: str,
     declared_rows: int | None,
-    *,
     plain: bool,
     lines: TextLines | None = None,
 ) -> Records:
@@ -655,7 +660,7 @@ def _load_rewritten(
                     *line,
                 ]
             )
-    if count == 0:
+    if count == 0 and not source.contract.delivery.may_be_empty:
         raise _no_rows()
     last = source.last
     if last is not None and not last.ended and len(last.fields) < fields:
@@ -667,9 +672,9 @@ def _load_rewritten(
     columns += ", '_line': 'VARCHAR'" if has_line else ""
     con.execute(
         f"create or replace temp table {table} as select * "
-        f"from read_csv({_sql_text(str(path))}, auto_detect = false, header = false, "
+        f"from read_csv({quote_literal(str(path))}, auto_detect = false, header = false, "
         "delim = ',', quote = '\"', escape = '\"', compression = 'none', "
-        f"columns = {{'_width': 'TINYINT', {columns}}}, nullstr = [{_sql_text(_NEVER)}], "
+        f"columns = {{'_width': 'TINYINT', {columns}}}, nullstr = [{quote_literal(_NEVER)}], "
         "new_line = '\\n', strict_mode = false, max_line_size = 100000000)"
     )
     path.unlink()
@@ -699,7 +704,7 @@ def _read_parquet(
             raise FileRefusedError("TRUNCATED", "The Parquet file lacks its end; ask for it again.")
     try:
         return read_relation(
-            con, contract, f"select * from read_parquet({_sql_text(str(path))})", table
+            con, contract, f"select * from read_parquet({quote_literal(str(path))})", table
         )
     except (duckdb.InvalidInputException, duckdb.IOException) as error:
         raise FileRefusedError(
@@ -715,7 +720,7 @@ def read_relation(
     source = _Source(contract)
     source.bind_header([row[0] for row in described])
     texts = ", ".join(
-        f"coalesce({as_iso_text(_sql_name(name), kind, contract.dialect)}, '') as f{i}"
+        f"coalesce({as_iso_text(quote_identifier(name), kind, contract.dialect)}, '') as f{i}"
         for i, (name, kind, *_) in enumerate(described)
     )
     con.execute(
@@ -756,11 +761,3 @@ def as_iso_text(name: str, duckdb_type: str, dialect: Dialect) -> str:
     if duckdb_type.endswith("]") or duckdb_type.startswith(("STRUCT", "MAP")):
         return f"to_json({name})::varchar"
     return f"{name}::varchar"
-
-
-def _sql_text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _sql_name(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -107,7 +107,7 @@ def scan_bytes(path: Path, *, delimiter: str, quote: str | None, header: bool) -
             if scan.size == 0:
                 if chunk.startswith(BOM):
                     scan.bom = True
-                    chunk = chunk[len(BOM) :]  # noqa: PLW2901 (the mark is no content)
+                    chunk = chunk[len(BOM) :]
                 scan.head = chunk[:HEAD_BYTES]
                 if not chunk:
                     continue

@@ -41,7 +41,7 @@ def _rows(file: BinaryIO, dialect: Dialect) -> Iterator[Record]:
         if dialect.sheet is not None and dialect.sheet not in book.sheetnames:
             raise FileRefusedError(
                 "SCHEMA_MISMATCH",
-                f"The workbook has no sheet {dialect.sheet!r}; it has {', '.join(book.sheetnames)}.",
+                f"There is no sheet {dialect.sheet!r}; there are {', '.join(book.sheetnames)}.",
             )
         sheet = book[dialect.sheet or book.sheetnames[0]]
         for row in sheet.iter_rows(values_only=True):

@@ -5,6 +5,7 @@ import datetime as dt
 import hashlib
 import io
 import json
+import random
 from decimal import Decimal
 
 import duckdb
@@ -15,11 +16,17 @@ from hypothesis import strategies as st
 
 from orchestration.contracts.model import Contract
 from orchestration.ingest import records as records_module
+from orchestration.ingest.column_sql import Layers
 from orchestration.ingest.guard import judge_file, judge_relation
 from orchestration.ingest.history import History
 from orchestration.ingest.scan import scan_bytes
 
 RECEIVED = dt.datetime(2026, 10, 6, 4, tzinfo=dt.UTC)
+
+
+def moment(*parts):
+    """A time as the engine gives it: without a zone."""
+    return dt.datetime(*parts)  # noqa: DTZ001
 
 
 def contract(columns, **more):
@@ -132,11 +139,11 @@ def test_an_instant_is_stored_with_the_wall_clock_of_its_site(con, judge):
     )
 
     assert rows(con, "at_utc, at_local, at_zone")[:3] == [
-        (dt.datetime(2026, 7, 1, 10), dt.datetime(2026, 7, 1, 12), "Europe/Oslo"),
-        (dt.datetime(2026, 7, 1, 4, 30), dt.datetime(2026, 7, 1, 10), "Asia/Kolkata"),
+        (moment(2026, 7, 1, 10), moment(2026, 7, 1, 12), "Europe/Oslo"),
+        (moment(2026, 7, 1, 4, 30), moment(2026, 7, 1, 10), "Asia/Kolkata"),
         (
-            dt.datetime(2026, 7, 1, 14, 0, 0, 250000),
-            dt.datetime(2026, 7, 1, 7, 0, 0, 250000),
+            moment(2026, 7, 1, 14, 0, 0, 250000),
+            moment(2026, 7, 1, 7, 0, 0, 250000),
             "America/Phoenix",
         ),
     ]
@@ -147,8 +154,8 @@ def test_without_a_zone_the_wall_clock_is_the_one_delivered(con, judge):
     judge(contract({"at": "ts"}), "at\n2026-10-01T02:00:00+02:00\n2026-10-01 02:00:00 EST\n")
 
     assert rows(con, "at_utc, at_local, at_zone") == [
-        (dt.datetime(2026, 10, 1), dt.datetime(2026, 10, 1, 2), "+02:00"),
-        (dt.datetime(2026, 10, 1, 7), dt.datetime(2026, 10, 1, 2), "-05:00"),
+        (moment(2026, 10, 1), moment(2026, 10, 1, 2), "+02:00"),
+        (moment(2026, 10, 1, 7), moment(2026, 10, 1, 2), "-05:00"),
     ]
 
 
@@ -182,8 +189,8 @@ def test_the_half_hour_of_lord_howe_occurs_twice_too(con, judge):
 
     # Clocks go back half an hour at 02:00 on 5 April: 01:45 is 14:45Z (+11) and 15:15Z (+10:30).
     assert rows(con, "at_utc") == [
-        (dt.datetime(2026, 4, 4, 14, 45),),
-        (dt.datetime(2026, 4, 4, 15, 45),),
+        (moment(2026, 4, 4, 14, 45),),
+        (moment(2026, 4, 4, 15, 45),),
         (None,),
     ]
     assert told(verdict) == {"AMBIGUOUS_LOCAL_TIME", "NONEXISTENT_LOCAL_TIME"}
@@ -211,14 +218,14 @@ def test_a_night_shift_ends_on_the_next_day_and_summer_time_shortens_it(con, jud
 
     assert rows(con, "start_utc, end_local, end_utc")[:2] == [
         (
-            dt.datetime(2026, 3, 28, 21),
-            dt.datetime(2026, 3, 29, 6),
-            dt.datetime(2026, 3, 29, 4),
+            moment(2026, 3, 28, 21),
+            moment(2026, 3, 29, 6),
+            moment(2026, 3, 29, 4),
         ),
         (
-            dt.datetime(2026, 3, 28, 16, 30),
-            dt.datetime(2026, 3, 29, 0),
-            dt.datetime(2026, 3, 28, 18, 30),
+            moment(2026, 3, 28, 16, 30),
+            moment(2026, 3, 29, 0),
+            moment(2026, 3, 28, 18, 30),
         ),
     ]
     assert (verdict.rows_ok, verdict.rows_quarantined) == (2, 1)
@@ -251,7 +258,7 @@ def test_dates_are_read_in_their_declared_format(con, judge, declared, text, day
 def test_instants_are_read_in_their_declared_format(con, judge, declared, text):
     judge(contract({"at": {"type": "ts", "format": declared}, "x": "key"}), f"at,x\n{text},x\n")
 
-    assert rows(con, "at_utc") == [(dt.datetime(2026, 10, 1, 6, 15),)]
+    assert rows(con, "at_utc") == [(moment(2026, 10, 1, 6, 15),)]
 
 
 # ---------------------------------------------------------------------------------------- profile
@@ -291,7 +298,7 @@ def test_a_blank_flag_is_false_and_a_blank_bool_is_unknown(con, judge):
 
 FORM = {"id": "key", "day": "date?", "qty": "dec(9,2)?", "done": "bool?", "at": "ts?"}
 EXPECTED = [
-    ("1", dt.date(2026, 10, 1), Decimal("1.50"), True, dt.datetime(2026, 10, 1, 6, 15)),
+    ("1", dt.date(2026, 10, 1), Decimal("1.50"), True, moment(2026, 10, 1, 6, 15)),
     ("2", None, Decimal("-2.00"), False, None),
 ]
 
@@ -317,7 +324,7 @@ def test_both_ways_of_reading_json_lines_agree(con, judge, monkeypatch):
     )
     declared = contract(FORM, dialect={"format": "jsonl"})
     direct = judge(declared, text), rows(con)
-    monkeypatch.setattr(records_module, "_direct_json", lambda *_: None)
+    monkeypatch.setattr(records_module, "_direct_json", lambda *_, **__: None)
     line_by_line = judge(declared, text), rows(con)
 
     assert direct[1] == line_by_line[1]
@@ -347,7 +354,7 @@ def test_a_json_document_with_records_inside_and_nested_names(con, judge):
     assert_form(con, judge(declared, json.dumps(document)))
 
 
-def test_broken_json(con, judge):
+def test_broken_json(judge):
     lines = contract({"id": "key", "n": "int?"}, dialect={"format": "jsonl"}, key=["id"])
     verdict = judge(lines, '{"id": "1", "n": 2}\nnonsense\n{"id": "3"}\n')
     assert (verdict.rows_ok, verdict.rows_quarantined) == (2, 1)
@@ -365,7 +372,7 @@ def test_a_sheet_that_was_filled_by_hand(con, judge):
         ["Plan of plant 1"],
         [],
         ["ID", "day", "Qty", "done", "at", None],
-        [1, dt.datetime(2026, 10, 1), 1.5, True, "2026-10-01T06:15:00Z"],
+        [1, moment(2026, 10, 1), 1.5, True, "2026-10-01T06:15:00Z"],
         [None, None],
         [2, None, -2, False],
     ):
@@ -439,6 +446,16 @@ def test_a_path_with_glob_characters_is_read_as_it_is(con, judge):
     assert rows(con, "id") == [("right",)]
 
 
+@pytest.mark.parametrize("text", ["id,n\n", "id,n\n\n", "\nid,n", "id,n\nT|00000000\n"])
+def test_a_feed_that_may_be_empty_is_accepted_without_rows(judge, text):
+    columns = {"id": "key", "n": "int"}
+    quiet = contract(columns, key=["id"], delivery={"mode": "append", "may_be_empty": True})
+
+    assert told(judge(contract(columns), text)) == {"NO_ROWS"}
+    verdict = judge(quiet, text)
+    assert (verdict.action, verdict.records) == ("accept", 0)
+
+
 def test_history_may_be_any_relation(con, judge):
     declared = contract({"id": "key", "n": "int"}, key=["id"])
     judge(declared, "id,n\na,1\nb,2\n")
@@ -495,7 +512,7 @@ def read_both_ways(path, *, rewritten):
     declared = contract({"x": "text?", "y": "text?", "z": "text?"})
     with duckdb.connect() as con, pytest.MonkeyPatch.context() as patch:
         if rewritten:
-            patch.setattr(records_module, "_direct", lambda *_: None)
+            patch.setattr(records_module, "_direct", lambda *_, **__: None)
         verdict = judge_file(con, declared, path, received_at=RECEIVED)
         return (
             verdict.action,
@@ -544,3 +561,87 @@ def test_a_scan_sees_the_same_in_pieces_of_any_size(tmp_path, monkeypatch, size)
         (True, 1, True, text[3:]),
     )
     assert seen(pieces) == seen(whole)
+
+
+# ------------------------------------------------------------------------------- sound or not
+
+NASTY = (
+    "x",
+    "",
+    " ",
+    "1",
+    " 1",
+    "-1",
+    "1.5",
+    "1,5",
+    "1e3",
+    "5%",
+    "9" * 25,
+    "true",
+    "NULL",
+    "E00001",
+    "2026-10-01",
+    "2026-02-30",
+    "45901",
+    "00:00.0",
+    "06:00",
+    "2026-10-01T06:00:00Z",
+    "2026-10-25 02:30:00",
+    "2026-03-29 02:30:00",
+    "2026-10-01T23:59:60+02:00",
+    "1949-12-31",
+    "2030-01-01T00:00:00Z",
+    "Europe/Berlin",
+    "{}",
+    "é\u200b",
+)
+EVERY_TYPE = {
+    "a": {"type": "key", "pattern": "[A-Z][0-9]+"},
+    "b": {"type": "key?", "pattern": "[a-z]+"},
+    "c": {"type": "code?", "values": ["x", "true"]},
+    "d": "text",
+    "e": {"type": "int", "max": 5},
+    "f": {"type": "int?", "min": -2, "max": 2},
+    "g": {"type": "dec(9,2)?", "min": 0},
+    "h": {"type": "date?"},
+    "i": {"type": "date", "max": "2026-12-31"},
+    "j": {"type": "ts?"},
+    "k": {"type": "ts", "future": "allowed"},
+    "l": {"type": "localtime?", "date_column": "i"},
+    "m": "bool",
+    "n": "flag?",
+    "o": "json?",
+    "p": "duration?",
+}
+
+
+def test_a_record_that_is_taken_for_sound_has_no_reason_to_be_set_aside(con, judge, monkeypatch):
+    declared = contract(
+        EVERY_TYPE,
+        key=["a"],
+        time_zone={"zone": "Europe/Berlin"},
+        dialect={"timestamps": "either", "open_dates": ["45901"]},
+        checks=[
+            {"kind": "ends_after_start", "from": "j", "to": "k"},
+            {"kind": "not_blank", "column": "b"},
+        ],
+    )
+    chance = random.Random(7)
+    sound = {"a": "A1", "d": "t", "e": "1", "i": "2026-10-01", "k": "2026-10-01T06:00Z", "m": "X"}
+    lines = []
+    for _ in range(1500):
+        record = sound | {name: "" for name in EVERY_TYPE if name not in sound} | {"b": "b"}
+        for name in chance.sample(list(EVERY_TYPE), chance.choice([0, 1, 1, 2])):
+            record[name] = chance.choice(NASTY)
+        lines.append([record[name] for name in EVERY_TYPE])
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows([list(EVERY_TYPE), *lines])
+
+    judge(declared, buffer.getvalue())
+    gated = con.execute("select _row_no, _reasons from judged where len(_reasons) > 0").fetchall()
+    monkeypatch.setattr(Layers, "require", lambda self, _: self.sound.__init__(["false"]))
+    judge(declared, buffer.getvalue())
+    asked = con.execute("select _row_no, _reasons from judged where len(_reasons) > 0").fetchall()
+
+    assert len(gated) > 300
+    assert sorted(gated) == sorted(asked)
