@@ -220,17 +220,21 @@ def publish(company: CompanyOption = None, json_output: JsonOption = False) -> N
 @app.command()
 def doctor(
     company: CompanyOption = None,
+    landing: LandingOption = None,
     prepare: Annotated[
-        bool, typer.Option("--prepare", help="Only write .env and Dagster's configuration.")
+        bool,
+        typer.Option(
+            "--prepare", help="Only write .env and Dagster's configuration, for this company."
+        ),
     ] = False,
     json_output: JsonOption = False,
 ) -> None:
     """Look at environment, contracts, zones and paths, and say what to do."""
     from orchestration.doctor import examine, prepare_home  # noqa: PLC0415
 
-    settings = _settings(company)
+    settings = _settings(company, landing)
     if prepare:
-        for path in prepare_home(settings):
+        for path in prepare_home(settings, choose=True):
             console.print(f"Wrote {path}")
         return
     findings = examine(settings)
@@ -248,12 +252,17 @@ def doctor(
 
 def _next_places(settings: Settings) -> None:
     tool = "steelyard" if shutil.which("steelyard") else ".venv/bin/steelyard"
-    option = "" if settings.company.name == "demo" else f" --company {settings.company_name}"
+    site = next(iter(settings.company.facts.sites))
+    option = choice = ""
+    if settings.company.name != "demo":
+        option = f" --company {settings.company_name}"
+        folder = f" --landing {settings.landing_folder}" if settings.landing_folder else ""
+        choice = f"  {tool} doctor{option}{folder} --prepare   lets Dagster show this company\n"
     out.print(
         f"\nWhere to look next:\n"
-        f"  {tool} scorecard{option} --site "
-        f"{next(iter(settings.company.facts.sites))}   another card\n"
+        f"  {tool} scorecard{option} --site {site}   the card of a site\n"
         f"  {settings.published / 'current'}   the published files (Parquet, DuckDB)\n"
+        f"{choice}"
         f"  DAGSTER_HOME={settings.dagster_home} dagster dev -w workspace.yaml   runs and lineage",
         highlight=False,
         soft_wrap=True,
