@@ -38,22 +38,22 @@ class PublishedRun:
     is_latest: bool
 
 
-class AsOfMovedBackError(ValueError):
-    """A run asked for an earlier as-of than the warehouse already has."""
-
-
 @dataclass(frozen=True)
 class RunPlan:
     """What a run replaces.
 
     Attributes
     ----------
+    as_of : date
+        Day up to which deliveries are known: it never moves back, so a run over an older delivery
+        day loads what is new of that day and builds the present anew.
     is_full : bool
         Whether everything is built anew: the first run, or one whose definitions changed.
     touched_from : date
         First production day that time alone may have changed.
     """
 
+    as_of: dt.date
     is_full: bool
     touched_from: dt.date
 
@@ -80,24 +80,16 @@ def plan_run(
     unsettled_since : date or None
         Last accepted delivery of a feed that was or is late or blocked: trust of all later
         readings may have changed.
-
-    Raises
-    ------
-    AsOfMovedBackError
-        If `as_of` lies before `previous_as_of`.
     """
-    if previous_as_of is not None and as_of < previous_as_of:
-        raise AsOfMovedBackError(
-            f"The warehouse already stands at {previous_as_of}, so it cannot go back to {as_of}. "
-            "Build a past as-of in a home of its own: set STEELYARD_HOME to an empty folder."
-        )
+    if previous_as_of is not None:
+        as_of = max(as_of, previous_as_of)
     if previous_as_of is None or definition_hash != previous_definition_hash:
-        return RunPlan(is_full=True, touched_from=EVERYTHING)
+        return RunPlan(as_of=as_of, is_full=True, touched_from=EVERYTHING)
     # A period of length one day that ended `latency` days before the last as-of was still open.
     touched_from = previous_as_of - dt.timedelta(days=longest_latency_days + 1)
     if unsettled_since is not None:
         touched_from = min(touched_from, unsettled_since)
-    return RunPlan(is_full=False, touched_from=touched_from)
+    return RunPlan(as_of=as_of, is_full=False, touched_from=touched_from)
 
 
 def last_published(con: duckdb.DuckDBPyConnection) -> PublishedRun | None:
@@ -130,7 +122,7 @@ def begin_run(
     )
     con.begin()
     con.execute("delete from ops.run_parameters")
-    row = [run_id, as_of, definition_hash, plan.is_full]
+    row = [run_id, plan.as_of, definition_hash, plan.is_full]
     con.execute("insert into ops.run_parameters values (?, ?, ?, ?)", row)
     con.execute(
         "insert into ops.run_history values (?, ?, ?, ?, now()::timestamp, null)",
@@ -138,7 +130,7 @@ def begin_run(
     )
     con.execute(
         "insert into ops.touched (run_id, feed, from_date, to_date) values (?, 'time', ?, ?)",
-        [run_id, plan.touched_from, as_of],
+        [run_id, plan.touched_from, plan.as_of],
     )
     con.commit()
     return plan
@@ -164,6 +156,12 @@ def is_full_run(con: duckdb.DuckDBPyConnection) -> bool:
     con.execute(_TABLES)
     planned = con.execute("select is_full from ops.run_parameters").fetchall()
     return bool(planned and planned[0][0])
+
+
+def current_as_of(con: duckdb.DuckDBPyConnection) -> dt.date:
+    """Return the as-of of the run that planned last."""
+    as_of: dt.date = con.execute("select as_of_date from ops.run_parameters").fetchall()[0][0]
+    return as_of
 
 
 def current_run(con: duckdb.DuckDBPyConnection) -> str:
