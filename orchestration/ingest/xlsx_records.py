@@ -23,29 +23,31 @@ def records(path: Path, dialect: Dialect, contract: Contract) -> Iterator[Record
     import openpyxl  # noqa: PLC0415 (0.3 s that files of other formats do not pay)
     from openpyxl.utils.exceptions import InvalidFileException  # noqa: PLC0415
 
-    try:
-        with warnings.catch_warnings():
-            # Styles and extensions that openpyxl does not know say nothing about the cells.
-            warnings.simplefilter("ignore")
-            book = openpyxl.load_workbook(path.open("rb"), read_only=True, data_only=True)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, OSError) as error:
-        raise FileRefusedError(
-            "NOT_TABULAR", f"The file is no Excel workbook ({error}); save it as .xlsx."
-        ) from error
-    try:
-        if dialect.sheet is not None and dialect.sheet not in book.sheetnames:
+    # Landed files have no suffix, so the library is given the open file and leaves it to us.
+    with path.open("rb") as file:
+        try:
+            with warnings.catch_warnings():
+                # Styles and extensions that openpyxl does not know say nothing about the cells.
+                warnings.simplefilter("ignore")
+                book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+        except (InvalidFileException, zipfile.BadZipFile, KeyError, OSError) as error:
             raise FileRefusedError(
-                "SCHEMA_MISMATCH",
-                f"The workbook has no sheet {dialect.sheet!r}; it has {', '.join(book.sheetnames)}.",
-            )
-        sheet = book[dialect.sheet or book.sheetnames[0]]
-        for row in sheet.iter_rows(values_only=True):
-            fields = [_text(value, dialect) for value in row]
-            while fields and not fields[-1].strip():
-                fields.pop()
-            yield Record(fields, "\t".join(fields))
-    finally:
-        book.close()
+                "NOT_TABULAR", f"The file is no Excel workbook ({error}); save it as .xlsx."
+            ) from error
+        try:
+            if dialect.sheet is not None and dialect.sheet not in book.sheetnames:
+                raise FileRefusedError(
+                    "SCHEMA_MISMATCH",
+                    f"The workbook has no sheet {dialect.sheet!r}; it has {', '.join(book.sheetnames)}.",
+                )
+            sheet = book[dialect.sheet or book.sheetnames[0]]
+            for row in sheet.iter_rows(values_only=True):
+                fields = [_text(value, dialect) for value in row]
+                while fields and not fields[-1].strip():
+                    fields.pop()
+                yield Record(fields, "\t".join(fields))
+        finally:
+            book.close()
 
 
 def _text(value: Any, dialect: Dialect) -> str:
