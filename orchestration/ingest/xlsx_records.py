@@ -38,7 +38,8 @@ def records(path: Path, dialect: Dialect, contract: Contract) -> Iterator[Record
             if dialect.sheet is not None and dialect.sheet not in book.sheetnames:
                 raise FileRefusedError(
                     "SCHEMA_MISMATCH",
-                    f"The workbook has no sheet {dialect.sheet!r}; it has {', '.join(book.sheetnames)}.",
+                    f"The workbook has no sheet {dialect.sheet!r}; "
+                    f"it has {', '.join(book.sheetnames)}.",
                 )
             sheet = book[dialect.sheet or book.sheetnames[0]]
             for row in sheet.iter_rows(values_only=True):
