@@ -20,7 +20,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $(STAMP)
 
 env: $(STAMP)  ## Build the environment and write .env and Dagster's configuration
-	@$(BIN)/steelyard doctor --prepare --quiet
+	@$(BIN)/steelyard doctor --prepare
 
 demo: env  ## Make the demo company's exports
 	@$(BIN)/steelyard demo

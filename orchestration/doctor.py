@@ -50,23 +50,31 @@ def examine(settings: Settings) -> list[Finding]:
     findings: list[Finding] = []
     for check in checks:
         findings += check(settings)
-        if not findings[-1].ok and check in {_company}:
+        if not findings[-1].ok and check is _company:
             # Everything after it needs the company.
             break
     return findings
 
 
-def prepare_home(settings: Settings) -> list[Path]:
+def prepare_home(settings: Settings, *, choose: bool = False) -> list[Path]:
     """Write what a run and `dagster dev` need, where it is missing or stale.
+
+    Parameters
+    ----------
+    settings : Settings
+        Company and home.
+    choose : bool
+        Make it the company that `dagster dev` shows. Dagster takes `.env` of the checkout over
+        the shell's variables, so the company is chosen there and nowhere else; a run leaves the
+        choice alone.
 
     Returns
     -------
     list of Path
-        The files that were written: `.env` of the checkout (for the company that Dagster shows
-        by default) and `dagster.yaml` of the company's Dagster home.
+        The files that were written: `.env` and `dagster.yaml` of the company's Dagster home.
     """
     wanted = {settings.dagster_home / "dagster.yaml": DAGSTER_TEMPLATE.read_text(encoding="utf-8")}
-    if settings.company_name == "demo":
+    if choose:
         lines = [f"{name}={value}" for name, value in sorted(settings.environment().items())]
         wanted[settings.root / ".env"] = (
             "# Written by `steelyard doctor --prepare`; read by `dagster dev`.\n"
@@ -169,20 +177,20 @@ def _paths(settings: Settings) -> list[Finding]:
 
 def _dagster_home(settings: Settings) -> list[Finding]:
     file = settings.dagster_home / "dagster.yaml"
-    named = os.environ.get("DAGSTER_HOME")
+    named = settings.named_dagster_home
     findings = [
         Finding(
             f"Dagster's configuration {file}",
             file.is_file()
             and file.read_text(encoding="utf-8") == DAGSTER_TEMPLATE.read_text(encoding="utf-8"),
-            "Run `steelyard doctor --prepare`; without it Dagster has no pool limit and no history.",
+            "Run `steelyard doctor --prepare`; without it Dagster has no pool and no history.",
         )
     ]
     if named is not None:
         findings.append(
             Finding(
                 f"DAGSTER_HOME {named}",
-                Path(named).resolve() == settings.dagster_home.resolve(),
+                named == settings.dagster_home.resolve(),
                 f"Set DAGSTER_HOME={settings.dagster_home}, so that UI and CLI see the same runs.",
             )
         )

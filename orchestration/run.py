@@ -247,7 +247,10 @@ def _outcome(settings: Settings, run_id: str, as_of: dt.date) -> Outcome:
             """
             select
                 states.feed,
-                count(attempts.attempt_id),
+                count(attempts.attempt_id) filter (
+                    -- A SELECT over source tables is judged like a file, but nobody delivered it.
+                    where attempts.relative_path not like 'select:%'
+                ),
                 coalesce(sum(attempts.rows_new), 0)::bigint,
                 coalesce(sum(attempts.rows_changed), 0)::bigint,
                 coalesce(sum(attempts.rows_quarantined), 0)::bigint,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -35,7 +36,7 @@ class ContractError(ValueError):
     """A declaration is wrong: which file, which key, what, and what to do."""
 
 
-class _Yaml(yaml.SafeLoader):
+class _Yaml(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """YAML in which only true and false are booleans and no key is given twice.
 
     YAML 1.1 reads the country code NO as false and lets the second of two equal keys win.
@@ -99,6 +100,7 @@ def load_contracts(folder: Path | str) -> dict[str, Contract]:
     return contracts
 
 
+@functools.cache
 def load_dialects(path: Path | str) -> dict[str, dict[str, Any]]:
     """Return the named dialects of a `dialects.yml`."""
     return _read(Path(path))
@@ -196,7 +198,9 @@ def _profile_feeds(
         if feed.time_zone is not None:
             changes["time_zone"] = feed.time_zone
         if feed.select is not None:
-            changes["dialect"] = _dialect(path, {**feed.dialect, "timestamps": "either"})
+            changes["dialect"] = _dialect(
+                path, {"timestamps": "either", "scientific": True, **feed.dialect}
+            )
             changes["columns"] = {
                 column: declared.model_copy(update={"codes": feed.codes.get(column, {})})
                 for column, declared in contract.columns.items()

@@ -144,9 +144,11 @@ def format_regex(text: str) -> tuple[str, str] | None:
         return None
     pieces: list[str] = []
     groups: dict[str, int] = {}
+    one_digit: set[str] = set()
     for part in _FORMAT_PART.findall(text):
         if part in {"M", "D"}:
             groups[part * 2] = len(groups) + 1
+            one_digit.add(part * 2)
             pieces.append("([0-9]{1,2})")
         elif part in _NUMBER_WIDTHS:
             groups["YYYY" if part == "YY" else part] = len(groups) + 1
@@ -160,7 +162,10 @@ def format_regex(text: str) -> tuple[str, str] | None:
             raise ValueError(f"{text!r} is no date format; use YYYY YY MM M DD D hh mm ss [.f]")
     if not {"YYYY", "MM", "DD"} <= groups.keys():
         raise ValueError(f"{text!r} is no date format: it lacks a year, a month or a day")
-    iso = "\\{YYYY}-\\{MM}-\\{DD}".format(**groups)
+    # One-digit months and days get a leading zero, which the rewriting takes off two-digit ones.
+    iso = f"\\{groups['YYYY']}" + "".join(
+        f"-{'0' * (name in one_digit)}\\{groups[name]}" for name in ("MM", "DD")
+    )
     if "hh" in groups:
         iso += f"T\\{groups['hh']}:" + (f"\\{groups['mm']}" if "mm" in groups else "00")
         iso += f":\\{groups['ss']}" if "ss" in groups else ":00"
@@ -656,17 +661,20 @@ class Contract(Strict):
                     "`century` too"
                 )
             if column.kind == "localtime":
-                for part in ("date_column", "zone_column", "after"):
-                    other = getattr(column, part)
-                    if other is None and part == "date_column":
-                        raise ValueError(f"columns.{name}: a localtime needs a date_column")
-                    if other is not None and other not in self.columns:
-                        raise ValueError(f"columns.{name}.{part}: {other!r} is no column")
-                if column.zone_column is None and self.time_zone is None:
-                    raise ValueError(f"columns.{name}: a localtime needs zone_column or time_zone")
+                self._localtime_is_sound(name, column)
         folded = [name.lower() for name in self.typed_columns()]
         if len(set(folded)) != len(folded):
             raise ValueError("columns: two columns become the same typed column")
+
+    def _localtime_is_sound(self, name: str, column: Column) -> None:
+        for part in ("date_column", "zone_column", "after"):
+            other = getattr(column, part)
+            if other is None and part == "date_column":
+                raise ValueError(f"columns.{name}: a localtime needs a date_column")
+            if other is not None and other not in self.columns:
+                raise ValueError(f"columns.{name}.{part}: {other!r} is no column")
+        if column.zone_column is None and self.time_zone is None:
+            raise ValueError(f"columns.{name}: a localtime needs zone_column or time_zone")
 
     def typed_columns(self) -> dict[str, str]:
         """Return DuckDB column and type of every typed column, in order, without meta columns."""
@@ -803,6 +811,11 @@ class CompanyFacts(Strict):
     enterprise: Enterprise
     as_of: dt.date | None = None
     first_delivery: dt.date = Field(description="First day on which files were delivered.")
+    figures_from: dt.date | None = Field(
+        default=None,
+        description="First day to have figures; by default that of the oldest order, receipt, "
+        "shift, plan or month of hours, because histories of people reach back for decades.",
+    )
     sites: dict[str, Site] = Field(min_length=1)
 
 

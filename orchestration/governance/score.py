@@ -1,6 +1,5 @@
-"""The 0-10 score of a cell, and the weighted score of a card."""
+"""The 0-10 score of a cell; `rpt_*_scorecard` weighs the cells of a card in SQL."""
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -78,74 +77,6 @@ def score(
     known = np.isfinite(scale.value) & np.isfinite(scale.threshold) & np.isfinite(scale.target)
     known &= scale.in_order
     return np.where(known, np.clip(scored, FLOOR_SCORE, STRETCH_SCORE), np.nan)
-
-
-@dataclass(frozen=True)
-class CardScores:
-    """Weighted scores, shape (n_cards,) each.
-
-    Attributes
-    ----------
-    score : ndarray
-        Mean of the measured cells by weight; NaN for a card without any.
-    measured_weight_share : ndarray
-        Weight of the measured cells over the weight of all cells of the card.
-    """
-
-    score: Floats
-    measured_weight_share: Floats
-
-
-def weighted_score(
-    scores: ArrayLike, weights: ArrayLike, card: ArrayLike, *, n_cards: int | None = None
-) -> CardScores:
-    """Return each card's score over the cells that were measured.
-
-    A missing cell is left out and the other weights are scaled up; it never counts as zero, and
-    the share of the weight that was measured says how much of the card the score stands on.
-
-    Parameters
-    ----------
-    scores : array_like, shape (n_cells,)
-        0 to 10, NaN where unmeasured.
-    weights : array_like, shape (n_cells,)
-        At least 0; positive in total on every card.
-    card : array_like of int, shape (n_cells,)
-        Number of each cell's card, from 0.
-    n_cards : int, optional
-        By default the highest number plus one.
-
-    Returns
-    -------
-    CardScores
-
-    Raises
-    ------
-    ValueError
-        If a weight is negative or missing, or a card has no weight at all.
-
-    Examples
-    --------
-    >>> cards = weighted_score([8, float("nan"), 5], [0.5, 0.3, 0.2], [0, 0, 0])
-    >>> cards.score.round(3).tolist(), cards.measured_weight_share.tolist()
-    ([7.143], [0.7])
-    """
-    points = np.asarray(scores, dtype=np.float64)
-    weight = np.asarray(weights, dtype=np.float64)
-    number = np.asarray(card, dtype=np.int64)
-    if np.any(~(weight >= 0)):
-        raise ValueError("a weight must be a number and not negative")
-    size = n_cards or 0
-    measured = np.isfinite(points)
-    total = np.bincount(number, weights=weight, minlength=size)
-    if np.any(total <= 0):
-        raise ValueError(f"card {int(np.flatnonzero(total <= 0)[0])} has no weight")
-    counted = np.where(measured, weight, 0.0)
-    share = np.bincount(number, weights=counted, minlength=size)
-    earned = np.bincount(number, weights=counted * np.where(measured, points, 0.0), minlength=size)
-    mean = np.full(total.shape, np.nan)
-    np.divide(earned, share, out=mean, where=share > 0)
-    return CardScores(score=mean, measured_weight_share=share / total)
 
 
 def _between(value: Floats, worse: Floats, better: Floats, low: float, high: float) -> Floats:

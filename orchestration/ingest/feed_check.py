@@ -17,11 +17,10 @@ from orchestration.contracts.load import ContractError, load_contract
 from orchestration.ingest.guard import judge_file
 from orchestration.ingest.history import History
 from orchestration.ingest.relations import GOOD
-from orchestration.ingest.typing_sql import key_columns, sql_name
+from orchestration.ingest.sql import quote_identifier
+from orchestration.ingest.typing_sql import key_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from orchestration.contracts.model import Contract
     from orchestration.ingest.verdict import Verdict
 
@@ -41,7 +40,7 @@ def check_file(
     *,
     history: Path | str | None = None,
     received_at: dt.datetime | None = None,
-    run_rules: Callable[[duckdb.DuckDBPyConnection, Contract, str], Verdict] | None = None,
+    with_rules: bool = True,
 ) -> Verdict:
     """Judge one file by one contract.
 
@@ -53,9 +52,8 @@ def check_file(
         Folder with `delivery_log.csv`, `deliveries/` and `reference/`.
     received_at : datetime or None
         When the file arrived; default now.
-    run_rules : callable or None
-        What runs the contract's `rules` on the typed table (connection, contract, table name) and
-        answers with its own verdict, the stronger of the two being given; default: not run.
+    with_rules : bool
+        Whether the contract's row rules are run too; Great Expectations takes 6 s to import.
 
     Raises
     ------
@@ -69,8 +67,10 @@ def check_file(
     with duckdb.connect() as con:
         known = None if history is None else history_from_folder(con, contract, Path(history))
         verdict = judge_file(con, contract, file, received_at=received, history=known, table=TABLE)
-        if run_rules is not None and verdict.accepted:
-            verdict = run_rules(con, contract, TABLE)
+        if with_rules and contract.rules and verdict.accepted:
+            from orchestration.quality.file_rules import apply_rules  # noqa: PLC0415
+
+            verdict = apply_rules(con, contract, TABLE, verdict)
         return verdict
 
 
@@ -101,10 +101,10 @@ def history_from_folder(
         with path.open(encoding="utf-8-sig", newline="") as file:
             keys = [row[:1] for row in csv.reader(file)][1:]
         table = f"reference_{path.stem}"
-        con.execute(f"create or replace temp table {sql_name(table)} (known varchar)")
+        con.execute(f"create or replace temp table {quote_identifier(table)} (known varchar)")
         if keys:
-            con.executemany(f"insert into {sql_name(table)} values (?)", keys)
-        references[path.stem] = sql_name(table)
+            con.executemany(f"insert into {quote_identifier(table)} values (?)", keys)
+        references[path.stem] = quote_identifier(table)
     key = key_columns(contract)
     latest = None
     if parts:
@@ -112,7 +112,7 @@ def history_from_folder(
             f"create or replace temp table history_rows as {' union all by name '.join(parts)}"
         )
     if parts and key:
-        columns = ", ".join(sql_name(name) for name in key)
+        columns = ", ".join(quote_identifier(name) for name in key)
         latest = "history_latest"
         con.execute(
             f"create or replace temp table {latest} as select * exclude (newest) from (select *, "

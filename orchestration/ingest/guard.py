@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
+from orchestration.ingest.column_sql import Context
 from orchestration.ingest.containers import (
     Delivered,
     read_sidecar,
@@ -26,13 +27,8 @@ from orchestration.ingest.containers import (
 from orchestration.ingest.messages import SENTENCES, sentence
 from orchestration.ingest.records import Records, read_records, read_relation
 from orchestration.ingest.relations import GOOD, Relations
-from orchestration.ingest.typing_sql import (
-    Context,
-    key_columns,
-    raw_text,
-    sql_name,
-    typing_select,
-)
+from orchestration.ingest.sql import quote_identifier
+from orchestration.ingest.typing_sql import key_columns, raw_text, typing_select
 from orchestration.ingest.verdict import (
     FileRefusedError,
     Finding,
@@ -203,7 +199,9 @@ def _judge(
             received_at=received,
             delivery_date=delivery_date or received.date(),
         )
-        verdict = _judge_records(con, contract, records, context, found, name, history, table)
+        verdict = _judge_records(
+            con, contract, records, context, found=found, name=name, history=history, table=table
+        )
         if not keep_internal:
             _drop_internal(con, contract, table)
     except FileRefusedError as refusal:
@@ -225,6 +223,7 @@ def _judge_records(
     contract: Contract,
     records: Records,
     context: Context,
+    *,
     found: list[Finding],
     name: str,
     history: History | None,
@@ -232,7 +231,7 @@ def _judge_records(
 ) -> Verdict:
     _type(con, contract, records, context, table)
     relations = Relations(con, contract, records, table, delivery_date=context.delivery_date)
-    key = ", ".join(sql_name(column) for column in key_columns(contract))
+    key = ", ".join(quote_identifier(column) for column in key_columns(contract))
     # Distinct hashes prove distinct keys; equal hashes are looked at one by one.
     distinct = (
         f"count(distinct hash({key})) filter ({GOOD})" if key else f"count(*) filter ({GOOD})"
@@ -246,7 +245,7 @@ def _judge_records(
     issues = _unnested(con, table, "_issues", "_issues is not null") if good < count else {}
     relations.refuse_by_type({pair: number for pair, (number, _) in issues.items()}, well_formed)
     relations.refuse_by_period(name)
-    found += [_told(con, contract, records, pair, *where) for pair, where in issues.items()]
+    found += [_told(con, contract, records, pair, where) for pair, where in issues.items()]
     if distinct_keys < good:
         relations.keys()
     relations.within_file(history)
@@ -328,14 +327,14 @@ def _noted(
     notes = _unnested(con, table, "_notes", f"_notes is not null and {GOOD}")
     for pair in [pair for pair in notes if pair[0] == "MOJIBAKE"]:
         rows = con.execute(
-            f"select _row_no, {sql_name(pair[1])} from {table} "
+            f"select _row_no, {quote_identifier(pair[1])} from {table} "
             f"where {GOOD} and list_contains(_notes, 'MOJIBAKE:{pair[1]}') order by _row_no"
         ).fetchall()
         twice = [number for number, text in rows if decoded_twice(text)]
         del notes[pair]
         if twice:
             notes[pair] = (len(twice), twice[0])
-    return [_told(con, contract, records, pair, *where) for pair, where in notes.items()]
+    return [_told(con, contract, records, pair, where) for pair, where in notes.items()]
 
 
 def decoded_twice(text: str) -> bool:
@@ -351,10 +350,9 @@ def _told(
     contract: Contract,
     records: Records,
     pair: tuple[str, str],
-    count: int,
-    first: int,
+    where: tuple[int, int],
 ) -> Finding:
-    code, name = pair
+    (code, name), (count, first) = pair, where
     value = ""
     position = records.positions.get(name)
     if position is not None and "{value}" in SENTENCES[code]:
@@ -371,7 +369,9 @@ def _fill_raw(
     con: duckdb.DuckDBPyConnection, contract: Contract, records: Records, table: str
 ) -> None:
     """Give the records that are set aside the text they came as."""
-    text = raw_text(records.fields, records.delimiter, contract.dialect.quote)
+    text = "_line"
+    if not records.has_line:
+        text = raw_text(records.fields, records.delimiter, contract.dialect.quote)
     con.execute(
         f"update {table} set _raw = {text} from {records.table} as texts "
         f"where not ({GOOD}) and texts.rowid = {table}._row_no - 1"
@@ -382,7 +382,7 @@ def _fill_raw(
 
 def _empty_table(con: duckdb.DuckDBPyConnection, contract: Contract, table: str) -> None:
     columns = ", ".join(
-        f"{sql_name(name)} {kind}" for name, kind in contract.typed_columns().items()
+        f"{quote_identifier(name)} {kind}" for name, kind in contract.typed_columns().items()
     )
     con.execute(
         f"create or replace temp table {table} (_row_no bigint, {columns}, _row_hash varchar, "

@@ -1,4 +1,4 @@
-"""Records of JSON documents and JSON lines as text; numbers keep the digits they were written in."""
+"""Records of JSON documents and JSON lines as text; numbers keep their digits."""
 
 from __future__ import annotations
 
@@ -33,10 +33,7 @@ def records(path: Path, dialect: Dialect, contract: Contract) -> Iterator[Record
     for content, _, _ in objects:
         if content is not None:
             names.update(dict.fromkeys(content))
-    # A file whose records all lack a nullable key still delivers that column, as no value.
-    for name, column in contract.columns.items():
-        if column.nullable and not column.is_constant:
-            names.setdefault(column.name_in_file or name)
+    names = dict.fromkeys(header(names, contract))
     yield Record(list(names), "")
     width = len(names)
     for content, raw, ended in objects:
@@ -44,6 +41,19 @@ def records(path: Path, dialect: Dialect, contract: Contract) -> Iterator[Record
             yield Record([raw] if width > 1 else [raw, ""], raw, ended)
         else:
             yield Record([_text(content.get(name), dialect) for name in names], raw)
+
+
+def header(names: dict[str, None], contract: Contract) -> list[str]:
+    """Return the names that occur, and those of nullable columns.
+
+    A file whose records all lack a nullable key still delivers that column: as no value.
+    """
+    nullable = {
+        column.name_in_file or name: None
+        for name, column in contract.columns.items()
+        if column.nullable and not column.is_constant
+    }
+    return list(names | nullable)
 
 
 class _Digits(str):

@@ -5,12 +5,12 @@ from __future__ import annotations
 SENTENCES = {
     # set aside
     "NOT_A_RECORD": "{column} is no key of this feed ({value}): the line is a total or a footer.",
-    "COLUMN_COUNT": "The number of fields is not that of the header; nothing was padded or shifted.",
+    "COLUMN_COUNT": "Too many or too few fields; nothing was padded or shifted.",
     "CONTROL_CHARACTER": "A field holds control characters; the source has to export clean text.",
     "FIELD_TOO_LONG": "A field is longer than the contract allows.",
     "KEY_FORMAT": "{column} does not have the declared form ({value}); keys are never guessed.",
     "REQUIRED_VALUE_MISSING": "{column} is empty, and the contract requires a value.",
-    "NOT_A_NUMBER": "{column} is no number in the declared format ({value}); it is not taken for 0.",
+    "NOT_A_NUMBER": "{column} is no number as declared ({value}); it is not taken for 0.",
     "NOT_AN_INTEGER": "{column} is no whole number ({value}).",
     "UNIT_SUFFIX": "{column} carries a unit or sign beside the number ({value}).",
     "NEGATIVE_QUANTITY": "{column} is negative ({value}); a reversal needs its own flag.",

@@ -622,8 +622,23 @@ def _commit(load: _Load, rules: dict[dt.date, list[RuleResult]]) -> FeedResult:
             as_of=load.as_of,
         )
         touched = commit.touched_ranges(con)
+    said = {
+        day: tuple(
+            result.sentence
+            for result in results
+            if result.severity == "quarantine" and result.unexpected
+        )
+        for day, results in rules.items()
+    }
     attempts = load.attempts + [
-        _finished(attempt, aside.get(number, 0), lake.get(number), counts.get(number), blocked)
+        _finished(
+            attempt,
+            aside.get(number, 0),
+            lake.get(number),
+            counts.get(number),
+            blocked=blocked.get(attempt.delivery_date, ()),
+            said=said.get(attempt.delivery_date, ()),
+        )
         for number, attempt in load.batch.items()
     ]
     attempts.sort(key=lambda one: (one.delivery_date, one.relative_path))
@@ -705,18 +720,19 @@ def _finished(
     aside: int,
     lake_path: str | None,
     counts: commit.FileCounts | None,
-    blocked: dict[dt.date, tuple[str, ...]],
+    *,
+    blocked: tuple[str, ...],
+    said: tuple[str, ...],
 ) -> Attempt:
     """Return an attempt of the batch with what the rules and the merge made of it."""
     more = aside - attempt.rows_quarantined
     attempt = replace(attempt, lake_path=lake_path, rows_quarantined=aside)
-    if attempt.delivery_date in blocked:
-        sentences = blocked[attempt.delivery_date]
+    if blocked:
         return replace(
             attempt,
             action=BLOCKED,
             reason_codes=(*attempt.reason_codes, "BATCH_BLOCKED"),
-            message=" ".join(sentences),
+            message=" ".join(blocked),
             rows_ok=0,
         )
     counts = counts or commit.FileCounts()
@@ -733,5 +749,6 @@ def _finished(
             attempt,
             action="quarantine_rows",
             reason_codes=(*attempt.reason_codes, "EXPECTATION_FAILED"),
+            message=" ".join((attempt.message, *said)).strip(),
         )
     return attempt

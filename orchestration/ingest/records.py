@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import json
 import re
 import sys
 import unicodedata
@@ -20,6 +21,7 @@ import duckdb
 
 from orchestration.ingest import json_records, xlsx_records
 from orchestration.ingest.scan import Scan, scan_bytes
+from orchestration.ingest.sql import quote_identifier, quote_literal
 from orchestration.ingest.text import Record, TextLines
 from orchestration.ingest.verdict import FileRefusedError, Finding
 
@@ -58,6 +60,8 @@ class Records:
         Whether a record may have another number of fields.
     padded : bool
         Whether a field may begin or end with a blank.
+    has_line : bool
+        Whether the table holds the raw text too (`_line`), because its fields do not give it.
     too_long : dict
         Raw text of records with too many fields.
     """
@@ -70,6 +74,7 @@ class Records:
     delimiter: str
     ragged: bool = True
     padded: bool = True
+    has_line: bool = False
     too_long: dict[int, str] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
@@ -113,13 +118,20 @@ def read_records(
             f"{dialect.max_bytes:,}; ask the sender why.",
         )
     if dialect.format == "parquet":
-        return _read_parquet(con, contract, path, table)
+        return _read_parquet(con, contract, _globless(path, work), table)
     if dialect.format == "csv":
-        return _read_text(con, contract, path, work, table, declared_rows)
+        return _read_text(con, contract, path, work, table=table, declared_rows=declared_rows)
+    if dialect.format == "jsonl":
+        direct = _direct_json(con, contract, path, work, table)
+        if direct is not None:
+            _refuse_totals(direct.count, None, declared_rows)
+            return direct
     module = xlsx_records if dialect.format == "xlsx" else json_records
     source = _Source(contract)
     rows = source.bind_stream(module.records(path, dialect, contract))
-    return _load_rewritten(con, source, rows, work, table, declared_rows, plain=False)
+    return _load_rewritten(
+        con, source, rows, work=work, table=table, declared_rows=declared_rows, plain=False
+    )
 
 
 # ------------------------------------------------------------------------------------------- text
@@ -130,6 +142,7 @@ def _read_text(
     contract: Contract,
     path: Path,
     work: Path,
+    *,
     table: str,
     declared_rows: int | None,
 ) -> Records:
@@ -142,7 +155,7 @@ def _read_text(
             path, delimiter=dialect.delimiter, quote=dialect.quote, header=dialect.header
         )
         _refuse_not_tabular(scan.head.decode("utf-8", errors="ignore"))
-        direct = _direct(con, source, path, scan, table, work)
+        direct = _direct(con, source, path, scan, table=table, work=work)
         if direct is not None:
             _refuse_limits(dialect, scan.lines)
             _refuse_totals(direct.count, source.trailer_rows, declared_rows)
@@ -161,14 +174,73 @@ def _read_text(
         con,
         source,
         rows,
-        work,
-        table,
-        declared_rows,
+        work=work,
+        table=table,
+        declared_rows=declared_rows,
         plain=scan.ascii and not scan.controls,
         lines=lines,
     )
     records.findings[:0] = lines.findings(dialect)
     return records
+
+
+def _direct_json(
+    con: duckdb.DuckDBPyConnection, contract: Contract, path: Path, work: Path, table: str
+) -> Records | None:
+    """Let DuckDB read lines of plain objects; None if there is anything else in the file.
+
+    Measured on 100,000 lines of ten names: 0.2 s, against 2.0 s line by line.
+    """
+    source = _Source(contract)
+    scan = scan_bytes(path, delimiter=",", quote=None, header=False)
+    nested = any("." in name for name in source.delivered.values())
+    if scan.bom or scan.bom_inside or not scan.utf8 or nested or contract.dialect.decimal != ".":
+        return None
+    file = f"{quote_literal(str(_globless(path, work)))}, format = 'newline_delimited'"
+    try:
+        row = con.execute(
+            "select count(*), count(*) filter (json_type(json) = 'OBJECT'), "
+            "list_distinct(flatten(list(distinct json_keys(json)))) "
+            f"from read_json_objects({file}, compression = 'none')"
+        ).fetchone()
+        assert row is not None
+        count, objects, keys = row
+        if count == 0 or objects < count:
+            return None
+        header = json_records.header(dict.fromkeys(sorted(keys)), contract)
+        source.bind_header(header)
+        shape = json.dumps(dict.fromkeys(header, "VARCHAR"), ensure_ascii=False)
+        texts = ", ".join(
+            f"coalesce(o.{quote_identifier(name)}, '') as f{i}" for i, name in enumerate(header)
+        )
+        con.execute(
+            f"create or replace temp table {table} as "
+            f"select {texts}, 0::tinyint as _width, json::varchar as _line "
+            f"from (select json, from_json(json, {quote_literal(shape)}) as o "
+            f"from read_json_objects({file}, compression = 'none'))"
+        )
+    except duckdb.InvalidInputException:
+        return None
+    return Records(
+        table=table,
+        positions=source.positions,
+        fields=len(header),
+        count=count,
+        plain=scan.ascii and not scan.controls and not scan.backslash,
+        delimiter=contract.dialect.delimiter,
+        ragged=False,
+        has_line=True,
+        findings=source.findings,
+    )
+
+
+def _globless(path: Path, work: Path) -> Path:
+    """Return a path that the engine does not take for a pattern of several files."""
+    if not re.search(r"[*?\[\]]", str(path)):
+        return path
+    link = work / "plain"
+    link.symlink_to(path.resolve())
+    return link
 
 
 def _refuse_not_tabular(head: str) -> None:
@@ -329,7 +401,7 @@ class _Source:
                 Finding(
                     "HEADER_NORMALISED",
                     None,
-                    f"Names were compared without case and blanks: {', '.join(map(repr, changed))}.",
+                    f"Names compared without case and blanks: {', '.join(map(repr, changed))}.",
                     count=len(changed),
                 )
             )
@@ -399,7 +471,7 @@ class _Source:
 
 
 def _is_blank(record: Record) -> bool:
-    return len(record.fields) <= 1 and not record.raw.strip()
+    return len(record.fields) <= 1 and not record.raw.strip(" \t\r\n")
 
 
 def _no_rows() -> FileRefusedError:
@@ -444,6 +516,7 @@ def _direct(
     source: _Source,
     path: Path,
     scan: Scan,
+    *,
     table: str,
     work: Path,
 ) -> Records | None:
@@ -478,10 +551,7 @@ def _direct(
     fields = len(source.names)
     if fields == 1:
         return None
-    if re.search(r"[*?\[\]]", str(path)):
-        link = work / "plain.csv"
-        link.symlink_to(path.resolve())
-        path = link
+    path = _globless(path, work)
     columns = ", ".join(f"'f{i}': 'VARCHAR'" for i in range(fields))
     quote = dialect.quote or ""
     parallel = not scan.quoted_line_ends
@@ -490,17 +560,19 @@ def _direct(
         f"create or replace temp table {table} as "
         f"select *, case when _x is not null then 1 when f{fields - 1} is null then -1 else 0 end"
         "::tinyint as _width "
-        f"from read_csv({_sql_text(str(path))}, auto_detect = false, header = false, "
-        f"skip = {int(dialect.header)}, delim = {_sql_text(dialect.delimiter)}, "
-        f"quote = {_sql_text(quote)}, escape = {_sql_text(quote)}, compression = 'none', "
+        f"from read_csv({quote_literal(str(path))}, auto_detect = false, header = false, "
+        f"skip = {int(dialect.header)}, delim = {quote_literal(dialect.delimiter)}, "
+        f"quote = {quote_literal(quote)}, escape = {quote_literal(quote)}, compression = 'none', "
         f"columns = {{{columns}, '_x': 'VARCHAR'}}, strict_mode = false, null_padding = true, "
-        f"nullstr = [{_sql_text(_NEVER)}], max_line_size = 100000000, parallel = {parallel}) "
+        f"nullstr = [{quote_literal(_NEVER)}], max_line_size = 100000000, parallel = {parallel}) "
         f"{where}"
     )
-    row = con.execute(f"select count(*), coalesce(max(_width), 0), coalesce(min(_width), 0) from {table}").fetchone()
+    row = con.execute(
+        f"select count(*), coalesce(max(_width), 0), coalesce(min(_width), 0) from {table}"
+    ).fetchone()
     assert row is not None
     count, widest, narrowest = row
-    if count == 0:
+    if count == 0 and not source.contract.delivery.may_be_empty:
         raise _no_rows()
     if trailer is None and not scan.tail.endswith((b"\n", b"\r")):
         _refuse_if_cut(con, table, fields)
@@ -528,7 +600,7 @@ def _direct(
         plain=scan.ascii and not scan.controls,
         delimiter=dialect.delimiter,
         ragged=widest > 0 or narrowest < 0,
-        padded=scan.padded,
+        padded=scan.padded or scan.quoted_line_ends,
         too_long=too_long,
         findings=findings,
     )
@@ -559,27 +631,36 @@ def _load_rewritten(
     con: duckdb.DuckDBPyConnection,
     source: _Source,
     rows: Iterator[Record],
+    *,
     work: Path,
     table: str,
     declared_rows: int | None,
-    *,
     plain: bool,
     lines: TextLines | None = None,
 ) -> Records:
     """Write the records into a plain file that DuckDB reads without a doubt."""
     fields = len(source.names)
     path = work / "rewritten.csv"
+    has_line = source.dialect.format != "csv"
     too_long: dict[int, str] = {}
     count = 0
     padding = [""] * fields
     with path.open("w", encoding="utf-8", newline="", errors="replace") as file:
-        write = csv.writer(file, lineterminator="\n").writerow
+        # All texts are quoted: left to itself the writer leaves a lone CR bare.
+        write = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC).writerow
         for count, record in enumerate(rows, start=1):
             width = len(record.fields)
             if width > fields:
                 too_long[count] = record.raw
-            write([(width > fields) - (width < fields), *(record.fields + padding)[:fields]])
-    if count == 0:
+            line = [record.raw] if has_line else []
+            write(
+                [
+                    (width > fields) - (width < fields),
+                    *(record.fields + padding)[:fields],
+                    *line,
+                ]
+            )
+    if count == 0 and not source.contract.delivery.may_be_empty:
         raise _no_rows()
     last = source.last
     if last is not None and not last.ended and len(last.fields) < fields:
@@ -588,11 +669,12 @@ def _load_rewritten(
         _refuse_limits(source.dialect, lines.lines)
     _refuse_totals(count, source.trailer_rows, declared_rows)
     columns = ", ".join(f"'f{i}': 'VARCHAR'" for i in range(fields))
+    columns += ", '_line': 'VARCHAR'" if has_line else ""
     con.execute(
         f"create or replace temp table {table} as select * "
-        f"from read_csv({_sql_text(str(path))}, auto_detect = false, header = false, "
+        f"from read_csv({quote_literal(str(path))}, auto_detect = false, header = false, "
         "delim = ',', quote = '\"', escape = '\"', compression = 'none', "
-        f"columns = {{'_width': 'TINYINT', {columns}}}, nullstr = [{_sql_text(_NEVER)}], "
+        f"columns = {{'_width': 'TINYINT', {columns}}}, nullstr = [{quote_literal(_NEVER)}], "
         "new_line = '\\n', strict_mode = false, max_line_size = 100000000)"
     )
     path.unlink()
@@ -603,6 +685,7 @@ def _load_rewritten(
         count=count,
         plain=plain,
         delimiter=source.dialect.delimiter,
+        has_line=has_line,
         too_long=too_long,
         findings=source.findings,
     )
@@ -621,7 +704,7 @@ def _read_parquet(
             raise FileRefusedError("TRUNCATED", "The Parquet file lacks its end; ask for it again.")
     try:
         return read_relation(
-            con, contract, f"select * from read_parquet({_sql_text(str(path))})", table
+            con, contract, f"select * from read_parquet({quote_literal(str(path))})", table
         )
     except (duckdb.InvalidInputException, duckdb.IOException) as error:
         raise FileRefusedError(
@@ -637,7 +720,7 @@ def read_relation(
     source = _Source(contract)
     source.bind_header([row[0] for row in described])
     texts = ", ".join(
-        f"coalesce({as_iso_text(_sql_name(name), kind, contract.dialect)}, '') as f{i}"
+        f"coalesce({as_iso_text(quote_identifier(name), kind, contract.dialect)}, '') as f{i}"
         for i, (name, kind, *_) in enumerate(described)
     )
     con.execute(
@@ -678,11 +761,3 @@ def as_iso_text(name: str, duckdb_type: str, dialect: Dialect) -> str:
     if duckdb_type.endswith("]") or duckdb_type.startswith(("STRUCT", "MAP")):
         return f"to_json({name})::varchar"
     return f"{name}::varchar"
-
-
-def _sql_text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _sql_name(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

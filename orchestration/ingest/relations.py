@@ -27,7 +27,8 @@ from orchestration.contracts.model import (
     Volume,
     format_regex,
 )
-from orchestration.ingest.typing_sql import key_columns, sql_name, sql_text, typed_key
+from orchestration.ingest.sql import quote_identifier, quote_literal
+from orchestration.ingest.typing_sql import key_columns, typed_key
 from orchestration.ingest.verdict import FileRefusedError, Finding
 
 if TYPE_CHECKING:
@@ -41,8 +42,17 @@ if TYPE_CHECKING:
 
 # Codes that say "this is not a value of that type", against "this value may not be".
 TYPE_CODES = frozenset(
-    "NOT_A_RECORD KEY_FORMAT NOT_A_NUMBER NOT_AN_INTEGER UNIT_SUFFIX NAIVE_TIMESTAMP "
-    "TIMESTAMP_FORMAT INVALID_DATE EXCEL_SERIAL_DATE".split()
+    [
+        "NOT_A_RECORD",
+        "KEY_FORMAT",
+        "NOT_A_NUMBER",
+        "NOT_AN_INTEGER",
+        "UNIT_SUFFIX",
+        "NAIVE_TIMESTAMP",
+        "TIMESTAMP_FORMAT",
+        "INVALID_DATE",
+        "EXCEL_SERIAL_DATE",
+    ]
 )
 _PERIOD = re.compile(r"_([0-9]{8})(?:\.[A-Za-z0-9]+)+$")
 _DESTROYED = r"[0-9]{2}:[0-9]{2}\.[0-9]"
@@ -81,12 +91,16 @@ class Relations:
         return self.contract.columns[name]
 
     def _typed(self, name: str) -> str:
-        return sql_name(typed_key(self.contract, name))
+        return quote_identifier(typed_key(self.contract, name))
 
     def _day(self, name: str) -> str:
         """Return SQL of the day of a value: the wall clock's day of an instant."""
         column = self._column(name)
-        return f"{sql_name(name + '_local')}::date" if column.kind == "ts" else sql_name(name)
+        return (
+            f"{quote_identifier(name + '_local')}::date"
+            if column.kind == "ts"
+            else quote_identifier(name)
+        )
 
     def _found(
         self, code: str, count: int, row: int | None, message: str, column: str | None = None
@@ -132,7 +146,7 @@ class Relations:
         position = self.records.positions[name]
         (others,) = self._row(
             f"select count(*) from {self.records.table} where _width = 0 "
-            f"and not regexp_full_match(trim(f{position}), {sql_text(_DESTROYED)})"
+            f"and not regexp_full_match(trim(f{position}), {quote_literal(_DESTROYED)})"
         )
         if others == 0:
             raise FileRefusedError(
@@ -165,7 +179,7 @@ class Relations:
                 )
 
     def _refuse_scale(self, check: ScaleDoubt) -> None:
-        column, name = self._column(check.column), sql_name(check.column)
+        column, name = self._column(check.column), quote_identifier(check.column)
         low, high = column.min, column.max
         inside = f"between {low} and {high}"
         doubtful, values = self._row(
@@ -176,7 +190,7 @@ class Relations:
             raise FileRefusedError(
                 "AMBIGUOUS_NUMBER_FORMAT",
                 f"{doubtful} of {values} values of {check.column} fit their range only after times "
-                f"{check.factor:,}: a thousands sign was taken for the decimal sign or the reverse; "
+                f"{check.factor:,}: thousands and decimal sign were taken for each other; "
                 "ask the sender for the number format.",
                 check.column,
             )
@@ -222,7 +236,7 @@ class Relations:
 
     def keys(self) -> None:
         """Keep exact duplicates once; set aside all records of a key with different content."""
-        key = ", ".join(sql_name(name) for name in key_columns(self.contract))
+        key = ", ".join(quote_identifier(name) for name in key_columns(self.contract))
         if not key:
             return
         twice = f"select {key} from {self.table} where {GOOD} group by {key} having count(*) > 1"
@@ -257,24 +271,25 @@ class Relations:
 
     def within_file(self, history: History | None) -> None:
         """Run the declared checks over the records that remain."""
-        for check in self.contract.checks:
-            if isinstance(check, CollapseRepeats):
-                self._collapse(check)
-            elif isinstance(check, NoOverlap):
-                self._overlaps(check)
-        for check in self.contract.checks:
-            if isinstance(check, NoOverlap) and check.on_gap == "warn":
+        # What sets aside or drops comes first: the others look at what remains.
+        for check in self._checks(CollapseRepeats):
+            self._collapse(check)
+        for check in self._checks(NoOverlap):
+            self._overlaps(check)
+        for check in self._checks(NoOverlap):
+            if check.on_gap == "warn":
                 self._gaps(check)
-            elif isinstance(check, Counter):
-                self._resets(check)
-            elif isinstance(check, OneNamePerId):
-                self._reused_ids(check)
-            elif isinstance(check, SmallCell):
-                self._small_cells(check)
-            elif isinstance(check, Late):
-                self._late(check)
-            elif isinstance(check, Hierarchy):
-                self._hierarchy(check, history)
+        for check in self._checks(Hierarchy):
+            self._hierarchy(check, history)
+        simple = {
+            Counter: self._resets,
+            OneNamePerId: self._reused_ids,
+            SmallCell: self._small_cells,
+            Late: self._late,
+        }
+        for check in self.contract.checks:
+            if type(check) in simple:
+                simple[type(check)](check)
 
     def _collapse(self, check: CollapseRepeats) -> None:
         by = ", ".join(self._typed(name) for name in check.by)
@@ -292,7 +307,7 @@ class Relations:
             "COLLAPSED_REPEATS",
             count,
             first,
-            f"{count} records repeat the last {check.value} of their {', '.join(check.by)} and were "
+            f"{count} records repeat the last {check.value} of their {', '.join(check.by)}; "
             "collapsed.",
             check.value,
         )
@@ -373,7 +388,7 @@ class Relations:
             "COUNTER_RESET",
             count,
             first,
-            f"{check.column} falls {count} times within the same {', '.join(check.by)}: the counter "
+            f"{check.column} falls {count} times within the same {', '.join(check.by)}: it "
             "started again.",
             check.column,
         )
@@ -396,7 +411,7 @@ class Relations:
     def _small_cells(self, check: SmallCell) -> None:
         by = ", ".join(self._typed(name) for name in check.by)
         kept = "".join(
-            f" and {self._typed(name)} not in ({', '.join(sql_text(v) for v in values)})"
+            f" and {self._typed(name)} not in ({', '.join(quote_literal(v) for v in values)})"
             for name, values in check.except_.items()
         )
         count, first = self._row(
@@ -440,13 +455,17 @@ class Relations:
             check.parent,
         )
         if check.one_root:
-            roots, first = self._count(f"{parent} is null")
+            # By id: the head of an enterprise has a row for each of its versions.
+            roots, first = self._row(
+                f"select count(distinct {child}), min(_row_no) from {self.table} "
+                f"where {GOOD} and {parent} is null"
+            )
             if roots > 1:
                 self._found(
                     "MULTIPLE_ROOTS",
                     roots,
                     first,
-                    f"{roots} records have no {check.parent}; one is expected.",
+                    f"{roots} different {check.id} have no {check.parent}; one is expected.",
                     check.parent,
                 )
         edges = self._rows(
@@ -491,7 +510,9 @@ class Relations:
         key = history.key or tuple(typed_key(self.contract, name) for name in self.contract.key)
         joined = (
             f"from {self.table} as t join {history.latest} as h on "
-            + " and ".join(f"t.{sql_name(name)} = h.{sql_name(name)}" for name in key)
+            + " and ".join(
+                f"t.{quote_identifier(name)} = h.{quote_identifier(name)}" for name in key
+            )
             + " where len(t._reasons) = 0"
         )
         same, first = self._row(
@@ -569,13 +590,14 @@ def _as_date_sql(text: str, form: str) -> str:
     assert pair is not None
     shape, iso = pair
     return (
-        f"case when regexp_full_match({text}, {sql_text(shape)}) then "
-        f"try_cast(regexp_replace({text}, {sql_text(f'^{shape}$')}, {sql_text(iso)}) as date) end"
+        f"case when regexp_full_match({text}, {quote_literal(shape)}) then "
+        f"try_cast(regexp_replace({text}, {quote_literal(f'^{shape}$')}, "
+        f"{quote_literal(iso)}) as date) end"
     )
 
 
 def _members_of_cycles(edges: list[tuple[str, str]]) -> set[str]:
-    """Return the nodes that are on a cycle or between two: peel what has no way in or no way out."""
+    """Return the nodes on a cycle, or between two: peel what has no way in or out."""
     parents: dict[str, set[str]] = {}
     children: dict[str, set[str]] = {}
     for child, parent in edges:

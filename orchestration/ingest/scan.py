@@ -46,6 +46,8 @@ class Scan:
         Whether a later line may begin like the first.
     trailers : int
         Lines that begin like a trailer.
+    backslash : bool
+        Whether there is a backslash (in JSON: characters that the bytes do not show).
     padded : bool
         Whether a blank may stand beside a delimiter, quote or line end.
     head, tail : bytes
@@ -73,6 +75,7 @@ class Scan:
     header_again: bool = False
     trailers: int = 0
     padded: bool = False
+    backslash: bool = False
     head: bytes = b""
     tail: bytes = b""
     size: int = 0
@@ -104,8 +107,10 @@ def scan_bytes(path: Path, *, delimiter: str, quote: str | None, header: bool) -
             if scan.size == 0:
                 if chunk.startswith(BOM):
                     scan.bom = True
-                    chunk = chunk[len(BOM) :]  # noqa: PLW2901 (the mark is no content)
+                    chunk = chunk[len(BOM) :]
                 scan.head = chunk[:HEAD_BYTES]
+                if not chunk:
+                    continue
                 if header:
                     first_name = _first_name(scan.head, delimiter)
             scan.size += len(chunk)
@@ -139,6 +144,7 @@ def _characters(
     usual = sum(
         np.count_nonzero(codes == code) for code in (_TAB, _LF, _CR) if bytes([code]) in chunk
     )
+    scan.backslash = scan.backslash or b"\\" in chunk
     if low != usual or bytes([_DELETE]) in chunk:
         scan.controls = True
     if chunk.isascii() and scan.ascii:
@@ -190,8 +196,10 @@ def _lines(scan: Scan, chunk: bytes, before: bytes, first_name: bytes) -> None:
     # first name a repeated header, a T a trailer. Only then is it looked at closely.
     joined = before + chunk
     codes = np.frombuffer(joined, dtype=np.uint8)
-    ends = np.flatnonzero((codes == _LF) | (codes == _CR)) if returns else (
-        np.flatnonzero(codes == _LF)
+    ends = (
+        np.flatnonzero((codes == _LF) | (codes == _CR))
+        if returns
+        else (np.flatnonzero(codes == _LF))
     )
     starts = np.bincount(codes[np.minimum(ends + 1, len(codes) - 1)], minlength=256)
     starts[codes[-1]] -= len(ends) > 0 and ends[-1] == len(codes) - 1

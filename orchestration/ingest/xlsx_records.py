@@ -6,7 +6,7 @@ import datetime as dt
 import warnings
 import zipfile
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from orchestration.ingest.text import Record
 from orchestration.ingest.verdict import FileRefusedError
@@ -20,35 +20,37 @@ if TYPE_CHECKING:
 
 def records(path: Path, dialect: Dialect, contract: Contract) -> Iterator[Record]:  # noqa: ARG001
     """Yield the rows of the declared sheet, blank ones too, without empty cells at their end."""
+    with path.open("rb") as file:
+        yield from _rows(file, dialect)
+
+
+def _rows(file: BinaryIO, dialect: Dialect) -> Iterator[Record]:
     import openpyxl  # noqa: PLC0415 (0.3 s that files of other formats do not pay)
     from openpyxl.utils.exceptions import InvalidFileException  # noqa: PLC0415
 
-    # Landed files have no suffix, so the library is given the open file and leaves it to us.
-    with path.open("rb") as file:
-        try:
-            with warnings.catch_warnings():
-                # Styles and extensions that openpyxl does not know say nothing about the cells.
-                warnings.simplefilter("ignore")
-                book = openpyxl.load_workbook(file, read_only=True, data_only=True)
-        except (InvalidFileException, zipfile.BadZipFile, KeyError, OSError) as error:
+    try:
+        with warnings.catch_warnings():
+            # Styles and extensions that openpyxl does not know say nothing about the cells.
+            warnings.simplefilter("ignore")
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+    except (InvalidFileException, zipfile.BadZipFile, KeyError, OSError) as error:
+        raise FileRefusedError(
+            "NOT_TABULAR", f"The file is no Excel workbook ({error}); save it as .xlsx."
+        ) from error
+    try:
+        if dialect.sheet is not None and dialect.sheet not in book.sheetnames:
             raise FileRefusedError(
-                "NOT_TABULAR", f"The file is no Excel workbook ({error}); save it as .xlsx."
-            ) from error
-        try:
-            if dialect.sheet is not None and dialect.sheet not in book.sheetnames:
-                raise FileRefusedError(
-                    "SCHEMA_MISMATCH",
-                    f"The workbook has no sheet {dialect.sheet!r}; "
-                    f"it has {', '.join(book.sheetnames)}.",
-                )
-            sheet = book[dialect.sheet or book.sheetnames[0]]
-            for row in sheet.iter_rows(values_only=True):
-                fields = [_text(value, dialect) for value in row]
-                while fields and not fields[-1].strip():
-                    fields.pop()
-                yield Record(fields, "\t".join(fields))
-        finally:
-            book.close()
+                "SCHEMA_MISMATCH",
+                f"There is no sheet {dialect.sheet!r}; there are {', '.join(book.sheetnames)}.",
+            )
+        sheet = book[dialect.sheet or book.sheetnames[0]]
+        for row in sheet.iter_rows(values_only=True):
+            fields = [_text(value, dialect) for value in row]
+            while fields and not fields[-1].strip():
+                fields.pop()
+            yield Record(fields, "\t".join(fields))
+    finally:
+        book.close()
 
 
 def _text(value: Any, dialect: Dialect) -> str:

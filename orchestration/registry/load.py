@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
+import itertools
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -181,6 +183,7 @@ def _kpi_row(kpi: Kpi) -> Row:
         "absent_numerator_is_zero": kpi.absent_numerator_is_zero,
         "has_trials": bool(kpi.trials),
         "minimum_denominator": kpi.minimum_denominator,
+        "not_computable_reason": kpi.not_computable,
         "chart_kind": kpi.chart.kind,
         "baseline_readings": kpi.chart.baseline_readings,
         "floor_level": bands.floor if bands else None,
@@ -206,6 +209,7 @@ def _check_references(registers: Registers) -> None:
                     f"KPI {kpi.id} names the counter-KPI {counter!r}, which has no file: "
                     "correct the id or add the KPI."
                 )
+    _check_one_template_at_a_time(registers.scorecards)
     for template in registers.scorecards:
         for item in template.items:
             if item.kpi not in registers.kpis:
@@ -220,6 +224,22 @@ def _check_references(registers: Registers) -> None:
                     f"{template.subject_kind} and {template.period_kind}, which the KPI's `grain` "
                     "does not list: add it there or drop the item."
                 )
+
+
+def _check_one_template_at_a_time(templates: Sequence[ScorecardTemplate]) -> None:
+    """Refuse templates that overlap: the weights of a card of both would not sum to one."""
+    for one, other in itertools.combinations(templates, 2):
+        if (
+            (one.subject_kind, one.period_kind) == (other.subject_kind, other.period_kind)
+            and one.valid_from <= (other.valid_to or dt.date.max)
+            and other.valid_from <= (one.valid_to or dt.date.max)
+        ):
+            raise RegisterError(
+                f"Scorecards {one.id} version {one.version} and {other.id} version "
+                f"{other.version} are both in force per {one.subject_kind} and "
+                f"{one.period_kind}: end one with `valid_to`, or give yours the id and version "
+                "of the one that it replaces."
+            )
 
 
 def _read(path: Path, model: type[Model]) -> Model:

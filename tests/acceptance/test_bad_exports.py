@@ -3,13 +3,12 @@
 import csv
 import datetime as dt
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from orchestration.ingest.feed_check import check_file
+from orchestration.ingest.feed_check import check_file, feed_app
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTRACTS = Path(__file__).parent / "contracts"
@@ -70,3 +69,67 @@ def test_an_earlier_delivery_is_accepted_with_all_its_rows(folder, entry):
     )
 
     assert (verdict.action, verdict.rows_ok) == ("accept", int(entry["rows"])), verdict.findings
+
+
+@pytest.mark.parametrize(
+    ("file", "exit_code"),
+    [("00_good.csv", 0), ("48_negative_count.csv", 3), ("02_header_only.csv", 4)],
+)
+def test_the_command_answers_in_json_and_by_its_exit_code(file, exit_code):
+    answer = CliRunner().invoke(
+        feed_app,
+        [
+            "check",
+            str(CONTRACTS / "mes_counts.yml"),
+            str(EXPORTS / file),
+            "--received-at",
+            "2026-10-06T04:00:00Z",
+            "--json",
+        ],
+    )
+    (case,) = (case for case in catalogue() if case["file"] == file)
+
+    assert answer.exit_code == exit_code
+    verdict = json.loads(answer.stdout)
+    assert (verdict["action"], verdict["rows_ok"], verdict["rows_quarantined"]) == (
+        case["expected_action"],
+        case["rows_ok"],
+        case["rows_quarantined"],
+    )
+    assert all({"code", "row", "message"} <= finding.keys() for finding in verdict["findings"])
+
+
+def test_the_command_takes_a_history_and_skips_what_was_delivered():
+    answer = CliRunner().invoke(
+        feed_app,
+        [
+            "check",
+            str(CONTRACTS / "mes_counts.yml"),
+            str(EXPORTS / "06_duplicate_delivery_20261006.csv"),
+            "--history",
+            str(EXPORTS / "history" / "mes_counts"),
+            "--received-at",
+            "2026-10-06T04:00:00Z",
+        ],
+    )
+
+    assert answer.exit_code == 0
+    assert "skip_file" in answer.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["mes_counts.yml", "missing.csv"],
+        ["missing.yml", "00_good.csv"],
+        ["mes_counts.yml", "00_good.csv", "--received-at", "yesterday"],
+        ["mes_counts.yml", "00_good.csv", "--history", "."],
+    ],
+)
+def test_a_wrong_call_is_a_usage_error_and_no_verdict(arguments):
+    contract, file, *options = arguments
+    answer = CliRunner().invoke(
+        feed_app, ["check", str(CONTRACTS / contract), str(EXPORTS / file), *options]
+    )
+
+    assert answer.exit_code == 2

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.governance.score import score, weighted_score
+from orchestration.governance.score import score
 
 OEE = {"floor": 40.0, "threshold": 60.0, "target": 70.0, "stretch": 80.0, "direction": "higher"}
 SCRAP = {"floor": 9.0, "threshold": 5.0, "target": 3.0, "stretch": 1.0, "direction": "lower"}
@@ -67,29 +67,3 @@ def test_a_better_value_never_scores_less(one, other):
     worse, better = sorted([one, other])
 
     assert score(worse, **OEE)[0] <= score(better, **OEE)[0]
-
-
-def test_an_unmeasured_cell_is_left_out_and_the_other_weights_scaled_up():
-    cards = weighted_score([10, np.nan, 5], [0.25, 0.5, 0.25], [0, 0, 0])
-
-    assert cards.score.tolist() == [7.5]
-    assert cards.measured_weight_share.tolist() == [0.5]
-
-
-def test_a_card_without_a_measured_cell_has_no_score():
-    cards = weighted_score([np.nan, 4], [1, 1], [0, 1])
-
-    assert np.isnan(cards.score[0])
-    assert cards.measured_weight_share.tolist() == [0, 1]
-    assert cards.score[1] == 4
-
-
-@pytest.mark.parametrize("weights", [[-0.5, 1.5], [np.nan, 1]])
-def test_a_weight_that_is_no_weight_is_refused(weights):
-    with pytest.raises(ValueError, match="weight must be"):
-        weighted_score([1, 2], weights, [0, 0])
-
-
-def test_a_card_without_weight_is_refused():
-    with pytest.raises(ValueError, match="card 1 has no weight"):
-        weighted_score([1, 2], [1, 0], [0, 1])

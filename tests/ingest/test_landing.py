@@ -78,13 +78,13 @@ def test_a_feed_that_the_company_does_not_deliver_has_no_files(tmp_path):
 @pytest.mark.parametrize(
     ("manifest", "expected"),
     [
-        (None, "2026-03-02T06:00:00"),
-        ({"rows": 1}, "2026-03-02T06:00:00"),
+        (None, "2026-03-02T23:59:59"),
+        ({"rows": 1}, "2026-03-02T23:59:59"),
         ({"delivered_at": "2026-03-02T23:30:00-06:00"}, "2026-03-03T05:30:00"),
-        ({"delivered_at": "yesterday"}, "2026-03-02T06:00:00"),
+        ({"delivered_at": "yesterday"}, "2026-03-02T23:59:59"),
     ],
 )
-def test_a_file_counts_as_received_when_its_manifest_says_or_else_at_six(
+def test_a_file_counts_as_received_when_its_manifest_says_or_else_at_the_end_of_its_day(
     tmp_path, manifest, expected
 ):
     put(tmp_path, "2026-03-02/a.csv")
@@ -94,6 +94,16 @@ def test_a_file_counts_as_received_when_its_manifest_says_or_else_at_six(
     (file,) = find_files(company("{delivery_date}/*.csv"), "counts", tmp_path, as_of=AS_OF)
 
     assert arrival(file).isoformat() == expected
+
+
+def test_no_plant_on_earth_is_still_in_the_day_before_when_a_delivery_counts_as_received(tmp_path):
+    put(tmp_path, "2026-03-02/a.csv")
+    (file,) = find_files(company("{delivery_date}/*.csv"), "counts", tmp_path, as_of=AS_OF)
+
+    westernmost = dt.timezone(dt.timedelta(hours=-12))
+    local = arrival(file).replace(tzinfo=dt.UTC).astimezone(westernmost)
+
+    assert local.date() == dt.date(2026, 3, 2)
 
 
 def test_equal_bytes_are_kept_once_and_are_the_homes_own(tmp_path):

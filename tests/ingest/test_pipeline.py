@@ -109,6 +109,7 @@ FACTS = {
     "name": "plant",
     "title": "A plant",
     "enterprise": {"id": "E", "name": "Enterprise"},
+    "first_delivery": "2026-01-01",
     "sites": {
         "BER": {"name": "Berlin", "zone": "Europe/Berlin", "country": "DE"},
         "CHI": {"name": "Chicago", "zone": "America/Chicago", "country": "US"},
@@ -369,6 +370,7 @@ def test_rows_set_aside_keep_file_row_text_rule_and_reason(plant):
     (attempt,) = result.deliveries[0].attempts
     assert (attempt.action, attempt.records) == ("quarantine_rows", 5)
     assert (attempt.rows_ok, attempt.rows_quarantined, attempt.rows_new) == (3, 2, 3)
+    assert "good_qty_not_negative: 1 of 4 rows fail" in attempt.message
     aside = plant.query(
         "select row_no, reason, rule_id, owner, raw, file_name from ops.quarantine order by 1, 2"
     )

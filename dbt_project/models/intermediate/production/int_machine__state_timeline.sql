@@ -69,11 +69,8 @@ relevant as (
         events.state_code,
         events.reason_code,
         events.order_id,
-        events.delivery_date,
-        row_number() over (
-            partition by edges.range_no, events.machine_id, events.started_at_utc
-            order by events.sequence_no desc
-        ) as recency
+        events.sequence_no,
+        events.delivery_date
     from events
     inner join edges on events.machine_id = edges.machine_id
     inner join ranges on edges.range_no = ranges.range_no
@@ -84,6 +81,7 @@ relevant as (
 
 ),
 
+-- Of states that begin at once the last in sequence holds: the others end as they begin.
 closed as (
 
     select
@@ -96,10 +94,9 @@ closed as (
         order_id,
         delivery_date,
         lead(started_at_utc) over (
-            partition by range_no, machine_id order by started_at_utc
+            partition by range_no, machine_id order by started_at_utc, sequence_no
         ) as next_at_utc
     from relevant
-    where recency = 1
 
 ),
 

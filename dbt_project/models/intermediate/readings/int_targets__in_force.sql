@@ -19,6 +19,16 @@ targets as (
 
 ),
 
+grains as (
+
+    select
+        kpi_id,
+        entity_kind,
+        period_kind
+    from {{ source('registry', 'kpi_grains') }}
+
+),
+
 periods as (
 
     select
@@ -144,9 +154,12 @@ candidates as (
         ) as precedence
     from targets
     inner join entity_units on targets.org_unit_id = entity_units.org_unit_id
+    inner join grains
+        on targets.kpi_id = grains.kpi_id and entity_units.entity_kind = grains.entity_kind
     inner join periods
         on
-            targets.period_label in (
+            grains.period_kind = periods.period_kind
+            and targets.period_label in (
                 periods.period_label,
                 periods.year_label,
                 periods.quarter_label,
