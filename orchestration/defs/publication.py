@@ -106,8 +106,9 @@ def snapshot(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefi
 
         Read by the terminal scorecard, dashboards, BI tools and auditors; nothing else is.
         """
-        as_of = run_days(context)[-1]
         with warehouse.connect("publish") as con:
+            require_sound_marts(con)
+            as_of = current_as_of(con)
             published = publish(con, settings.published, company=settings.company.name, as_of=as_of)
             finish_run(con)
         return dg.MaterializeResult(

@@ -15,14 +15,25 @@ shifts as (
         break_minutes,
         delivery_date
     from {{ ref('stg_mes__shift_calendar') }}
-    where is_working
+    cross join {{ ref('int_run__parameters') }} as parameters
+    where is_working and production_date <= parameters.last_production_date
 
 ),
 
+bounds as (
+
+    select
+        cast(min(opens_at_utc) as date) as first_date,
+        cast(max(closes_at_utc) as date) as last_date
+    from shifts
+
+),
+
+-- Not the production days: in Chicago a production day ends at noon of the next UTC date.
 days as (
 
-    select calendar_date
-    from {{ ref('dim_days') }}
+    {{ days_between('first_date', 'last_date') }}
+    from bounds
 
 )
 
