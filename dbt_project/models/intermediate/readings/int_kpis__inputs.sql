@@ -38,7 +38,10 @@ select
         feeds.feed || ' (' || coalesce(feeds.state_reason, 'refused') || ')', ', '
         order by feeds.feed
     ) filter (where feeds.feed_state = 'blocked') as blocked_feeds,
-    min(feeds.last_accepted_date) filter (where feeds.feed_state = 'blocked') as blocked_from_date,
+    -- A feed of which nothing was ever accepted is blocked from the beginning.
+    min(coalesce(feeds.last_accepted_date, cast('0001-01-01' as date))) filter (
+        where feeds.feed_state = 'blocked'
+    ) as blocked_from_date,
     string_agg(feeds.feed, ', ' order by feeds.feed) filter (
         where feeds.feed_state = 'late'
     ) as late_feeds,
