@@ -177,20 +177,20 @@ def _paths(settings: Settings) -> list[Finding]:
 
 def _dagster_home(settings: Settings) -> list[Finding]:
     file = settings.dagster_home / "dagster.yaml"
-    named = os.environ.get("DAGSTER_HOME")
+    named = settings.named_dagster_home
     findings = [
         Finding(
             f"Dagster's configuration {file}",
             file.is_file()
             and file.read_text(encoding="utf-8") == DAGSTER_TEMPLATE.read_text(encoding="utf-8"),
-            "Run `steelyard doctor --prepare`: it brings the pool limit and the history.",
+            "Run `steelyard doctor --prepare`; without it Dagster has no pool and no history.",
         )
     ]
     if named is not None:
         findings.append(
             Finding(
                 f"DAGSTER_HOME {named}",
-                Path(named).resolve() == settings.dagster_home.resolve(),
+                named == settings.dagster_home.resolve(),
                 f"Set DAGSTER_HOME={settings.dagster_home}, so that UI and CLI see the same runs.",
             )
         )

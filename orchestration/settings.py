@@ -40,6 +40,8 @@ class Settings:
         Where deliveries are dropped; by default the company home's `inbox`.
     memory_limit : str
         What DuckDB may use before it spills to disk.
+    named_dagster_home : Path or None
+        What DAGSTER_HOME says, which may be another folder than this company's.
     """
 
     root: Path
@@ -47,17 +49,20 @@ class Settings:
     company_name: str
     landing_folder: Path | None
     memory_limit: str
+    named_dagster_home: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
-        """Read STEELYARD_HOME, _COMPANY, _LANDING and _MEMORY_LIMIT; all have defaults."""
+        """Read DAGSTER_HOME and STEELYARD_HOME, _COMPANY, _LANDING, _MEMORY_LIMIT."""
         landing = environment.get("STEELYARD_LANDING")
+        dagster_home = environment.get("DAGSTER_HOME")
         return cls(
             root=SHIPPED_ROOT,
             home=Path(environment.get("STEELYARD_HOME") or SHIPPED_ROOT / ".steelyard").resolve(),
             company_name=environment.get("STEELYARD_COMPANY") or "demo",
             landing_folder=Path(landing).resolve() if landing else None,
             memory_limit=environment.get("STEELYARD_MEMORY_LIMIT") or "4GB",
+            named_dagster_home=Path(dagster_home).resolve() if dagster_home else None,
         )
 
     def with_choices(self, *, company: str | None = None, landing: Path | None = None) -> Settings:

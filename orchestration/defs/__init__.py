@@ -22,9 +22,9 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             publication.mart_rules(settings, days),
             publication.snapshot(settings, days),
         ],
-        jobs=[automation.daily_job(settings, days)],
-        schedules=[automation.daily_schedule(settings, days)],
-        sensors=[automation.landing_sensor(settings, days)],
+        jobs=[automation.daily_job(settings)],
+        schedules=[automation.daily_schedule()],
+        sensors=[automation.landing_sensor(settings)],
         resources={"warehouse": warehouse_resource(settings), "dbt": models},
         loggers={"console": dg.colored_console_logger, "progress": progress_logger},
         # One warehouse has one writer, so one process: ten steps take 2 s in it and 47 s spread

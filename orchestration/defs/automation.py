@@ -11,7 +11,7 @@ from orchestration.settings import Settings
 JOB = "daily"
 
 
-def daily_job(settings: Settings, days: dg.PartitionsDefinition) -> Any:
+def daily_job(settings: Settings) -> Any:
     """Return the job that does everything for one or more delivery days.
 
     (Its type, an unresolved asset job, has no public name.)
@@ -19,7 +19,6 @@ def daily_job(settings: Settings, days: dg.PartitionsDefinition) -> Any:
     return dg.define_asset_job(
         JOB,
         selection=dg.AssetSelection.all(),
-        partitions_def=days,
         description=(
             f"All of {settings.company.facts.title}: land and guard the deliveries, build the "
             "marts, judge, publish."
@@ -28,7 +27,7 @@ def daily_job(settings: Settings, days: dg.PartitionsDefinition) -> Any:
     )
 
 
-def daily_schedule(settings: Settings, days: dg.PartitionsDefinition) -> dg.ScheduleDefinition:
+def daily_schedule() -> dg.ScheduleDefinition:
     """Return the schedule: every morning the day that has just begun, whatever has arrived."""
 
     @dg.schedule(
@@ -45,7 +44,7 @@ def daily_schedule(settings: Settings, days: dg.PartitionsDefinition) -> dg.Sche
     return _every_morning
 
 
-def landing_sensor(settings: Settings, days: dg.PartitionsDefinition) -> dg.SensorDefinition:
+def landing_sensor(settings: Settings) -> dg.SensorDefinition:
     """Return the sensor: new content in the landing folder asks for its day's run."""
 
     @dg.sensor(
@@ -54,7 +53,7 @@ def landing_sensor(settings: Settings, days: dg.PartitionsDefinition) -> dg.Sens
         minimum_interval_seconds=60,
         description="One run per day and content of the landing folder: a rewrite runs again.",
     )
-    def _landing_folder(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    def _landing_folder() -> dg.RunRequest | dg.SkipReason:
         today = dt.datetime.now(dt.UTC).date()
         files = [
             file

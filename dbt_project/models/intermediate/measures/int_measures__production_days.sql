@@ -47,7 +47,8 @@ touched as (
 
 counts as (
 
-    select
+    -- Padded ranges may overlap; a count is still one count.
+    select distinct
         counts.event_id,
         counts.site_id,
         counts.machine_id,
@@ -63,8 +64,6 @@ counts as (
         on
             counts.counted_at_utc >= cast(touched.from_date as timestamp)
             and counts.counted_at_utc < cast({{ add_days('touched.to_date', 1) }} as timestamp)
-    -- Padded ranges may overlap; a count is still one count.
-    group by all
 
 ),
 

@@ -31,18 +31,16 @@ select
     kpi_feeds.kpi_id,
     max(feeds.latency_days) as latency_days,
     max(feeds.first_accepted_date) as first_accepted_date,
-    string_agg(feeds.feed, ', ' order by feeds.feed) filter (
+    {{ joined('feeds.feed', 'feeds.feed') }} filter (
         where feeds.feed_state = 'never_delivered'
     ) as never_delivered_feeds,
-    string_agg(
-        feeds.feed || ' (' || coalesce(feeds.state_reason, 'refused') || ')', ', '
-        order by feeds.feed
-    ) filter (where feeds.feed_state = 'blocked') as blocked_feeds,
-    -- A feed of which nothing was ever accepted is blocked from the beginning.
+    {{ joined(
+        "feeds.feed || ' (' || coalesce(feeds.state_reason, 'refused') || ')'", 'feeds.feed'
+    ) }} filter (where feeds.feed_state = 'blocked') as blocked_feeds,
     min(coalesce(feeds.last_accepted_date, cast('0001-01-01' as date))) filter (
         where feeds.feed_state = 'blocked'
     ) as blocked_from_date,
-    string_agg(feeds.feed, ', ' order by feeds.feed) filter (
+    {{ joined('feeds.feed', 'feeds.feed') }} filter (
         where feeds.feed_state = 'late'
     ) as late_feeds,
     min(feeds.last_accepted_date) filter (where feeds.feed_state = 'late') as late_from_date

@@ -1,0 +1,210 @@
+"""How the dbt project must be built: layers, promises, portable SQL, nothing that drifts."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestration.contracts.dbt_sources import SOURCES_FILE, render_sources
+from orchestration.contracts.load import load_contracts
+from orchestration.registry.load import load_registers
+
+ROOT = Path(__file__).parents[2]
+MODELS = sorted((ROOT / "dbt_project" / "models").rglob("*.sql"))
+MARTS = ("core", "kpi", "scorecard")
+
+# No model converts a zone or asks a clock: the guard stored UTC, wall clock and zone, and the
+# as-of is a parameter of the run.
+CLOCKS_AND_ZONES = [
+    "current_date",
+    "current_timestamp",
+    "localtime",
+    "now(",
+    "today(",
+    "at time zone",
+]
+# What DuckDB knows and Spark does not, or reads otherwise. It belongs into macros/portable.
+DIALECT = [
+    "qualify", "asof join", "arg_max(", "arg_min(", "range(", "generate_series(", "exclude (",
+    "exclude(", "replace (", "strftime(", "strptime(", "date_diff(", "datediff(", "date_sub(",
+    "date_add(", "date_part(", "unnest(", "pivot", "unpivot", "positional join", "quantile_cont(",
+    "quantile(", "list_aggregate(", "list_transform(", "struct_pack(", "read_csv(",
+    "read_parquet(", "string_agg(", "listagg(", "group by all", "order by all", "ilike",
+    "epoch(", "epoch_ms(", "dayofweek(", "isodow(", "try_cast(", "regexp_matches(", "columns(",
+    "using sample", "::", "hash(", "any_value(", "make_date(", "make_timestamp(", "interval ",
+]  # fmt: skip
+
+# Columns that are no amount and no count: what was divided or scored, and levels of a chart.
+FRACTIONS = {
+    "reading_value", "threshold_level", "target_level", "stretch_level", "score", "total_score",
+    "centre", "lower_limit", "upper_limit", "sigma_z",
+}  # fmt: skip
+
+
+def plain_sql(text: str) -> str:
+    """SQL in lower case without Jinja, comments and literals."""
+    text = re.sub(r"{#.*?#}|{%.*?%}|{{.*?}}", " ", text, flags=re.DOTALL)
+    text = re.sub(r"--[^\n]*", " ", text)
+    text = re.sub(r"'(?:[^']|'')*'", "''", text)
+    return " ".join(text.lower().split())
+
+
+def found(words: list[str], sql: str) -> list[str]:
+    """Which of the words stand in the SQL, as whole words."""
+    return [
+        word
+        for word in words
+        if re.search((r"\b" if word[0].isalnum() else "") + re.escape(word), sql)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sql", "word"),
+    [
+        ("select * from days qualify row_number() over () = 1", "qualify"),
+        ("select good::double from counts", "::"),
+        ("select started_at AT TIME ZONE 'UTC' from states", "at time zone"),
+        ("select today() - 1", "today("),
+        ("select day + interval 1 day from days", "interval "),
+    ],
+)
+def test_a_word_of_one_dialect_is_recognised(sql, word):
+    assert word in found([*DIALECT, *CLOCKS_AND_ZONES], plain_sql(sql))
+
+
+def test_words_in_comments_literals_and_macros_are_no_offence():
+    sql = "-- qualify\nselect 'current_date', {{ add_days('d', 'now()') }} from arrange"
+
+    assert found([*DIALECT, *CLOCKS_AND_ZONES], plain_sql(sql)) == []
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_a_model_asks_no_clock_and_converts_no_zone(path):
+    assert found(CLOCKS_AND_ZONES, plain_sql(path.read_text("utf-8"))) == []
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_a_model_speaks_no_dialect_of_its_own(path):
+    assert found(DIALECT, plain_sql(path.read_text("utf-8"))) == []
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_a_model_begins_with_what_one_row_is(path):
+    text = re.sub(r"^{{ config\(.*?\) }}\n", "", path.read_text("utf-8"), flags=re.DOTALL)
+
+    assert text.startswith("-- Grain: ")
+
+
+def nodes(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    return [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
+
+
+def layer(node: dict[str, Any]) -> str:
+    return node["fqn"][1]
+
+
+def test_only_staging_reads_what_the_guard_stored(manifest):
+    readers = {
+        layer(node)
+        for node in nodes(manifest)
+        for parent in node["depends_on"]["nodes"]
+        if parent.startswith("source.") and manifest["sources"][parent]["source_name"] == "raw"
+    }
+
+    assert readers == {"staging"}
+
+
+def test_staging_reads_one_feed_and_no_model(manifest):
+    for node in nodes(manifest):
+        if layer(node) == "staging":
+            parents = node["depends_on"]["nodes"]
+            assert len(parents) == 1, node["name"]
+            assert parents[0].startswith("source."), node["name"]
+
+
+def test_every_feed_has_a_staging_model_that_a_model_reads(manifest):
+    feeds = {
+        unique_id
+        for unique_id, source in manifest["sources"].items()
+        if source["source_name"] == "raw"
+    }
+    staged = {
+        parent: node["unique_id"]
+        for node in nodes(manifest)
+        if layer(node) == "staging"
+        for parent in node["depends_on"]["nodes"]
+    }
+
+    assert feeds == set(staged)
+    read = {parent for node in nodes(manifest) for parent in node["depends_on"]["nodes"]}
+    assert set(staged.values()) - read == set()
+
+
+def test_scorecards_are_read_by_no_model(manifest):
+    for node in nodes(manifest):
+        for parent in node["depends_on"]["nodes"]:
+            assert ".rpt_" not in parent, node["name"]
+
+
+def test_every_mart_promises_its_columns_and_describes_them(manifest):
+    marts = [node for node in nodes(manifest) if layer(node) == "marts"]
+
+    assert {node["fqn"][2] for node in marts} == set(MARTS)
+    for mart in marts:
+        assert mart["config"]["contract"]["enforced"], mart["name"]
+        assert mart["description"], mart["name"]
+        for column in mart["columns"].values():
+            assert column["data_type"], (mart["name"], column["name"])
+            assert column["description"], (mart["name"], column["name"])
+
+
+def test_amounts_and_counts_in_marts_are_exact(manifest):
+    inexact = {
+        (mart["name"], column["name"])
+        for mart in nodes(manifest)
+        if layer(mart) == "marts"
+        for column in mart["columns"].values()
+        if column["data_type"].lower() in {"double", "float", "real"}
+    }
+
+    # DOUBLE sums differ from run to run; what is listed is divided or drawn, and never summed.
+    assert {name for _, name in inexact} == FRACTIONS
+
+
+def test_every_mart_is_tested_for_its_key(manifest):
+    tested = {
+        test["attached_node"].split(".")[-1]
+        for test in manifest["nodes"].values()
+        if test["resource_type"] == "test" and test["test_metadata"]["name"] == "unique_key"
+    }
+    marts = {node["name"] for node in nodes(manifest) if layer(node) == "marts"}
+
+    assert marts - tested == set()
+
+
+def test_dbt_sources_say_what_the_contracts_say():
+    contracts = load_contracts(ROOT / "expectations" / "feeds")
+
+    assert SOURCES_FILE.read_text("utf-8") == render_sources(contracts)
+
+
+def test_measures_are_exactly_those_that_models_compute():
+    declared = load_registers((ROOT / "seeds" / "registry",)).measures
+    computed = {
+        measure
+        for path in MODELS
+        for measure in re.findall(r"'(\w+)' as measure_id", path.read_text("utf-8"))
+    }
+
+    assert computed == set(declared)
+
+
+def test_every_declared_kpi_is_one_loadable_file():
+    files = list((ROOT / "seeds" / "registry" / "kpis").glob("*/*.yml"))
+    kpis = load_registers((ROOT / "seeds" / "registry",)).kpis
+
+    assert len(kpis) == len(files)
+    assert {kpi.domain for kpi in kpis.values()} == {path.parent.name for path in files}

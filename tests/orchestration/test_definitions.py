@@ -1,0 +1,245 @@
+"""All that Dagster shows: nothing vanishes unseen, and everything says what it is."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pytest
+import yaml
+
+from orchestration.defs import build_definitions
+from orchestration.defs.landing import delivered_key
+
+if TYPE_CHECKING:
+    from orchestration.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+SNAPSHOT = Path(__file__).parent / "definitions_snapshot.yml"
+HEADER = """\
+# Every asset with its checks, and every job, schedule and sensor, of the demo company.
+# A definition that fails to load vanishes silently from Dagster; this file makes it a difference.
+# After an intended change: `python -W ignore -m tests.orchestration.test_definitions` writes it
+# anew, and the difference is what there is to review.
+"""
+EXTERNAL = "landing"
+
+
+@pytest.fixture(scope="module")
+def definitions(demo_settings: Settings) -> dg.Definitions:
+    return build_definitions(demo_settings)
+
+
+@pytest.fixture(scope="module")
+def specs(definitions: dg.Definitions) -> dict[str, dg.AssetSpec]:
+    graph = definitions.resolve_asset_graph()
+    return {
+        key.to_user_string(): definitions.resolve_assets_def(key).get_asset_spec(key)
+        for key in graph.get_all_asset_keys()
+    }
+
+
+def snapshot_of(definitions: dg.Definitions) -> dict[str, Any]:
+    graph = definitions.resolve_asset_graph()
+    checks: dict[str, list[str]] = {key.to_user_string(): [] for key in graph.get_all_asset_keys()}
+    for check in graph.asset_check_keys:
+        checks[check.asset_key.to_user_string()].append(check.name)
+    repository = definitions.get_repository_def()
+    return {
+        "assets": {key: sorted(names) for key, names in sorted(checks.items())},
+        "jobs": sorted(
+            job.name for job in repository.get_all_jobs() if not job.name.startswith("__")
+        ),
+        "schedules": {
+            schedule.name: f"{schedule.cron_schedule} {schedule.execution_timezone}"
+            for schedule in repository.schedule_defs
+        },
+        "sensors": {
+            sensor.name: f"every {sensor.minimum_interval_seconds} s"
+            for sensor in repository.sensor_defs
+        },
+    }
+
+
+def rendered(snapshot: dict[str, Any]) -> str:
+    return HEADER + yaml.safe_dump(snapshot, sort_keys=False, width=96)
+
+
+def test_assets_checks_jobs_schedules_and_sensors_are_those_of_the_snapshot(definitions):
+    assert snapshot_of(definitions) == yaml.safe_load(SNAPSHOT.read_text("utf-8"))
+
+
+def test_every_asset_says_who_answers_for_it_and_what_it_is(specs):
+    for key, spec in specs.items():
+        assert spec.owners, key
+        assert spec.kinds, key
+        assert spec.group_name not in {None, "default"}, key
+        wanted = {"steelyard/domain", "steelyard/sensitivity", "steelyard/tier"}
+        assert wanted <= set(spec.tags), key
+        assert spec.description, key
+
+
+def test_every_asset_that_we_make_has_delivery_days_and_a_code_version(specs, definitions):
+    graph = definitions.resolve_asset_graph()
+    for key, spec in specs.items():
+        if spec.group_name == EXTERNAL:
+            continue
+        assert spec.code_version, key
+        days = graph.get(spec.key).partitions_def
+        assert isinstance(days, dg.DailyPartitionsDefinition), key
+        assert graph.get(spec.key).backfill_policy == dg.BackfillPolicy.single_run(), key
+        assert graph.get(spec.key).pools == {"warehouse"}, key
+
+
+def test_every_description_says_what_a_row_is(specs):
+    silent = [
+        key
+        for key, spec in specs.items()
+        if spec.group_name != EXTERNAL and " row" not in spec.description.lower()
+    ]
+
+    assert silent == []
+
+
+def published_from(definitions: dg.Definitions) -> set[dg.AssetKey]:
+    """The published snapshot and everything that it comes from."""
+    graph = definitions.resolve_asset_graph()
+    found: set[dg.AssetKey] = set()
+    waiting = [dg.AssetKey(["published", "snapshot"])]
+    while waiting:
+        key = waiting.pop()
+        if key not in found:
+            found.add(key)
+            waiting += graph.get(key).parent_keys
+    return found
+
+
+def test_lineage_runs_from_the_published_snapshot_to_every_delivered_file(
+    definitions, demo_settings
+):
+    delivered = {delivered_key(feed) for feed in demo_settings.company.feeds.values()}
+
+    assert len(delivered) == 20
+    assert delivered - published_from(definitions) == set()
+
+
+def test_every_asset_leads_to_publication(definitions):
+    everything = definitions.resolve_asset_graph().get_all_asset_keys()
+    ends_elsewhere = {key.to_user_string() for key in everything - published_from(definitions)}
+
+    # What no published table rests on: persons stay unpublished, products are kept for later.
+    assert ends_elsewhere <= {
+        "core/dim_people",
+        "core/dim_products",
+        "staging/stg_hr__person_crosswalk",
+    }
+
+
+def test_failing_mart_rules_block_publication_and_warnings_do_not(definitions):
+    graph = definitions.resolve_asset_graph()
+    rules = [
+        graph.get_check_spec(key)
+        for key in graph.asset_check_keys
+        if key.asset_key == dg.AssetKey(["quality", "mart_rules"])
+    ]
+
+    assert rules
+    for rule in rules:
+        assert rule.blocking == (rule.metadata["severity"] != "warn"), rule.name
+        assert rule.metadata["owner"], rule.name
+
+
+def test_the_workspace_file_names_the_definitions():
+    workspace = yaml.safe_load((ROOT / "workspace.yaml").read_text("utf-8"))
+
+    assert workspace["load_from"] == [
+        {
+            "python_module": {
+                "module_name": "orchestration.definitions",
+                # Without it Dagster finds the module only where it is installed.
+                "working_directory": ".",
+                "location_name": "steelyard",
+            }
+        }
+    ]
+
+
+def test_the_module_of_the_workspace_gives_the_same_definitions(
+    definitions, demo_settings, monkeypatch
+):
+    from orchestration.definitions import steelyard  # noqa: PLC0415
+
+    monkeypatch.setenv("STEELYARD_HOME", str(demo_settings.home))
+
+    assert snapshot_of(steelyard()) == snapshot_of(definitions)
+
+
+def sensor_requests(settings: Settings, landing: Path) -> dg.RunRequest | dg.SkipReason:
+    definitions = build_definitions(settings.with_choices(landing=landing))
+    repository = definitions.get_repository_def()
+    sensor = repository.get_sensor_def("landing_folder")
+    return sensor()
+
+
+def deliver(landing: Path, day: str, text: str) -> Path:
+    folder = landing / "mes" / "mes_production_counts" / day
+    folder.mkdir(parents=True)
+    file = folder / f"mes_production_counts_{day.replace('-', '')}.csv"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_the_sensor_waits_for_a_first_delivery(demo_settings, tmp_path):
+    assert isinstance(sensor_requests(demo_settings, tmp_path), dg.SkipReason)
+
+
+def test_the_same_files_ask_for_one_run_and_a_rewritten_file_for_another(demo_settings, tmp_path):
+    deliver(tmp_path, "2026-10-01", "event_id\nE00001\n")
+    second = deliver(tmp_path, "2026-10-02", "event_id\nE00002\n")
+
+    first_look = sensor_requests(demo_settings, tmp_path)
+    second_look = sensor_requests(demo_settings, tmp_path)
+    second.write_text("event_id\nE00003\n", encoding="utf-8")
+    third_look = sensor_requests(demo_settings, tmp_path)
+
+    assert first_look.partition_key == "2026-10-02"
+    assert second_look.run_key == first_look.run_key
+    assert third_look.run_key != first_look.run_key
+    assert third_look.partition_key == "2026-10-02"
+
+
+def test_a_file_still_being_written_asks_for_no_run(demo_settings, tmp_path):
+    file = deliver(tmp_path, "2026-10-01", "event_id\n")
+    file.rename(file.with_suffix(".csv.part"))
+
+    assert isinstance(sensor_requests(demo_settings, tmp_path), dg.SkipReason)
+
+
+def test_the_morning_schedule_asks_for_the_day_that_has_begun(definitions):
+    repository = definitions.get_repository_def()
+    schedule = repository.get_schedule_def("every_morning")
+    morning = dt.datetime(2026, 10, 25, 6, 30, tzinfo=dt.UTC)
+
+    request = schedule(
+        dg.build_schedule_context(scheduled_execution_time=morning, repository_def=repository)
+    )
+
+    assert request.partition_key == "2026-10-25"
+    assert request.run_key == "2026-10-25"
+
+
+def main() -> None:
+    """Write the snapshot from the demo company as it is now."""
+    import tempfile  # noqa: PLC0415
+
+    from orchestration.settings import Settings  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory() as home:
+        definitions = build_definitions(Settings.from_environment({"STEELYARD_HOME": home}))
+        SNAPSHOT.write_text(rendered(snapshot_of(definitions)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
