@@ -16,7 +16,6 @@ from orchestration.publication.snapshot import read_current, verify
 from orchestration.run import NothingToDoError, RunFailedError, publish_again, run_company
 from orchestration.settings import Settings
 
-pytestmark = pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
 FIRST, LAST = dt.date(2026, 10, 1), dt.date(2026, 10, 4)
 
 
