@@ -21,8 +21,8 @@ shifts as (
 
 days as (
 
-    select calendar_date
-    from {{ ref('dim_days') }}
+    select date_in_utc
+    from {{ ref('int_calendar__utc_dates') }}
 
 )
 
@@ -31,19 +31,19 @@ select
     shifts.calendar_id,
     shifts.production_date,
     shifts.shift_id,
-    days.calendar_date as date_in_utc,
-    greatest(shifts.opens_at_utc, cast(days.calendar_date as timestamp)) as opens_at_utc,
+    days.date_in_utc,
+    greatest(shifts.opens_at_utc, cast(days.date_in_utc as timestamp)) as opens_at_utc,
     least(
-        shifts.closes_at_utc, cast({{ add_days('days.calendar_date', 1) }} as timestamp)
+        shifts.closes_at_utc, cast({{ add_days('days.date_in_utc', 1) }} as timestamp)
     ) as closes_at_utc,
     -- Breaks belong to the shift, so one piece alone carries them.
     case
-        when days.calendar_date = cast(shifts.opens_at_utc as date) then shifts.break_minutes
+        when days.date_in_utc = cast(shifts.opens_at_utc as date) then shifts.break_minutes
         else 0
     end as break_minutes,
     shifts.delivery_date
 from shifts
 inner join days
     on
-        cast(shifts.opens_at_utc as date) <= days.calendar_date
-        and shifts.closes_at_utc > cast(days.calendar_date as timestamp)
+        cast(shifts.opens_at_utc as date) <= days.date_in_utc
+        and shifts.closes_at_utc > cast(days.date_in_utc as timestamp)

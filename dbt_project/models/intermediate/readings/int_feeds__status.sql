@@ -47,8 +47,9 @@ select
     accepted.first_accepted_date,
     accepted.last_accepted_date,
     case
-        when accepted.feed is null then 'never_delivered'
+        -- Refused at its first delivery is refused, not missing.
         when states.state in ('blocked', 'rejected') then 'blocked'
+        when accepted.feed is null then 'never_delivered'
         when feeds.cadence = 'daily' and accepted.last_accepted_date < parameters.as_of_date
             then 'late'
         else 'ok'

@@ -37,7 +37,9 @@ select
     {{ joined(
         "feeds.feed || ' (' || coalesce(feeds.state_reason, 'refused') || ')'", 'feeds.feed'
     ) }} filter (where feeds.feed_state = 'blocked') as blocked_feeds,
-    min(feeds.last_accepted_date) filter (where feeds.feed_state = 'blocked') as blocked_from_date,
+    min(coalesce(feeds.last_accepted_date, cast('0001-01-01' as date))) filter (
+        where feeds.feed_state = 'blocked'
+    ) as blocked_from_date,
     {{ joined('feeds.feed', 'feeds.feed') }} filter (
         where feeds.feed_state = 'late'
     ) as late_feeds,

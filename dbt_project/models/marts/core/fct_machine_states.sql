@@ -42,8 +42,8 @@ windows as (
 
 days as (
 
-    select calendar_date
-    from {{ ref('dim_days') }}
+    select date_in_utc
+    from {{ ref('int_calendar__utc_dates') }}
 
 ),
 
@@ -71,12 +71,12 @@ timeline_by_date as (
         timeline.reason_code,
         timeline.order_id,
         timeline.delivery_date,
-        days.calendar_date as date_in_utc
+        days.date_in_utc
     from timeline
     inner join days
         on
-            cast(timeline.started_at_utc as date) <= days.calendar_date
-            and cast(timeline.ended_at_utc as date) >= days.calendar_date
+            cast(timeline.started_at_utc as date) <= days.date_in_utc
+            and cast(timeline.ended_at_utc as date) >= days.date_in_utc
 
 ),
 

@@ -1,0 +1,47 @@
+"""What a whole run publishes, held against hand calculation."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def readings(tiny_home: Path) -> str:
+    return f"'{tiny_home}/demo/published/current/kpi.fct_kpi_readings.parquet'"
+
+
+def test_the_newest_day_of_an_american_plant_has_its_late_shift(readings):
+    # Joliet runs three shifts of eight hours without breaks on seven machines. The late ones end
+    # on the next day in UTC, which is the as-of itself for the newest production day.
+    found = duckdb.execute(
+        f"""
+        select period_start_date::varchar, denominator
+        from {readings}
+        where kpi_id = 'KPI008' and entity_kind = 'site' and entity_id = 'US01'
+            and period_kind = 'day' and period_start_date >= date '2026-10-01'
+        order by 1
+        """
+    ).fetchall()
+
+    full = Decimal(3 * 480 * 7)
+    assert found == [("2026-10-01", full), ("2026-10-02", full), ("2026-10-03", full)]
+
+
+def test_a_feed_refused_at_its_first_delivery_is_blocked_and_not_missing(readings):
+    # The first hours file of the tiny company has four absurd rows of sixteen; ninety per cent
+    # must pass.
+    states = duckdb.execute(
+        f"select distinct trust_state, trust_reason from {readings} where kpi_id = 'KPI039'"
+    ).fetchall()
+
+    assert {state for state, _ in states} == {"blocked_input"}
+    assert all("ehs_hours_worked_20261001.xlsx" in reason for _, reason in states)
