@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 import yaml
@@ -144,7 +146,7 @@ def register_tables(
                 "subject_kind": template.subject_kind,
                 "period_kind": template.period_kind,
                 "valid_from": template.valid_from,
-                "valid_to": template.valid_to,
+                "valid_to": _last_day(template, registers.scorecards),
                 "template_hash": content_hash(template),
             }
         )
@@ -192,6 +194,20 @@ def _kpi_row(kpi: Kpi) -> Row:
     }
 
 
+def _last_day(
+    template: ScorecardTemplate, all_templates: Sequence[ScorecardTemplate]
+) -> dt.date | None:
+    """Return the last day of a version: its own, or the day before its successor begins."""
+    ends = [
+        later.valid_from - dt.timedelta(days=1)
+        for later in all_templates
+        if later.id == template.id and later.version > template.version
+    ]
+    if template.valid_to is not None:
+        ends.append(template.valid_to)
+    return min(ends, default=None)
+
+
 def _check_references(registers: Registers) -> None:
     for kpi in registers.kpis.values():
         for term in (*kpi.numerator, *kpi.denominator, *kpi.trials):
@@ -206,6 +222,17 @@ def _check_references(registers: Registers) -> None:
                     f"KPI {kpi.id} names the counter-KPI {counter!r}, which has no file: "
                     "correct the id or add the KPI."
                 )
+    _check_scorecards(registers)
+
+
+def _check_scorecards(registers: Registers) -> None:
+    for earlier, later in pairwise(registers.scorecards):
+        if earlier.id == later.id and earlier.valid_from >= later.valid_from:
+            raise RegisterError(
+                f"Scorecard {later.id} version {later.version} is valid from {later.valid_from}, "
+                f"version {earlier.version} from {earlier.valid_from}: a later version begins "
+                "later; correct `valid_from`."
+            )
     for template in registers.scorecards:
         for item in template.items:
             if item.kpi not in registers.kpis:
