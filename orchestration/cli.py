@@ -9,14 +9,14 @@ import shutil
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from orchestration.ingest.feed_check import feed_app
+from orchestration.publication.terminal import card_view, outcome_view
 from orchestration.settings import Settings
 
 app = typer.Typer(
@@ -158,7 +158,7 @@ def run(
     if json_output:
         out.print_json(json.dumps(outcome.as_json()))
         return
-    _show_outcome(outcome)
+    out.print(outcome_view(outcome))
     _next_places(settings)
 
 
@@ -190,7 +190,7 @@ def scorecard(
     if json_output:
         out.print_json(json.dumps(card.as_json()))
     else:
-        show_card(card, snapshot.as_of)
+        out.print(card_view(card, snapshot.as_of))
 
 
 @app.command()
@@ -220,17 +220,21 @@ def publish(company: CompanyOption = None, json_output: JsonOption = False) -> N
 @app.command()
 def doctor(
     company: CompanyOption = None,
+    landing: LandingOption = None,
     prepare: Annotated[
-        bool, typer.Option("--prepare", help="Only write .env and Dagster's configuration.")
+        bool,
+        typer.Option(
+            "--prepare", help="Only write .env and Dagster's configuration, for this company."
+        ),
     ] = False,
     json_output: JsonOption = False,
 ) -> None:
     """Look at environment, contracts, zones and paths, and say what to do."""
     from orchestration.doctor import examine, prepare_home  # noqa: PLC0415
 
-    settings = _settings(company)
+    settings = _settings(company, landing)
     if prepare:
-        for path in prepare_home(settings):
+        for path in prepare_home(settings, choose=True):
             console.print(f"Wrote {path}")
         return
     findings = examine(settings)
@@ -246,103 +250,19 @@ def doctor(
         raise typer.Exit(1)
 
 
-def show_card(card: Any, as_of: str) -> None:
-    """Print a scorecard for a person."""
-    leads = f" · leads {', '.join(card.leads)}" if card.leads else ""
-    table = Table(
-        title=f"{card.title}: {card.subject_id}, {card.period_start:%B %Y}{leads}",
-        caption=f"as of {as_of} · template {card.template}",
-        title_justify="left",
-        caption_justify="left",
-    )
-    for heading, justify in (
-        ("KPI", "left"),
-        ("Value", "right"),
-        ("Target", "right"),
-        ("n", "right"),
-        ("Band", "left"),
-        ("Variation", "left"),
-        ("Assurance", "left"),
-        ("Finality", "left"),
-        ("Weight", "right"),
-        ("Score", "right"),
-    ):
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
-    notes = []
-    for line in card.lines:
-        if line.trust_reason:
-            notes.append(f"{line.kpi_name}: {line.trust_reason}")
-        table.add_row(
-            line.kpi_name,
-            format_value(line.value, line.unit, line.decimals),
-            format_value(line.target, line.unit, line.decimals),
-            f"{line.n:,}" if line.n is not None else "",
-            _words(line.band) if line.value is not None else _words(line.trust_state),
-            _words(line.variation),
-            _words(line.assurance),
-            line.finality,
-            f"{line.weight:.0%}",
-            f"{line.score:.1f}" if line.score is not None else "–",
-        )
-    out.print(table)
-    if card.total_score is None:
-        out.print("No line could be measured, so there is no score.")
-    else:
-        out.print(
-            f"[bold]Score {card.total_score:.1f} of 10[/], over the {card.measured_weight:.0%} of "
-            "the weight that was measured. 5 is the threshold, 8 the target, 10 the stretch.",
-            highlight=False,
-        )
-    for note in notes:
-        out.print(f"  {note}", highlight=False)
-
-
-def format_value(value: float | None, unit: str, decimals: int) -> str:
-    """Return a figure as people write it; ratios as per cent.
-
-    Examples
-    --------
-    >>> format_value(0.6543, "ratio", 1), format_value(2.5, "units_per_hour", 1)
-    ('65.4 %', '2.5')
-    """
-    if value is None:
-        return "–"
-    if unit.startswith("ratio"):
-        return f"{value * 100:,.{decimals}f} %"
-    return f"{value:,.{decimals}f}"
-
-
-def _words(code: str | None) -> str:
-    return (code or "").replace("special_cause_", "signal: ").replace("_", " ")
-
-
-def _show_outcome(outcome: Any) -> None:
-    table = Table(title=f"Deliveries up to {outcome.as_of}", title_justify="left")
-    for heading in ("Feed", "Files", "Rows new", "Changed", "Set aside", "Refused", "State"):
-        table.add_column(heading, justify="left" if heading in {"Feed", "State"} else "right")
-    for feed in outcome.feeds:
-        table.add_row(
-            feed.feed,
-            f"{feed.files:,}",
-            f"{feed.rows_new:,}",
-            f"{feed.rows_changed:,}",
-            f"{feed.rows_quarantined:,}",
-            f"{feed.files_rejected:,}",
-            feed.state,
-        )
-    out.print(table)
-    for message in outcome.messages:
-        out.print(f"  {message}", highlight=False)
-
-
 def _next_places(settings: Settings) -> None:
     tool = "steelyard" if shutil.which("steelyard") else ".venv/bin/steelyard"
-    option = "" if settings.company.name == "demo" else f" --company {settings.company_name}"
+    site = next(iter(settings.company.facts.sites))
+    option = choice = ""
+    if settings.company.name != "demo":
+        option = f" --company {settings.company_name}"
+        folder = f" --landing {settings.landing_folder}" if settings.landing_folder else ""
+        choice = f"  {tool} doctor{option}{folder} --prepare   lets Dagster show this company\n"
     out.print(
         f"\nWhere to look next:\n"
-        f"  {tool} scorecard{option} --site "
-        f"{next(iter(settings.company.facts.sites))}   another card\n"
+        f"  {tool} scorecard{option} --site {site}   the card of a site\n"
         f"  {settings.published / 'current'}   the published files (Parquet, DuckDB)\n"
+        f"{choice}"
         f"  DAGSTER_HOME={settings.dagster_home} dagster dev -w workspace.yaml   runs and lineage",
         highlight=False,
         soft_wrap=True,

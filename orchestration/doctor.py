@@ -56,17 +56,25 @@ def examine(settings: Settings) -> list[Finding]:
     return findings
 
 
-def prepare_home(settings: Settings) -> list[Path]:
+def prepare_home(settings: Settings, *, choose: bool = False) -> list[Path]:
     """Write what a run and `dagster dev` need, where it is missing or stale.
+
+    Parameters
+    ----------
+    settings : Settings
+        Company and home.
+    choose : bool
+        Make it the company that `dagster dev` shows. Dagster takes `.env` of the checkout over
+        the shell's variables, so the company is chosen there and nowhere else; a run leaves the
+        choice alone.
 
     Returns
     -------
     list of Path
-        The files that were written: `.env` of the checkout (for the company that Dagster shows
-        by default) and `dagster.yaml` of the company's Dagster home.
+        The files that were written: `.env` and `dagster.yaml` of the company's Dagster home.
     """
     wanted = {settings.dagster_home / "dagster.yaml": DAGSTER_TEMPLATE.read_text(encoding="utf-8")}
-    if settings.company_name == "demo":
+    if choose:
         lines = [f"{name}={value}" for name, value in sorted(settings.environment().items())]
         wanted[settings.root / ".env"] = (
             "# Written by `steelyard doctor --prepare`; read by `dagster dev`.\n"

@@ -230,14 +230,18 @@ def _listen(report: Report, steps: int) -> Iterator[None]:
 def _why(result: dg.ExecuteInProcessResult) -> str:
     for event in result.all_events:
         if event.is_step_failure:
-            error = event.step_failure_data.error
-            while error is not None and error.cause is not None:
-                error = error.cause
-            said = error.message.strip() if error else "no message"
+            said = _first_cause(event.step_failure_data.error)
             return f"The step {event.step_key} failed: {said} (run {result.run_id})"
+    for event in result.all_events:
         if event.is_failure:
-            return f"The run failed: {event.message} (run {result.run_id})"
+            return f"The run failed: {_first_cause(event.job_failure_data.error)} (run {result.run_id})"
     return f"The run {result.run_id} failed without a failed step; look at it in Dagster."
+
+
+def _first_cause(error: dg.SerializableErrorInfo | None) -> str:
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return error.message.strip() if error else "no message"
 
 
 def _outcome(settings: Settings, run_id: str, as_of: dt.date) -> Outcome:
@@ -247,7 +251,10 @@ def _outcome(settings: Settings, run_id: str, as_of: dt.date) -> Outcome:
             """
             select
                 states.feed,
-                count(attempts.attempt_id),
+                count(attempts.attempt_id) filter (
+                    -- A SELECT over source tables is judged like a file, but nobody delivered it.
+                    where attempts.relative_path not like 'select:%'
+                ),
                 coalesce(sum(attempts.rows_new), 0)::bigint,
                 coalesce(sum(attempts.rows_changed), 0)::bigint,
                 coalesce(sum(attempts.rows_quarantined), 0)::bigint,

@@ -793,6 +793,11 @@ class CompanyFacts(Strict):
     enterprise: Enterprise
     as_of: dt.date | None = None
     first_delivery: dt.date = Field(description="First day on which files were delivered.")
+    figures_from: dt.date | None = Field(
+        default=None,
+        description="First day to have figures; by default that of the oldest order, receipt, "
+        "shift, plan or month of hours, because histories of people reach back for decades.",
+    )
     sites: dict[str, Site] = Field(min_length=1)
 
 

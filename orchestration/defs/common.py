@@ -38,7 +38,8 @@ def warehouse_resource(settings: Settings) -> dg.ResourceDefinition:
     @dg.resource(description="The company's DuckDB file, locked for the whole run.")
     def locked_warehouse(context: dg.InitResourceContext) -> Iterator[Warehouse]:
         warehouse = Warehouse(settings.company_home, memory_limit=settings.memory_limit)
-        with warehouse.lock(command=f"Dagster run {context.run_id}"):
+        run_id = context.run.run_id if context.run else "without id"
+        with warehouse.lock(command=f"Dagster run {run_id}"):
             yield warehouse
 
     return locked_warehouse

@@ -77,7 +77,7 @@ def _feed(
             settings.landing,
             delivery_days,
             as_of=delivery_days[-1],
-            run_id=context.run_id,
+            run_id=context.run.run_id,
             progress=context.log.debug,
         )
         yield dg.MaterializeResult(asset_key=key, metadata=_metadata(result))

@@ -11,7 +11,7 @@ INPUT = "intermediate.int_judgements__input"
 OUTPUT = "statistics.kpi_judgements"
 
 
-def kpi_judgements(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:  # noqa: ARG001
+def kpi_judgements(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     """Return the asset that judges all readings."""
 
     @dg.asset(

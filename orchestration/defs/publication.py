@@ -4,12 +4,15 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from orchestration.contracts.load import SHIPPED_ROOT
 from orchestration.defs.common import POOL, run_days, tags
 from orchestration.ingest.run_state import finish_run
 from orchestration.publication.snapshot import PUBLISHED, publish
 from orchestration.quality.marts import check_marts, load_mart_rules
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
+
+MART_RULES = SHIPPED_ROOT / "expectations" / "marts"
 
 
 def mart_rules(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
@@ -18,7 +21,7 @@ def mart_rules(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDe
     The checks belong to this asset and not to the marts: a blocking check on a mart that another
     model of the same dbt step reads is a circle to Dagster.
     """
-    marts = load_mart_rules(settings.root / "expectations" / "marts")
+    marts = load_mart_rules(MART_RULES)
     key = dg.AssetKey(["quality", "mart_rules"])
     specs = [
         dg.AssetCheckSpec(

@@ -95,7 +95,7 @@ def run_plan(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefi
         """
         as_of = run_days(context)[-1]
         with warehouse.connect("plan the run") as con:
-            plan = begin_run(con, run_id=context.run_id, as_of=as_of, definition_hash=declared)
+            plan = begin_run(con, run_id=context.run.run_id, as_of=as_of, definition_hash=declared)
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": 1,

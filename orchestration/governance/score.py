@@ -1,4 +1,4 @@
-"""The 0-10 score of a cell. (A card weighs them in SQL, in `rpt_*_scorecard`.)"""
+"""The 0-10 score of a cell; `rpt_*_scorecard` weighs the cells of a card in SQL."""
 
 from typing import Final
 

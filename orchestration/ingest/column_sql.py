@@ -357,9 +357,11 @@ class ColumnSql:
         cases = f"when regexp_full_match({c}, {quote_literal(_UNIT)}) then 'UNIT_SUFFIX' "
         if integer:
             separated = f"{_SEPARATED_DIGITS}|{_SCIENTIFIC}"
-            cases = f"when regexp_full_match({c}, {quote_literal(separated)}) then 'NOT_AN_INTEGER' {cases}"
+            pattern = quote_literal(separated)
+            cases = f"when regexp_full_match({c}, {pattern}) then 'NOT_AN_INTEGER' {cases}"
         else:
-            cases = f"when regexp_full_match({c}, {quote_literal(_SCIENTIFIC)}) then 'NOT_A_NUMBER' {cases}"
+            pattern = quote_literal(_SCIENTIFIC)
+            cases = f"when regexp_full_match({c}, {pattern}) then 'NOT_A_NUMBER' {cases}"
         return f"(case {cases} else 'NOT_A_NUMBER' end)"
 
     def _range(self, v: str, *, integer: bool) -> str:
@@ -511,7 +513,8 @@ class ColumnSql:
             cases.append(
                 f"when regexp_full_match({c}, {quote_literal(shape + zone)}) then "
                 + _two_digits(
-                    f"regexp_replace({c}, {quote_literal(f'^{shape}{zone}$')}, {quote_literal(iso)})"
+                    f"regexp_replace({c}, {quote_literal(f'^{shape}{zone}$')}, "
+                    f"{quote_literal(iso)})"
                 )
             )
         if not cases:
@@ -722,7 +725,8 @@ class ColumnSql:
             self.alias("w"),
             f"case when regexp_full_match({c}, {quote_literal(clock)}) then {day}::timestamp "
             f"+ to_minutes(60 * left({c}, 2)::int + substr({c}, 4, 2)::int) "
-            f"when regexp_full_match({c}, {quote_literal(full)}) then try_cast({c} as timestamp) end",
+            f"when regexp_full_match({c}, {quote_literal(full)}) "
+            f"then try_cast({c} as timestamp) end",
         )
         wall = own
         if column.after is not None:

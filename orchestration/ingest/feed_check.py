@@ -21,8 +21,6 @@ from orchestration.ingest.sql import quote_identifier
 from orchestration.ingest.typing_sql import key_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from orchestration.contracts.model import Contract
     from orchestration.ingest.verdict import Verdict
 
@@ -42,7 +40,7 @@ def check_file(
     *,
     history: Path | str | None = None,
     received_at: dt.datetime | None = None,
-    run_rules: Callable[[duckdb.DuckDBPyConnection, Contract, str], Verdict] | None = None,
+    with_rules: bool = True,
 ) -> Verdict:
     """Judge one file by one contract.
 
@@ -54,9 +52,8 @@ def check_file(
         Folder with `delivery_log.csv`, `deliveries/` and `reference/`.
     received_at : datetime or None
         When the file arrived; default now.
-    run_rules : callable or None
-        What runs the contract's `rules` on the typed table (connection, contract, table name) and
-        answers with its own verdict, the stronger of the two being given; default: not run.
+    with_rules : bool
+        Whether the contract's row rules are run too; Great Expectations takes 6 s to import.
 
     Raises
     ------
@@ -70,8 +67,10 @@ def check_file(
     with duckdb.connect() as con:
         known = None if history is None else history_from_folder(con, contract, Path(history))
         verdict = judge_file(con, contract, file, received_at=received, history=known, table=TABLE)
-        if run_rules is not None and verdict.accepted:
-            verdict = run_rules(con, contract, TABLE)
+        if with_rules and contract.rules and verdict.accepted:
+            from orchestration.quality.file_rules import apply_rules  # noqa: PLC0415
+
+            verdict = apply_rules(con, contract, TABLE, verdict)
         return verdict
 
 

@@ -455,13 +455,17 @@ class Relations:
             check.parent,
         )
         if check.one_root:
-            roots, first = self._count(f"{parent} is null")
+            # By id: the head of an enterprise has a row for each of its versions.
+            roots, first = self._row(
+                f"select count(distinct {child}), min(_row_no) from {self.table} "
+                f"where {GOOD} and {parent} is null"
+            )
             if roots > 1:
                 self._found(
                     "MULTIPLE_ROOTS",
                     roots,
                     first,
-                    f"{roots} records have no {check.parent}; one is expected.",
+                    f"{roots} different {check.id} have no {check.parent}; one is expected.",
                     check.parent,
                 )
         edges = self._rows(
@@ -587,7 +591,8 @@ def _as_date_sql(text: str, form: str) -> str:
     shape, iso = pair
     return (
         f"case when regexp_full_match({text}, {quote_literal(shape)}) then "
-        f"try_cast(regexp_replace({text}, {quote_literal(f'^{shape}$')}, {quote_literal(iso)}) as date) end"
+        f"try_cast(regexp_replace({text}, {quote_literal(f'^{shape}$')}, "
+        f"{quote_literal(iso)}) as date) end"
     )
 
 

@@ -104,7 +104,7 @@ def last_published(con: duckdb.DuckDBPyConnection) -> PublishedRun | None:
     """Return the last run that was published; None before the first."""
     con.execute(_TABLES)
     rows = con.execute(
-        "select as_of_date, definition_hash, started_at_utc = max(started_at_utc) over () as latest "
+        "select as_of_date, definition_hash, started_at_utc = max(started_at_utc) over () "
         "from ops.run_history "
         "qualify published_at_utc is not null order by started_at_utc desc limit 1"
     ).fetchall()

@@ -72,10 +72,12 @@ def read_scorecard(
     kind : {"leader", "site"}
         Whose card.
     subject : str, optional
-        Id of the leader or site; by default the first whose card is most complete.
+        Id of the leader or site; by default the one with the most weight measured.
     month : date, optional
-        First day of the month; by default the last whose lines are no longer provisional, or the
-        newest.
+        First day of the month; by default the newest of those in which at least half as much
+        weight is measured and no longer provisional as in the best. So neither a month that has
+        just begun nor one after the last delivery of half the feeds is shown unasked. Where all
+        is provisional, the newest with a figure.
 
     Raises
     ------
@@ -86,14 +88,30 @@ def read_scorecard(
     with duckdb.connect(str(snapshot.folder / DATABASE), read_only=True) as con:
         chosen = con.execute(
             f"""
+            with cards as (
+                select
+                    {kind}_id,
+                    period_start_date,
+                    max(measured_weight) as measured_weight,
+                    coalesce(
+                        sum(weight) filter (
+                            where score is not null and finality <> 'provisional'
+                        ),
+                        0
+                    ) as settled_weight
+                from {table}
+                where
+                    (?::varchar is null or {kind}_id = ?)
+                    and (?::date is null or period_start_date = ?)
+                group by all
+            )
             select {kind}_id, period_start_date
-            from {table}
-            where (?::varchar is null or {kind}_id = ?) and (?::date is null or period_start_date = ?)
-            group by all
+            from cards
             order by
-                count(*) filter (where finality <> 'provisional') >= count(*) / 2 desc,
+                settled_weight > 0 and settled_weight >= max(settled_weight) over () / 2 desc,
+                measured_weight > 0 desc,
                 period_start_date desc,
-                max(measured_weight) desc,
+                measured_weight desc,
                 {kind}_id
             limit 1
             """,
@@ -173,7 +191,10 @@ def _no_such_card(
     ).fetchall()[0]
     wanted = " ".join(filter(None, [subject, f"{month:%Y-%m}" if month else None])) or "any"
     if not known:
-        return f"No {kind} has a scorecard: nobody leads a unit, or no month has begun."
+        return (
+            f"No {kind} has a scorecard: no template for one was in force in any month with "
+            f"figures, or there is no {kind}."
+        )
     return (
         f"No scorecard for {kind} {wanted}. There are cards of {known} {kind}s "
         f"from {first:%Y-%m} to {last:%Y-%m}."

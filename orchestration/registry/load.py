@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import itertools
 import json
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 import yaml
@@ -183,6 +183,7 @@ def _kpi_row(kpi: Kpi) -> Row:
         "absent_numerator_is_zero": kpi.absent_numerator_is_zero,
         "has_trials": bool(kpi.trials),
         "minimum_denominator": kpi.minimum_denominator,
+        "not_computable_reason": kpi.not_computable,
         "chart_kind": kpi.chart.kind,
         "baseline_readings": kpi.chart.baseline_readings,
         "floor_level": bands.floor if bands else None,
@@ -192,20 +193,6 @@ def _kpi_row(kpi: Kpi) -> Row:
         "definition_version": max(version.version for version in kpi.versions),
         "definition_hash": content_hash(kpi),
     }
-
-
-def _last_day(
-    template: ScorecardTemplate, all_templates: Sequence[ScorecardTemplate]
-) -> dt.date | None:
-    """Return the last day of a version: its own, or the day before its successor begins."""
-    ends = [
-        later.valid_from - dt.timedelta(days=1)
-        for later in all_templates
-        if later.id == template.id and later.version > template.version
-    ]
-    if template.valid_to is not None:
-        ends.append(template.valid_to)
-    return min(ends, default=None)
 
 
 def _check_references(registers: Registers) -> None:
@@ -222,17 +209,7 @@ def _check_references(registers: Registers) -> None:
                     f"KPI {kpi.id} names the counter-KPI {counter!r}, which has no file: "
                     "correct the id or add the KPI."
                 )
-    _check_scorecards(registers)
-
-
-def _check_scorecards(registers: Registers) -> None:
-    for earlier, later in pairwise(registers.scorecards):
-        if earlier.id == later.id and earlier.valid_from >= later.valid_from:
-            raise RegisterError(
-                f"Scorecard {later.id} version {later.version} is valid from {later.valid_from}, "
-                f"version {earlier.version} from {earlier.valid_from}: a later version begins "
-                "later; correct `valid_from`."
-            )
+    _check_one_template_at_a_time(registers.scorecards)
     for template in registers.scorecards:
         for item in template.items:
             if item.kpi not in registers.kpis:
@@ -247,6 +224,38 @@ def _check_scorecards(registers: Registers) -> None:
                     f"{template.subject_kind} and {template.period_kind}, which the KPI's `grain` "
                     "does not list: add it there or drop the item."
                 )
+
+
+def _last_day(
+    template: ScorecardTemplate, templates: Sequence[ScorecardTemplate]
+) -> dt.date | None:
+    """Return the last day of a version: its own, or the day before a later version begins."""
+    ends = [
+        later.valid_from - dt.timedelta(days=1)
+        for later in templates
+        if later.id == template.id
+        and later.version > template.version
+        and later.valid_from > template.valid_from
+    ]
+    if template.valid_to is not None:
+        ends.append(template.valid_to)
+    return min(ends, default=None)
+
+
+def _check_one_template_at_a_time(templates: Sequence[ScorecardTemplate]) -> None:
+    """Refuse templates that overlap: the weights of a card of both would not sum to one."""
+    for one, other in itertools.combinations(templates, 2):
+        if (
+            (one.subject_kind, one.period_kind) == (other.subject_kind, other.period_kind)
+            and one.valid_from <= (_last_day(other, templates) or dt.date.max)
+            and other.valid_from <= (_last_day(one, templates) or dt.date.max)
+        ):
+            raise RegisterError(
+                f"Scorecards {one.id} version {one.version} and {other.id} version "
+                f"{other.version} are both in force per {one.subject_kind} and "
+                f"{one.period_kind}: end one with `valid_to`, or give yours the id and version "
+                "of the one that it replaces."
+            )
 
 
 def _read(path: Path, model: type[Model]) -> Model:

@@ -91,7 +91,11 @@ class Version(Entry):
 
 
 class Kpi(Entry):
-    """One KPI: what it asks, how it is computed, where it is expected, how it is judged."""
+    """One KPI: what it asks, how it is computed, where it is expected, how it is judged.
+
+    `not_computable` is for a company's override: why its input cannot carry the KPI although the
+    feeds come. No value is computed then, and every reading repeats the reason.
+    """
 
     id: Identifier
     name: str
@@ -112,6 +116,7 @@ class Kpi(Entry):
     trials: tuple[Term, ...] = ()
     absent_numerator_is_zero: bool = False
     minimum_denominator: Decimal | None = None
+    not_computable: str | None = None
     grain: dict[EntityKind, tuple[PeriodKind, ...]]
     chart: ChartPlan
     bands: Band | None = None

@@ -36,6 +36,7 @@ _TYPES: dict[str, dict[str, str]] = {
         "has_trials": "BOOLEAN",
         "absent_numerator_is_zero": "BOOLEAN",
         "minimum_denominator": "DECIMAL(18,6)",
+        "not_computable_reason": "VARCHAR",
         "chart_kind": "VARCHAR",
         "baseline_readings": "BIGINT",
         "floor_level": "DECIMAL(18,6)",
@@ -96,7 +97,11 @@ _TYPES: dict[str, dict[str, str]] = {
         "country_code": "VARCHAR",
         "enterprise_id": "VARCHAR",
     },
-    "enterprise": {"enterprise_id": "VARCHAR", "enterprise_name": "VARCHAR"},
+    "enterprise": {
+        "enterprise_id": "VARCHAR",
+        "enterprise_name": "VARCHAR",
+        "figures_from_date": "DATE",
+    },
 }
 
 
@@ -130,7 +135,13 @@ def all_tables(company: Company, registers: Registers) -> dict[str, list[dict[st
             }
             for code, site in sorted(company.facts.sites.items())
         ],
-        "enterprise": [{"enterprise_id": enterprise.id, "enterprise_name": enterprise.name}],
+        "enterprise": [
+            {
+                "enterprise_id": enterprise.id,
+                "enterprise_name": enterprise.name,
+                "figures_from_date": company.facts.figures_from,
+            }
+        ],
     }
 
 

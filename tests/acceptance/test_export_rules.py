@@ -677,7 +677,9 @@ def test_hierarchies(tmp_path):
         ("1", "A", "", day), ("2", "B", "4", day), ("3", "C", "2", day), ("4", "D", "3", day)
     ) == {"HIERARCHY_CYCLE"}
     assert judged(("1", "A", "9", day)) == {"MISSING_MANAGER"}
-    assert judged(("1", "A", "", day), ("1", "A", "", "2022-01-01")) == {"MULTIPLE_ROOTS"}
+    assert judged(("1", "A", "", day), ("2", "B", "", day)) == {"MULTIPLE_ROOTS"}
+    # Two spells of one head are one root.
+    assert judged(("1", "A", "", day), ("1", "A", "", "2022-01-01")) == set()
     assert judged(("1", "A", "", day), ("2", "B", "1", day), ("2", "X", "1", "2022-01-01")) == {
         "ID_REUSE"
     }

@@ -1,7 +1,8 @@
 -- Grain: one row per measure, entity (site, product category, scrap reason) and day.
 -- Quantities count on the day an order ended, lateness on the day it was due. Category and reason
--- are views of the same orders and never add up with sites; every reason is seen against all that
--- the site produced.
+-- are views of the same orders: all categories together are all sites together, because a product
+-- without a category, or that no product list knows, is UNCLASSIFIED. Every reason is seen against
+-- all that the site produced.
 with
 
 parameters as (
@@ -15,7 +16,7 @@ orders as (
 
     select
         orders.site_id,
-        products.category_code,
+        coalesce(products.category_code, 'UNCLASSIFIED') as category_code,
         orders.site_id || '/' || orders.scrap_reason_code as scrap_reason_id,
         orders.good_qty,
         orders.scrap_qty,
@@ -86,7 +87,6 @@ by_category as (
         sum(observations) as observations,
         max(last_delivery_date) as last_delivery_date
     from finished
-    where category_code is not null
     group by category_code, day_date
 
 ),

@@ -1,5 +1,6 @@
--- Grain: one row per production day from the first that any delivery can name to the last
--- complete one.
+-- Grain: one row per production day from the first that has figures to the last complete one.
+-- The company file may name the first; else it is the first of operations, not of people, whose
+-- histories reach back for decades.
 with
 
 parameters as (
@@ -23,17 +24,26 @@ first_days as (
 
 ),
 
+declared as (
+
+    select figures_from_date
+    from {{ source('registry', 'enterprise') }}
+
+),
+
 bounds as (
 
     select
         parameters.last_production_date,
         coalesce(
+            {{ period_start('month', 'declared.figures_from_date') }},
             {{ period_start('month', 'min(first_days.first_day)') }},
             parameters.last_production_date
         ) as first_date
     from parameters
+    cross join declared
     cross join first_days
-    group by parameters.last_production_date
+    group by parameters.last_production_date, declared.figures_from_date
 
 ),
 

@@ -51,6 +51,14 @@ leaders as (
 
 ),
 
+categories as (
+
+    select category_code from {{ ref('dim_products') }}
+    union distinct
+    select 'UNCLASSIFIED' as category_code
+
+),
+
 reasons as (
 
     select
@@ -98,8 +106,7 @@ always as (
         category_code as entity_id,
         category_code as entity_name,
         cast(null as varchar) as site_id
-    from {{ ref('dim_products') }}
-    group by category_code
+    from categories
 
     union all
 

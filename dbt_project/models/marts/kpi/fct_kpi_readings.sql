@@ -94,6 +94,7 @@ kpis as (
         has_trials,
         absent_numerator_is_zero,
         minimum_denominator,
+        not_computable_reason,
         definition_version,
         definition_hash
     from {{ source('registry', 'kpis') }}
@@ -136,6 +137,7 @@ assembled as (
         kpis.multiplier,
         kpis.has_denominator,
         kpis.minimum_denominator,
+        kpis.not_computable_reason as declared_reason,
         kpis.definition_version,
         kpis.definition_hash,
         case
@@ -179,6 +181,7 @@ explained as (
         case
             when never_delivered_feeds is not null
                 then 'Never delivered: ' || never_delivered_feeds || '.'
+            when declared_reason is not null then declared_reason
             when
                 numerator is null
                 and (denominator is null or not has_denominator)

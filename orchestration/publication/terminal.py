@@ -1,0 +1,238 @@
+"""How a card and a run look in a terminal: 80 columns are enough, and no statistics are needed.
+
+Nothing is computed here; the words stand for the codes of `orchestration.governance.verdicts`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rich import box
+from rich.console import Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+
+    from orchestration.publication.scorecard import Line, Scorecard
+    from orchestration.run import Outcome
+
+WIDEST: Final = 100
+"""Lines longer than this are hard to follow, however wide the terminal is."""
+
+NEVER_DELIVERED: Final = "never_delivered"
+
+ABSENT: Final = "–"  # noqa: RUF001 (a hyphen would read as a minus)
+
+_LEVELS: Final = {
+    "worse_than_threshold": "none",
+    "threshold": "threshold",
+    "target": "target",
+    "stretch": "stretch",
+    "no_target": "no target",
+    "not_measured": ABSENT,
+    "levels_out_of_order": "unclear",
+}
+_SIGNALS: Final = {
+    "special_cause_improving": "yes, better",
+    "special_cause_deteriorating": "yes, worse",
+    "special_cause_neutral": "yes",
+    "common_cause": "no",
+    "not_charted": ABSENT,
+}
+_OUTLOOKS: Final = {
+    "will_meet": "yes",
+    "will_miss": "no",
+    "hit_and_miss": "by chance",
+    "not_assessable": ABSENT,
+}
+_COLOURS: Final = {"yes, better": "green", "yes, worse": "bold red"}
+_LEGEND: Final = (
+    "Signal: yes means that something changed and is worth asking about; no, that the figure "
+    "moves as it always does. Meets target: what to expect if nothing changes; by chance means "
+    "sometimes, without anyone's doing."
+)
+
+
+def card_view(card: Scorecard, as_of: str) -> RenderableType:
+    """Return a scorecard for a person.
+
+    Parameters
+    ----------
+    card : Scorecard
+        What to show.
+    as_of : str
+        Day up to which deliveries were known.
+
+    Returns
+    -------
+    rich renderable
+        The lines of the card, its score, and below them why a line could not be measured or
+        must be read with care.
+    """
+    parts: list[RenderableType] = [
+        Text(f"{card.title} of {card.subject_id}, {card.period_start:%B %Y}", style="bold")
+    ]
+    if card.leads:
+        parts.append(Text(f"Leads {', '.join(card.leads)}."))
+    table = _table()
+    table.add_column("KPI", ratio=1)
+    table.add_column("Value / target", justify="right", no_wrap=True)
+    table.add_column("Level\nreached", no_wrap=True)
+    table.add_column("Signal", no_wrap=True)
+    table.add_column("Meets\ntarget", no_wrap=True)
+    table.add_column("Score\nof 10", justify="right", no_wrap=True)
+    for line in card.lines:
+        signal = ABSENT if line.value is None else _word(_SIGNALS, line.variation)
+        table.add_row(
+            Text(line.kpi_name).append(f"\n{_small_print(line)}", style="dim"),
+            value_and_target(line.value, line.target, line.unit, line.decimals),
+            ABSENT if line.value is None else _word(_LEVELS, line.band),
+            Text(signal, style=_COLOURS.get(signal, "")),
+            ABSENT if line.value is None else _word(_OUTLOOKS, line.assurance),
+            ABSENT if line.score is None else f"{line.score:.1f}",
+        )
+    parts += [Text(), table, Text(), _total(card)]
+    parts += _listed(
+        "Not measured, and counted for nothing:",
+        [
+            f"{line.kpi_name}: {line.trust_reason or _plain(line.trust_state)}"
+            for line in card.lines
+            if line.value is None
+        ],
+    )
+    parts += _listed(
+        "To be read with care:",
+        [
+            f"{line.kpi_name}: {line.trust_reason}"
+            for line in card.lines
+            if line.value is not None and line.trust_reason
+        ],
+    )
+    parts += [Text(), Text(_LEGEND, style="dim")]
+    parts.append(Text(f"As of {as_of}, by template {card.template}.", style="dim"))
+    return _Narrow(Group(*parts))
+
+
+def outcome_view(outcome: Outcome) -> RenderableType:
+    """Return what a run did: each feed that came, those that never did, and what was refused."""
+    came = [feed for feed in outcome.feeds if feed.state != NEVER_DELIVERED]
+    never = [feed.feed for feed in outcome.feeds if feed.state == NEVER_DELIVERED]
+    table = _table()
+    table.add_column("Feed", no_wrap=True)
+    for heading in ("Files", "New rows", "Changed", "Set aside", "Refused"):
+        table.add_column(heading.replace(" ", "\n"), justify="right", no_wrap=True)
+    table.add_column("State", no_wrap=True)
+    for feed in came:
+        table.add_row(
+            feed.feed,
+            f"{feed.files:,}",
+            f"{feed.rows_new:,}",
+            f"{feed.rows_changed:,}",
+            f"{feed.rows_quarantined:,}",
+            Text(f"{feed.files_rejected:,}", style="bold red" if feed.files_rejected else ""),
+            _plain(feed.state),
+        )
+    parts: list[RenderableType] = [
+        Text(f"Deliveries up to {outcome.as_of}", style="bold"),
+        Text(),
+        table,
+    ]
+    parts += _listed("Refused, each with its cause:", outcome.messages)
+    if never:
+        parts += _listed(
+            "Never delivered; figures that need them say so:",
+            [", ".join(never)],
+        )
+    return _Narrow(Group(*parts))
+
+
+def format_value(value: float | None, unit: str, decimals: int) -> str:
+    """Return a figure as people write it; ratios as per cent.
+
+    Examples
+    --------
+    >>> format_value(0.6543, "ratio", 1), format_value(2.5, "units_per_hour", 1)
+    ('65.4 %', '2.5')
+    """
+    if value is None:
+        return ABSENT
+    if unit.startswith("ratio"):
+        return f"{value * 100:,.{decimals}f} %"
+    return f"{value:,.{decimals}f}"
+
+
+def value_and_target(value: float | None, target: float | None, unit: str, decimals: int) -> str:
+    """Return value and target in one cell, the unit once.
+
+    Examples
+    --------
+    >>> value_and_target(0.0026, 0.0015, "ratio", 2)
+    '0.26 / 0.15 %'
+    >>> value_and_target(6.1, None, "persons", 1)
+    '6.1'
+    """
+    shown = format_value(value, unit, decimals)
+    if target is None:
+        return shown
+    return f"{shown.removesuffix(' %')} / {format_value(target, unit, decimals)}"
+
+
+class _Narrow:
+    """A renderable that takes no more columns than a reader can follow."""
+
+    def __init__(self, inner: RenderableType) -> None:
+        self.inner = inner
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield from console.render(self.inner, options.update(width=min(options.max_width, WIDEST)))
+
+
+def _table() -> Table:
+    return Table(
+        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), expand=False
+    )
+
+
+def _small_print(line: Line) -> str:
+    """Return what stands under a KPI's name: its weight and how sure its value is."""
+    parts = [f"weight {line.weight:.0%}"]
+    if line.value is not None:
+        if line.n is not None:
+            parts.append(f"n={line.n:,}")
+        if not line.unit.startswith("ratio"):
+            parts.append(_plain(line.unit))
+        if line.finality != "final":
+            parts.append(line.finality)
+    return ", ".join(parts)
+
+
+def _total(card: Scorecard) -> Text:
+    if card.total_score is None:
+        return Text("No line could be measured, so there is no score.")
+    share = (
+        "over the whole card"
+        if card.measured_weight == 1
+        else f"over the {card.measured_weight:.0%} of the card that was measured"
+    )
+    return Text.assemble(
+        (f"Score {card.total_score:.1f} of 10", "bold"),
+        f", {share}. 5 is the threshold, 8 the target, 10 the stretch.",
+    )
+
+
+def _listed(heading: str, items: Iterable[str]) -> list[RenderableType]:
+    shown: list[RenderableType] = [Padding(Text(item), (0, 0, 0, 2)) for item in items]
+    return [Text(), Text(heading), *shown] if shown else []
+
+
+def _word(words: dict[str, str], code: str | None) -> str:
+    return ABSENT if code is None else words[code]
+
+
+def _plain(code: str) -> str:
+    return code.replace("_", " ")

@@ -1,0 +1,195 @@
+"""The whole way on a tiny company: exports in, Dagster's job, a published scorecard out."""
+
+import datetime as dt
+import hashlib
+import json
+import shutil
+
+import duckdb
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from orchestration.cli import app
+from orchestration.demo import TINY, generate
+from orchestration.publication.snapshot import read_current, verify
+from orchestration.run import NothingToDoError, RunFailedError, publish_again, run_company
+from orchestration.settings import Settings
+
+FIRST, LAST = dt.date(2026, 10, 1), dt.date(2026, 10, 4)
+
+
+def silent(_what, _done, _total):
+    pass
+
+
+def settings_of(home):
+    return Settings.from_environment({"STEELYARD_HOME": str(home)})
+
+
+@pytest.fixture(scope="module")
+def exports(tmp_path_factory):
+    landing = tmp_path_factory.mktemp("exports") / "inbox"
+    generate(landing, size=TINY)
+    return landing
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory, exports):
+    """The company after its first delivery and then its daily ones."""
+    settings = settings_of(tmp_path_factory.mktemp("home")).with_choices(landing=exports)
+    first = run_company(settings, as_of=FIRST, report=silent)
+    daily = run_company(settings, as_of=LAST, report=silent)
+    return settings, first, daily
+
+
+def test_a_run_loads_every_feed_and_publishes(company):
+    settings, first, _ = company
+
+    assert {feed.state for feed in first.feeds} == {"ok"}
+    assert sum(feed.rows_new for feed in first.feeds) > 0
+    snapshot = read_current(settings.published)
+    assert snapshot.as_of == LAST.isoformat()
+    assert verify(snapshot) == []
+
+
+def test_the_published_database_opens_in_tools_that_embed_an_older_engine(company):
+    settings, _, _ = company
+    database = read_current(settings.published).folder / "steelyard.duckdb"
+
+    # Bytes 12 to 20 of a DuckDB file are its storage version: 64 to 67 are those of DuckDB 1.x.
+    version = int.from_bytes(database.read_bytes()[12:20], "little")
+    assert 64 <= version <= 67
+
+
+def test_a_flipped_bit_in_a_published_file_is_found(company, tmp_path):
+    settings, _, _ = company
+    snapshot = read_current(settings.published)
+    copy = tmp_path / "published"
+    shutil.copytree(settings.published, copy, symlinks=True)
+    damaged = (copy / "current").resolve() / snapshot.tables[0].file
+    content = bytearray(damaged.read_bytes())
+    content[len(content) // 2] ^= 1
+    damaged.write_bytes(content)
+
+    assert verify(read_current(copy)) == [snapshot.tables[0].file]
+
+
+def test_a_second_run_does_nothing(company):
+    settings, _, _ = company
+
+    with pytest.raises(NothingToDoError, match="Nothing new"):
+        run_company(settings, as_of=LAST, report=silent)
+
+
+def test_the_as_of_never_moves_back(company, exports, tmp_path):
+    settings, _, _ = company
+    moved = tmp_path / "inbox"
+    shutil.copytree(exports, moved)
+    counts = next((moved / "mes" / "mes_production_counts" / FIRST.isoformat()).iterdir())
+    counts.with_name("more.csv").write_bytes(counts.read_bytes() + b"\n")
+
+    with pytest.raises(RunFailedError, match="already stands at 2026-10-04"):
+        run_company(settings.with_choices(landing=moved), as_of=FIRST, report=silent)
+
+
+def test_days_one_by_one_publish_what_all_at_once_publishes(company, exports, tmp_path):
+    settings, _, _ = company
+    at_once = settings_of(tmp_path).with_choices(landing=exports)
+
+    run_company(at_once, as_of=LAST, report=silent)
+
+    hashes = [
+        {table.relation: table.content_hash for table in read_current(one.published).tables}
+        for one in (settings, at_once)
+    ]
+    assert hashes[0] == hashes[1]
+
+
+def test_dagster_remembers_the_run_with_its_files_and_checks(company):
+    import dagster as dg
+
+    settings, first, _ = company
+    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        run = instance.get_run_by_id(first.run_id)
+        assert run.status == dg.DagsterRunStatus.SUCCESS
+        key = dg.AssetKey(["raw", "mes_production_counts"])
+        metadata = instance.get_latest_materialization_event(key).asset_materialization.metadata
+        checks = instance.event_log_storage.get_asset_check_summary_records(
+            [dg.AssetCheckKey(key, "contract")]
+        )
+    with duckdb.connect(str(settings.company_home / "warehouse.duckdb")) as con:
+        rows = con.execute("select count(*) from raw.mes_production_counts").fetchall()[0][0]
+    assert metadata["dagster/row_count"].value == rows
+    assert "sha256" in metadata["delivered_files"].value
+    assert len(checks) == 1
+
+
+def test_a_failing_rule_on_a_mart_blocks_publication(exports, tmp_path, monkeypatch):
+    settings = settings_of(tmp_path).with_choices(landing=exports)
+    run_company(settings, as_of=FIRST, report=silent)
+    before = read_current(settings.published)
+    rules = tmp_path / "marts"
+    shutil.copytree(settings.root / "expectations" / "marts", rules)
+    file = rules / "kpi.fct_kpi_readings.yml"
+    content = yaml.safe_load(file.read_text())
+    content["rules"].append(
+        {
+            "id": "no_reading_is_final",
+            "expectation": "expect_column_values_to_be_in_set",
+            "kwargs": {"column": "finality", "value_set": ["provisional"]},
+            "severity": "quarantine",
+            "owner": "tester",
+        }
+    )
+    file.write_text(yaml.safe_dump(content))
+    monkeypatch.setattr("orchestration.defs.publication.MART_RULES", rules)
+
+    with pytest.raises(RunFailedError, match="no_reading_is_final"):
+        run_company(settings, as_of=LAST, report=silent)
+
+    assert read_current(settings.published) == before
+    with pytest.raises(RunFailedError, match="no_reading_is_final|stopped before publication"):
+        publish_again(settings)
+
+
+def test_the_command_line_answers_machines(company, monkeypatch):
+    settings, _, _ = company
+    monkeypatch.setenv("STEELYARD_HOME", str(settings.home))
+    run = CliRunner()
+
+    card = json.loads(run.invoke(app, ["scorecard", "--json"]).stdout)
+    site = json.loads(run.invoke(app, ["scorecard", "--site", "DE01", "--json"]).stdout)
+    published = json.loads(run.invoke(app, ["publish", "--json"]).stdout)
+
+    assert card["subject_kind"] == "leader"
+    assert sum(line["weight"] for line in card["lines"]) == pytest.approx(1)
+    assert site["subject_id"] == "DE01"
+    measured = [line for line in site["lines"] if line["score"] is not None]
+    assert site["measured_weight"] == pytest.approx(sum(line["weight"] for line in measured))
+    assert site["total_score"] == pytest.approx(
+        sum(line["weight"] * line["score"] for line in measured) / site["measured_weight"]
+    )
+    assert published["as_of"] == LAST.isoformat()
+
+
+def test_a_wrong_subject_is_refused_with_what_there_is(company, monkeypatch):
+    settings, _, _ = company
+    monkeypatch.setenv("STEELYARD_HOME", str(settings.home))
+
+    result = CliRunner().invoke(app, ["scorecard", "--site", "XX99"])
+
+    assert result.exit_code == 1
+    assert "No scorecard for site XX99" in result.output
+
+
+def test_landed_bytes_are_those_that_were_delivered(company, exports):
+    settings, _, _ = company
+    delivered = {
+        hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in exports.rglob("*")
+        if path.is_file()
+    }
+    landed = {path.name for path in (settings.company_home / "landing").rglob("*") if path.is_file()}
+
+    assert delivered == landed
