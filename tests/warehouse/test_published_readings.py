@@ -45,3 +45,30 @@ def test_a_feed_refused_at_its_first_delivery_is_blocked_and_not_missing(reading
 
     assert {state for state, _ in states} == {"blocked_input"}
     assert all("ehs_hours_worked_20261001.xlsx" in reason for _, reason in states)
+
+
+def test_the_enterprise_is_the_sum_of_its_sites(readings):
+    # Numerators and denominators add up; the ratio of the enterprise is no mean of ratios.
+    found = duckdb.execute(
+        f"""
+        select
+            kpi_id,
+            period_start_date,
+            sum(numerator) filter (where entity_kind = 'site') as sites_numerator,
+            sum(denominator) filter (where entity_kind = 'site') as sites_denominator,
+            sum(numerator) filter (where entity_kind = 'enterprise') as numerator,
+            sum(denominator) filter (where entity_kind = 'enterprise') as denominator,
+            max(reading_value) filter (where entity_kind = 'enterprise') as reading_value
+        from {readings}
+        where kpi_id in ('KPI006', 'KPI008', 'KPI015', 'KPI016', 'KPI037', 'KPI049')
+            and period_kind = 'month'
+            and period_start_date between date '2026-06-01' and date '2026-09-01'
+        group by kpi_id, period_start_date
+        """
+    ).fetchall()
+
+    assert len(found) == 6 * 4
+    for kpi, month, sites_top, sites_bottom, top, bottom, value in found:
+        assert (sites_top, sites_bottom) == (top, bottom), (kpi, month)
+        # Ten digits are stored.
+        assert value == pytest.approx(float(top) / float(bottom), abs=1e-9), (kpi, month)
