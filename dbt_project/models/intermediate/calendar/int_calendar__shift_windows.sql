@@ -15,14 +15,25 @@ shifts as (
         break_minutes,
         delivery_date
     from {{ ref('stg_mes__shift_calendar') }}
-    where is_working
+    cross join {{ ref('int_run__parameters') }} as parameters
+    where is_working and production_date <= parameters.last_production_date
 
 ),
 
+bounds as (
+
+    select
+        cast(min(opens_at_utc) as date) as first_date,
+        cast(max(closes_at_utc) as date) as last_date
+    from shifts
+
+),
+
+-- Not the production days: in Chicago a production day ends at noon of the next UTC date.
 days as (
 
-    select date_in_utc
-    from {{ ref('int_calendar__utc_dates') }}
+    {{ days_between('first_date', 'last_date') }}
+    from bounds
 
 )
 
@@ -31,19 +42,19 @@ select
     shifts.calendar_id,
     shifts.production_date,
     shifts.shift_id,
-    days.date_in_utc,
-    greatest(shifts.opens_at_utc, cast(days.date_in_utc as timestamp)) as opens_at_utc,
+    days.calendar_date as date_in_utc,
+    greatest(shifts.opens_at_utc, cast(days.calendar_date as timestamp)) as opens_at_utc,
     least(
-        shifts.closes_at_utc, cast({{ add_days('days.date_in_utc', 1) }} as timestamp)
+        shifts.closes_at_utc, cast({{ add_days('days.calendar_date', 1) }} as timestamp)
     ) as closes_at_utc,
     -- Breaks belong to the shift, so one piece alone carries them.
     case
-        when days.date_in_utc = cast(shifts.opens_at_utc as date) then shifts.break_minutes
+        when days.calendar_date = cast(shifts.opens_at_utc as date) then shifts.break_minutes
         else 0
     end as break_minutes,
     shifts.delivery_date
 from shifts
 inner join days
     on
-        cast(shifts.opens_at_utc as date) <= days.date_in_utc
-        and shifts.closes_at_utc > cast(days.date_in_utc as timestamp)
+        cast(shifts.opens_at_utc as date) <= days.calendar_date
+        and shifts.closes_at_utc > cast(days.calendar_date as timestamp)
