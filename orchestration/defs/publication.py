@@ -8,7 +8,7 @@ from orchestration.contracts.load import SHIPPED_ROOT
 from orchestration.defs.common import POOL, tags
 from orchestration.ingest.run_state import current_as_of, finish_run
 from orchestration.publication.snapshot import PUBLISHED, publish
-from orchestration.quality.marts import check_marts, load_mart_rules
+from orchestration.quality.marts import check_marts, load_mart_rules, require_sound_marts
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
 

@@ -54,7 +54,7 @@ _COLOURS: Final = {"yes, better": "green", "yes, worse": "bold red"}
 _LEGEND: Final = (
     "Signal: yes means that something changed and is worth asking about; no, that the figure "
     "moves as it always does. Meets target: what to expect if nothing changes; by chance means "
-    "sometimes, without anyone's doing."
+    "sometimes, without anyone's doing. A dash: too little history to tell."
 )
 
 

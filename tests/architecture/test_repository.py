@@ -10,8 +10,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-# A person's or a build machine's own folders; /usr/bin/env or an example mount are everyone's.
-MACHINE_PATH = re.compile(r"(?<![\w./~-])/(?:home|root|Users|work|tmp|var/folders)/[\w.-]+")
+# A person's or a build machine's own folders; system paths such as /usr/bin/env are everyone's.
+MACHINE_PATH = re.compile(r"(?<![\w./~-])/(?:home|root|Users|work|tmp|var/folders|mnt)/[\w.-]+")
 HOST = re.compile(r"\b(?:https?|git\+\w+)://|--(?:extra-)?index-url|--find-links|\s@\s")
 
 

@@ -119,7 +119,8 @@ To be read with care:
 
 Signal: yes means that something changed and is worth asking about; no, that the
 figure moves as it always does. Meets target: what to expect if nothing changes;
-by chance means sometimes, without anyone's doing.
+by chance means sometimes, without anyone's doing. A dash: too little history to
+tell.
 As of 2026-10-31, by template leader_monthly version 1.
 """
 

@@ -36,17 +36,6 @@ def test_the_newest_day_of_an_american_plant_has_its_late_shift(readings):
     assert found == [("2026-10-01", full), ("2026-10-02", full), ("2026-10-03", full)]
 
 
-def test_a_feed_refused_at_its_first_delivery_is_blocked_and_not_missing(readings):
-    # The first hours file of the tiny company has four absurd rows of sixteen; ninety per cent
-    # must pass.
-    states = duckdb.execute(
-        f"select distinct trust_state, trust_reason from {readings} where kpi_id = 'KPI039'"
-    ).fetchall()
-
-    assert {state for state, _ in states} == {"blocked_input"}
-    assert all("ehs_hours_worked_20261001.xlsx" in reason for _, reason in states)
-
-
 def test_the_enterprise_is_the_sum_of_its_sites(readings):
     # Numerators and denominators add up; the ratio of the enterprise is no mean of ratios.
     found = duckdb.execute(

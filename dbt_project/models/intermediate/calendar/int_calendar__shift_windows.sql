@@ -6,17 +6,19 @@ with
 shifts as (
 
     select
-        site_id,
-        calendar_id,
-        production_date,
-        shift_id,
-        opens_at_utc,
-        closes_at_utc,
-        break_minutes,
-        delivery_date
-    from {{ ref('stg_mes__shift_calendar') }}
-    cross join {{ ref('int_run__parameters') }} as parameters
-    where is_working and production_date <= parameters.last_production_date
+        calendar.site_id,
+        calendar.calendar_id,
+        calendar.production_date,
+        calendar.shift_id,
+        calendar.opens_at_utc,
+        calendar.closes_at_utc,
+        calendar.break_minutes,
+        calendar.delivery_date
+    from {{ ref('stg_mes__shift_calendar') }} as calendar
+    cross join {{ ref('int_run__parameters') }} as run_parameters
+    where
+        calendar.is_working
+        and calendar.production_date <= run_parameters.last_production_date
 
 ),
 

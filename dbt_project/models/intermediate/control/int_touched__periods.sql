@@ -6,7 +6,7 @@
     from {{ ref('int_touched__days') }}
     {%- if not loop.last %}
 
-    union all
+        union all
 
     {% endif %}
 {%- endfor %}
