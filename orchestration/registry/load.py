@@ -146,7 +146,7 @@ def register_tables(
                 "subject_kind": template.subject_kind,
                 "period_kind": template.period_kind,
                 "valid_from": template.valid_from,
-                "valid_to": template.valid_to,
+                "valid_to": _last_day(template, registers.scorecards),
                 "template_hash": content_hash(template),
             }
         )
@@ -226,13 +226,29 @@ def _check_references(registers: Registers) -> None:
                 )
 
 
+def _last_day(
+    template: ScorecardTemplate, templates: Sequence[ScorecardTemplate]
+) -> dt.date | None:
+    """Return the last day of a version: its own, or the day before a later version begins."""
+    ends = [
+        later.valid_from - dt.timedelta(days=1)
+        for later in templates
+        if later.id == template.id
+        and later.version > template.version
+        and later.valid_from > template.valid_from
+    ]
+    if template.valid_to is not None:
+        ends.append(template.valid_to)
+    return min(ends, default=None)
+
+
 def _check_one_template_at_a_time(templates: Sequence[ScorecardTemplate]) -> None:
     """Refuse templates that overlap: the weights of a card of both would not sum to one."""
     for one, other in itertools.combinations(templates, 2):
         if (
             (one.subject_kind, one.period_kind) == (other.subject_kind, other.period_kind)
-            and one.valid_from <= (other.valid_to or dt.date.max)
-            and other.valid_from <= (one.valid_to or dt.date.max)
+            and one.valid_from <= (_last_day(other, templates) or dt.date.max)
+            and other.valid_from <= (_last_day(one, templates) or dt.date.max)
         ):
             raise RegisterError(
                 f"Scorecards {one.id} version {one.version} and {other.id} version "

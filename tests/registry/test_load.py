@@ -1,0 +1,153 @@
+"""What people declare is either sound or refused with file, place and remedy."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from orchestration.registry.load import RegisterError, load_registers, register_tables
+
+SHIPPED = Path(__file__).parents[2] / "seeds" / "registry"
+
+SETUP_RATIO = {
+    "id": "KPI011",
+    "name": "Setup ratio",
+    "question": "Of the time spent on orders, how much went into setting up?",
+    "definition": "Setup minutes divided by setup and producing minutes.",
+    "unit": "ratio",
+    "direction": "lower",
+    "timing": "leading",
+    "domain": "production",
+    "owner": "head-of-operations",
+    "steward": "production-data-steward",
+    "cadence": "daily",
+    "sensitivity": "internal",
+    "numerator": [{"measure": "setup_minutes"}],
+    "denominator": [{"measure": "setup_minutes"}, {"measure": "producing_minutes"}],
+    "grain": {"line": ["month"], "leader": ["month"]},
+    "chart": {"kind": "i_mr", "why": "A ratio of times."},
+    "versions": [{"version": 1, "valid_from": dt.date(2026, 1, 1), "change": "First."}],
+}
+
+
+@pytest.fixture
+def company(tmp_path):
+    """A company's own registers, empty so far."""
+    folder = tmp_path / "registry"
+    for part in ("kpis", "scorecards"):
+        (folder / part).mkdir(parents=True)
+    return folder
+
+
+def write(path: Path, content: dict) -> None:
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+
+
+def card(**changes) -> dict:
+    shipped = yaml.safe_load((SHIPPED / "scorecards" / "leader_monthly.yml").read_text("utf-8"))
+    return shipped | changes
+
+
+def test_a_kpi_over_existing_measures_is_one_file_and_nothing_else(company):
+    write(company / "kpis" / "setup_ratio.yml", SETUP_RATIO)
+
+    tables = register_tables(load_registers([SHIPPED, company]), {})
+
+    terms = [row for row in tables["kpi_terms"] if row["kpi_id"] == "KPI011"]
+    assert [(row["role"], row["measure_id"]) for row in terms] == [
+        ("numerator", "setup_minutes"),
+        ("denominator", "setup_minutes"),
+        ("denominator", "producing_minutes"),
+    ]
+
+
+def test_a_companys_file_replaces_the_shipped_one_and_changes_its_hash(company):
+    shipped = load_registers([SHIPPED])
+    grain = {"site": ["month"]}
+    write(
+        company / "kpis" / "mine.yml",
+        SETUP_RATIO | {"id": "KPI008", "name": "Ours", "grain": grain},
+    )
+
+    own = load_registers([SHIPPED, company])
+
+    assert own.kpis["KPI008"].name == "Ours"
+    assert len(own.kpis) == len(shipped.kpis)
+    hashes = [
+        {row["kpi_id"]: row["definition_hash"] for row in register_tables(one, {})["kpis"]}
+        for one in (shipped, own)
+    ]
+    assert {kpi for kpi in hashes[0] if hashes[0][kpi] != hashes[1][kpi]} == {"KPI008"}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"numerator": [{"measure": "setup_hours"}]}, "'setup_hours'"),
+        ({"counter_kpis": ["KPI999"]}, "'KPI999'"),
+        ({"owner": None}, "owner"),
+        ({"direction": "up"}, "direction"),
+        ({"grain": {}}, "at least one entity kind"),
+        ({"formula": "setup / total"}, "formula"),
+        (
+            {"bands": {"floor": 0.1, "threshold": 0.2, "target": 0.3, "stretch": 0.4}},
+            "with direction lower",
+        ),
+    ],
+)
+def test_a_kpi_that_cannot_be_computed_or_judged_is_refused(company, change, said):
+    write(company / "kpis" / "setup_ratio.yml", SETUP_RATIO | change)
+
+    with pytest.raises(RegisterError, match=said):
+        load_registers([SHIPPED, company])
+
+
+def test_weights_that_do_not_sum_to_one_are_refused(company):
+    items = [*card()["items"][:-1]]
+    write(company / "scorecards" / "short.yml", card(version=2, items=items))
+
+    with pytest.raises(RegisterError, match=r"sum to 0\.9\d*, not to 1"):
+        load_registers([SHIPPED, company])
+
+
+def test_a_card_may_only_ask_for_readings_that_the_kpi_file_expects(company):
+    items = [{"kpi": "KPI006", "weight": 1}]
+    write(company / "scorecards" / "daily.yml", card(id="daily", period_kind="day", items=items))
+
+    with pytest.raises(RegisterError, match="`grain` does not list"):
+        load_registers([SHIPPED, company])
+
+
+def test_a_new_version_of_a_card_ends_the_one_before_it(company):
+    write(company / "scorecards" / "new.yml", card(version=2, valid_from=dt.date(2026, 8, 1)))
+    registers = load_registers([SHIPPED, company])
+
+    versions = [
+        (row["template_version"], row["valid_from"], row["valid_to"])
+        for row in register_tables(registers, {})["scorecard_templates"]
+        if row["template_id"] == "leader_monthly"
+    ]
+
+    assert versions == [
+        (1, dt.date(2000, 1, 1), dt.date(2026, 7, 31)),
+        (2, dt.date(2026, 8, 1), None),
+    ]
+
+
+def test_a_later_version_that_begins_no_later_is_refused(company):
+    write(company / "scorecards" / "new.yml", card(version=2))
+
+    with pytest.raises(RegisterError, match="both in force per leader"):
+        load_registers([SHIPPED, company])
+
+
+def test_a_file_that_is_no_yaml_is_named(tmp_path):
+    folder = shutil.copytree(SHIPPED, tmp_path / "registry")
+    (folder / "kpis" / "broken.yml").write_text("id: [", encoding="utf-8")
+
+    with pytest.raises(RegisterError, match=r"broken\.yml: not readable as YAML"):
+        load_registers([folder])
