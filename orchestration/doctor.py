@@ -9,6 +9,7 @@ import zoneinfo
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
+from string import Template
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def prepare_home(settings: Settings, *, choose: bool = False) -> list[Path]:
     list of Path
         The files that were written: `.env` and `dagster.yaml` of the company's Dagster home.
     """
-    wanted = {settings.dagster_home / "dagster.yaml": DAGSTER_TEMPLATE.read_text(encoding="utf-8")}
+    wanted = {settings.dagster_home / "dagster.yaml": _dagster_yaml(settings)}
     if choose:
         lines = [f"{name}={value}" for name, value in sorted(settings.environment().items())]
         wanted[settings.root / ".env"] = (
@@ -88,6 +89,11 @@ def prepare_home(settings: Settings, *, choose: bool = False) -> list[Path]:
             path.write_text(text, encoding="utf-8")
             written.append(path)
     return written
+
+
+def _dagster_yaml(settings: Settings) -> str:
+    template = Template(DAGSTER_TEMPLATE.read_text(encoding="utf-8"))
+    return template.substitute(dagster_home=settings.dagster_home)
 
 
 def _python(_: Settings) -> list[Finding]:
@@ -181,8 +187,7 @@ def _dagster_home(settings: Settings) -> list[Finding]:
     findings = [
         Finding(
             f"Dagster's configuration {file}",
-            file.is_file()
-            and file.read_text(encoding="utf-8") == DAGSTER_TEMPLATE.read_text(encoding="utf-8"),
+            file.is_file() and file.read_text(encoding="utf-8") == _dagster_yaml(settings),
             "Run `steelyard doctor --prepare`; without it Dagster has no pool and no history.",
         )
     ]

@@ -130,6 +130,11 @@ def _days_to_run(settings: Settings, as_of: dt.date | None) -> tuple[dt.date, dt
             f"{settings.company.name} expects one. Look at the `files:` of its profiles."
         )
     last = as_of or facts.as_of or max(found)
+    if published is not None and as_of is not None and as_of < published.as_of:
+        raise RunFailedError(
+            f"The warehouse already stands at {published.as_of} and cannot go back to {as_of}. "
+            "Build a past as-of in a home of its own: set STEELYARD_HOME to an empty folder."
+        )
     is_published = published is not None and published.is_latest
     if is_published and published.definition_hash != declared:
         pending.append(facts.first_delivery)
@@ -209,7 +214,8 @@ def _why(result: dg.ExecuteInProcessResult) -> str:
             return f"The step {event.step_key} failed: {said} (run {result.run_id})"
     for event in result.all_events:
         if event.is_failure:
-            return f"The run failed: {_first_cause(event.job_failure_data.error)} (run {result.run_id})"
+            said = _first_cause(event.job_failure_data.error)
+            return f"The run failed: {said} (run {result.run_id})"
     return f"The run {result.run_id} failed without a failed step; look at it in Dagster."
 
 

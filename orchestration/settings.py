@@ -121,7 +121,6 @@ class Settings:
             "STEELYARD_MEMORY_LIMIT": self.memory_limit,
             "STEELYARD_WAREHOUSE": str(self.company_home / "warehouse.duckdb"),
             "DAGSTER_HOME": str(self.dagster_home),
-            "STEELYARD_DAGSTER_EVENTS": str(self.dagster_home / "history" / "runs"),
             "DAGSTER_EVENT_BATCH_SIZE": str(EVENT_BATCH_SIZE),
         }
         if self.landing_folder is not None:

@@ -59,7 +59,8 @@ def _mapping(loader: _Yaml, node: yaml.MappingNode) -> dict[Any, Any]:
                 None, None, f"the key {key!r} is given twice", key_node.start_mark
             )
         seen.add(key)
-    return loader.construct_mapping(node, deep=True)
+    mapping: dict[Any, Any] = loader.construct_mapping(node, deep=True)
+    return mapping
 
 
 _Yaml.add_constructor("tag:yaml.org,2002:map", _mapping)

@@ -555,10 +555,27 @@ def known_zone(name: str) -> str:
 
 
 class Touches(Strict):
-    """Columns that hold the production days a changed row can change; no `to` is an open end."""
+    """Which production days a changed row can change.
 
-    from_: str = Field(alias="from")
+    Attributes
+    ----------
+    from_ : tuple of str
+        Columns of the first day; of several the earliest that is given.
+    to : str or None
+        Column of the last day; without one the end is open.
+    group : tuple of str
+        Columns whose equal values make rows depend on each other, as versions of one case do: the
+        days of all stored rows of the group are touched too.
+    """
+
+    from_: tuple[str, ...] = Field(alias="from", min_length=1)
     to: str | None = None
+    group: tuple[str, ...] = ()
+
+    @field_validator("from_", mode="before")
+    @classmethod
+    def _one_column_is_a_list_too(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
 
 
 class Rule(Strict):
@@ -621,7 +638,8 @@ class Contract(Strict):
                 if getattr(self.time_zone, part):
                     yield f"time_zone.{part}", getattr(self.time_zone, part)
         if self.touches is not None:
-            yield "touches.from", self.touches.from_
+            yield from (("touches.from", name) for name in self.touches.from_)
+            yield from (("touches.group", name) for name in self.touches.group)
             if self.touches.to is not None:
                 yield "touches.to", self.touches.to
         for check in self.checks:

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import dagster as dg
 
 from orchestration.contracts.load import SHIPPED_ROOT
-from orchestration.defs.common import POOL, run_days, tags
-from orchestration.ingest.run_state import finish_run
+from orchestration.defs.common import POOL, tags
+from orchestration.ingest.run_state import current_as_of, finish_run
 from orchestration.publication.snapshot import PUBLISHED, publish
-from orchestration.quality.marts import check_marts, load_mart_rules
+from orchestration.quality.marts import check_marts, load_mart_rules, require_sound_marts
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
 
@@ -101,15 +101,14 @@ def snapshot(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefi
         code_version="1",
         pool=POOL,
     )
-    def _snapshot(
-        context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
-    ) -> dg.MaterializeResult:
+    def _snapshot(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
         """Write the marts as files that never change: a row is whatever its mart says.
 
         Read by the terminal scorecard, dashboards, BI tools and auditors; nothing else is.
         """
-        as_of = run_days(context)[-1]
         with warehouse.connect("publish") as con:
+            require_sound_marts(con)
+            as_of = current_as_of(con)
             published = publish(con, settings.published, company=settings.company.name, as_of=as_of)
             finish_run(con)
         return dg.MaterializeResult(

@@ -99,7 +99,7 @@ def run_plan(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefi
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": 1,
-                "as_of": as_of.isoformat(),
+                "as_of": plan.as_of.isoformat(),
                 "builds_everything": plan.is_full,
                 "touched_from": plan.touched_from.isoformat(),
                 "definition_hash": declared,

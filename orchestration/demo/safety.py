@@ -99,6 +99,8 @@ def work_hours(company: Company, employments: list[Employment]) -> tuple[Hours, 
                     round(10 * float(heads[site, kind, part].mean())),
                 )
                 for kind in (0, 1)
+                # Nobody writes down that those who were not there worked no hours.
+                if heads[site, kind, part].any()
             ]
     return Hours(*(np.array(column) for column in zip(*rows, strict=True))), daily
 

@@ -392,6 +392,7 @@ def plan_merge(
         )
         _versions(con, contract, keys, scope, snapshot=snapshot, as_of=as_of)
         _history(con, keys, snapshot=snapshot)
+    _beside(con, contract, as_of)
     rows = con.execute(
         "select _file_no, count(*) filter (where _kind = 'new'), "
         "count(*) filter (where _kind = 'changed'), count(*) filter (where _kind = 'unchanged') "
@@ -637,6 +638,23 @@ def _history(con: duckdb.DuckDBPyConnection, keys: list[str], *, snapshot: bool)
     con.execute("create or replace temp view _final as from _remaining")
 
 
+def _beside(con: duckdb.DuckDBPyConnection, contract: Contract, as_of: dt.date) -> None:
+    """Leave `_beside`, the dates of stored rows that depend on rows of their group that changed."""
+    first, last = _touch_expressions(contract, as_of)
+    group = column_list(list(contract.touches.group)) if contract.touches else ""
+    con.execute(
+        f"create or replace temp table _beside as "
+        f"select distinct {first} as _from_date, {last} as _to_date "
+        f"from {raw_table(contract.feed)} "
+        + (
+            f"semi join (select {group} from {ROWS} semi join (select _row_id from _history "
+            f"where _kind in ('new', 'changed')) using (_row_id)) using ({group})"
+            if group
+            else "limit 0"
+        )
+    )
+
+
 def apply_merge(con: duckdb.DuckDBPyConnection, contract: Contract) -> None:
     """Carry out the planned merge; call inside the transaction of the feed."""
     raw = raw_table(contract.feed)
@@ -668,7 +686,8 @@ def touched_ranges(con: duckdb.DuckDBPyConnection) -> list[tuple[dt.date | None,
         "with ranges as ("
         "select _from_date, _to_date from _history "
         "where _kind in ('new', 'changed') or _is_removed "
-        "union select _before_from, _before_to from _history where _kind = 'changed'), "
+        "union select _before_from, _before_to from _history where _kind = 'changed' "
+        "union select _from_date, _to_date from _beside), "
         "dated as (select _from_date, greatest(_from_date, _to_date) as _to_date from ranges "
         "where _from_date is not null), "
         "placed as (select *, max(_to_date) over (order by _from_date, _to_date "
@@ -696,7 +715,9 @@ def _touch_expressions(contract: Contract, as_of: dt.date) -> tuple[str, str]:
     """Return SQL for first and last touched date of a row; an open end reaches to the as-of."""
     if contract.touches is None:
         return "null::date", "null::date"
-    first = _local_date(contract, contract.touches.from_)
+    # The earliest of those that a row gives: `least` leaves out what is missing.
+    starts = [_local_date(contract, name) for name in contract.touches.from_]
+    first = f"least({', '.join(starts)})"
     open_end = f"date {quote_literal(as_of.isoformat())}"
     if contract.touches.to is None:
         return first, open_end

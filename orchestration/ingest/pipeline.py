@@ -605,11 +605,11 @@ def _commit(load: _Load, rules: dict[dt.date, list[RuleResult]]) -> FeedResult:
     blocked_files = {number for number, one in load.batch.items() if one.delivery_date in blocked}
     lake = commit.write_lake(con, contract, load.home, blocked_files) if load.batch else {}
     accepted_days = {one.delivery_date for one in load.batch.values()} - blocked.keys()
-    last_accepted = con.execute(
-        "select max(delivery_date) from ops.delivery_log "
+    first_accepted, last_accepted = con.execute(
+        "select min(delivery_date), max(delivery_date) from ops.delivery_log "
         "where feed = ? and source is null and list_contains(?, action)",
         [feed, list(delivery_log.ACCEPTED)],
-    ).fetchall()[0][0]
+    ).fetchall()[0]
     counts: dict[int, commit.FileCounts] = {}
     touched: list[tuple[dt.date | None, dt.date | None]] = []
     if accepted_days:
@@ -653,7 +653,9 @@ def _commit(load: _Load, rules: dict[dt.date, list[RuleResult]]) -> FeedResult:
         commit.record_rows(con, contract, load.run_id)
         commit.record_results(con, feed, load.run_id, rules)
         commit.record_findings(con, load.findings)
-        commit.record_touched(con, feed, load.run_id, touched)
+        # Until its first delivery all readings that need a feed say that it never came.
+        is_first = accepted_days and (first_accepted or dt.date.max) > min(accepted_days)
+        commit.record_touched(con, feed, load.run_id, [(None, None)] if is_first else touched)
         commit.record_withheld(
             con,
             contract,

@@ -20,26 +20,41 @@ _TABLES = """
 create schema if not exists ops;
 create table if not exists ops.run_parameters (
     run_id varchar not null, as_of_date date not null, definition_hash varchar not null,
-    is_full boolean not null
+    is_full boolean not null, previous_first_date date
 );
 create table if not exists ops.run_history (
     run_id varchar not null, as_of_date date not null, definition_hash varchar not null,
-    is_full boolean not null, started_at_utc timestamp not null, published_at_utc timestamp
+    is_full boolean not null, started_at_utc timestamp not null, published_at_utc timestamp,
+    unsettled_since date
 );
+"""
+
+# Feeds that readings may not trust, as `int_feeds__status` sees them; what was never delivered is
+# told by the feed's first delivery, which touches every day.
+_UNSETTLED = """
+select min(coalesce(states.last_accepted_delivery_date, date '0001-01-01'))
+from ops.feed_state as states
+inner join registry.feeds as feeds on states.feed = feeds.feed
+where
+    states.state in ('blocked', 'rejected', 'late')
+    or (
+        feeds.cadence = 'daily' and not feeds.may_be_empty
+        and states.last_accepted_delivery_date < ?
+    )
 """
 
 
 @dataclass(frozen=True)
 class PublishedRun:
-    """The last run that was published, and whether no later one has begun."""
+    """The last run that was published, and whether no later one has begun.
+
+    ``unsettled_since`` is the last accepted delivery before which no feed was late or blocked.
+    """
 
     as_of: dt.date
     definition_hash: str
     is_latest: bool
-
-
-class AsOfMovedBackError(ValueError):
-    """A run asked for an earlier as-of than the warehouse already has."""
+    unsettled_since: dt.date | None
 
 
 @dataclass(frozen=True)
@@ -48,12 +63,16 @@ class RunPlan:
 
     Attributes
     ----------
+    as_of : date
+        Day up to which deliveries are known: it never moves back, so a run over an older delivery
+        day loads what is new of that day and builds the present anew.
     is_full : bool
         Whether everything is built anew: the first run, or one whose definitions changed.
     touched_from : date
         First production day that time alone may have changed.
     """
 
+    as_of: dt.date
     is_full: bool
     touched_from: dt.date
 
@@ -78,37 +97,30 @@ def plan_run(
     longest_latency_days : int
         Readings of periods that ended so long ago may turn final by time alone.
     unsettled_since : date or None
-        Last accepted delivery of a feed that was or is late or blocked: trust of all later
-        readings may have changed.
-
-    Raises
-    ------
-    AsOfMovedBackError
-        If `as_of` lies before `previous_as_of`.
+        Last accepted delivery of a feed that is late or blocked, or was at the run before: trust
+        of all later readings may have changed.
     """
-    if previous_as_of is not None and as_of < previous_as_of:
-        raise AsOfMovedBackError(
-            f"The warehouse already stands at {previous_as_of}, so it cannot go back to {as_of}. "
-            "Build a past as-of in a home of its own: set STEELYARD_HOME to an empty folder."
-        )
+    if previous_as_of is not None:
+        as_of = max(as_of, previous_as_of)
     if previous_as_of is None or definition_hash != previous_definition_hash:
-        return RunPlan(is_full=True, touched_from=EVERYTHING)
+        return RunPlan(as_of=as_of, is_full=True, touched_from=EVERYTHING)
     # A period of length one day that ended `latency` days before the last as-of was still open.
     touched_from = previous_as_of - dt.timedelta(days=longest_latency_days + 1)
     if unsettled_since is not None:
         touched_from = min(touched_from, unsettled_since)
-    return RunPlan(is_full=False, touched_from=touched_from)
+    return RunPlan(as_of=as_of, is_full=False, touched_from=touched_from)
 
 
 def last_published(con: duckdb.DuckDBPyConnection) -> PublishedRun | None:
     """Return the last run that was published; None before the first."""
     con.execute(_TABLES)
     rows = con.execute(
-        "select as_of_date, definition_hash, started_at_utc = max(started_at_utc) over () "
+        "select as_of_date, definition_hash, "
+        "started_at_utc = max(started_at_utc) over () as latest, unsettled_since "
         "from ops.run_history "
         "qualify published_at_utc is not null order by started_at_utc desc limit 1"
     ).fetchall()
-    return PublishedRun(*rows[0][:3]) if rows else None
+    return PublishedRun(*rows[0]) if rows else None
 
 
 def begin_run(
@@ -117,31 +129,44 @@ def begin_run(
     """Enter a run's as-of and what it replaces; needs the registers and the delivery log."""
     previous = last_published(con)
     latency = con.execute("select coalesce(max(latency_days), 0) from registry.feeds").fetchall()
-    unsettled = con.execute(
-        "select min(last_accepted_delivery_date) from ops.feed_state where state <> 'ok'"
-    ).fetchall()
+    unsettled = con.execute(_UNSETTLED, [as_of]).fetchall()[0][0]
+    # What a feed that has recovered leaves behind must be replaced once more.
+    since = [unsettled, previous.unsettled_since if previous else None]
     plan = plan_run(
         as_of=as_of,
         definition_hash=definition_hash,
         previous_as_of=previous.as_of if previous else None,
         previous_definition_hash=previous.definition_hash if previous else None,
         longest_latency_days=latency[0][0],
-        unsettled_since=unsettled[0][0],
+        unsettled_since=min((day for day in since if day is not None), default=None),
     )
     con.begin()
     con.execute("delete from ops.run_parameters")
-    row = [run_id, as_of, definition_hash, plan.is_full]
-    con.execute("insert into ops.run_parameters values (?, ?, ?, ?)", row)
+    row = [run_id, plan.as_of, definition_hash, plan.is_full]
+    con.execute("insert into ops.run_parameters values (?, ?, ?, ?, ?)", [*row, _first_date(con)])
     con.execute(
-        "insert into ops.run_history values (?, ?, ?, ?, now()::timestamp, null)",
-        row,
+        "insert into ops.run_history values (?, ?, ?, ?, now()::timestamp, null, ?)",
+        [*row, unsettled],
     )
     con.execute(
         "insert into ops.touched (run_id, feed, from_date, to_date) values (?, 'time', ?, ?)",
-        [run_id, plan.touched_from, as_of],
+        [run_id, plan.touched_from, plan.as_of],
     )
     con.commit()
     return plan
+
+
+def _first_date(con: duckdb.DuckDBPyConnection) -> dt.date | None:
+    """Return the first production day that the marts know; None before they are built."""
+    built = con.execute(
+        "select 1 from duckdb_tables() where schema_name = 'core' and table_name = 'dim_days'"
+    ).fetchall()
+    if not built:
+        return None
+    first: dt.date | None = con.execute("select min(calendar_date) from core.dim_days").fetchall()[
+        0
+    ][0]
+    return first
 
 
 def finish_run(con: duckdb.DuckDBPyConnection) -> None:
@@ -164,6 +189,12 @@ def is_full_run(con: duckdb.DuckDBPyConnection) -> bool:
     con.execute(_TABLES)
     planned = con.execute("select is_full from ops.run_parameters").fetchall()
     return bool(planned and planned[0][0])
+
+
+def current_as_of(con: duckdb.DuckDBPyConnection) -> dt.date:
+    """Return the as-of of the run that planned last."""
+    as_of: dt.date = con.execute("select as_of_date from ops.run_parameters").fetchall()[0][0]
+    return as_of
 
 
 def current_run(con: duckdb.DuckDBPyConnection) -> str:

@@ -47,8 +47,6 @@ def test_a_longer_history_does_not_move_what_is_drawn_from_other_streams(tiny, t
     assert digest(tmp_path)[reasons] == digest(tiny.summary.landing.parent)[reasons]
 
 
-# The guard leaves a workbook open until it is collected.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_every_file_that_the_truth_does_not_name_is_accepted_whole(tiny):
     """The contracts, profiles and exports of the demo company agree."""
     named = {fault["file"] for fault in tiny.truth["deliveries"]}

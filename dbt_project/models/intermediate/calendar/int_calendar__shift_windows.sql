@@ -6,23 +6,36 @@ with
 shifts as (
 
     select
-        site_id,
-        calendar_id,
-        production_date,
-        shift_id,
-        opens_at_utc,
-        closes_at_utc,
-        break_minutes,
-        delivery_date
-    from {{ ref('stg_mes__shift_calendar') }}
-    where is_working
+        calendar.site_id,
+        calendar.calendar_id,
+        calendar.production_date,
+        calendar.shift_id,
+        calendar.opens_at_utc,
+        calendar.closes_at_utc,
+        calendar.break_minutes,
+        calendar.delivery_date
+    from {{ ref('stg_mes__shift_calendar') }} as calendar
+    cross join {{ ref('int_run__parameters') }} as run_parameters
+    where
+        calendar.is_working
+        and calendar.production_date <= run_parameters.last_production_date
 
 ),
 
+bounds as (
+
+    select
+        cast(min(opens_at_utc) as date) as first_date,
+        cast(max(closes_at_utc) as date) as last_date
+    from shifts
+
+),
+
+-- Not the production days: in Chicago a production day ends at noon of the next UTC date.
 days as (
 
-    select calendar_date
-    from {{ ref('dim_days') }}
+    {{ days_between('first_date', 'last_date') }}
+    from bounds
 
 )
 

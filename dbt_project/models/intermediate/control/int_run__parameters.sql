@@ -3,5 +3,6 @@
 -- the same figures. The day before the as-of is the last production day that can be complete.
 select
     as_of_date,
+    previous_first_date,
     {{ add_days('as_of_date', -1) }} as last_production_date
 from {{ source('ops', 'run_parameters') }}

@@ -1,4 +1,5 @@
 -- Grain: one row per production day that this run replaces.
+-- Not only days of `dim_days`: what was known of a day that is gone must go too.
 with
 
 ranges as (
@@ -10,16 +11,12 @@ ranges as (
 
 ),
 
-all_days as (
+days as (
 
-    select calendar_date
-    from {{ ref('dim_days') }}
+    {{ days_between('from_date', 'to_date') }}
+    from ranges
 
 )
 
-select all_days.calendar_date as production_date
-from all_days
-inner join ranges
-    on
-        all_days.calendar_date >= ranges.from_date
-        and all_days.calendar_date <= ranges.to_date
+select calendar_date as production_date
+from days

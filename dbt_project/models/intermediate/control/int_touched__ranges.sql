@@ -1,29 +1,65 @@
 -- Grain: one row per range of production days that this run replaces; ranges do not meet.
--- Changed rows name their days through their contract. What time alone changes (a closing latency
+-- Changed rows name their days through their contract, by the wall clock. A night shift began the
+-- day before, and what ends on one day decides with what the next begins, so a day on either side
+-- belongs to them. What time alone changes (a closing latency
 -- window, an open state) lies after the previous as-of less the longest latency, a range that
 -- `ops.touched` always holds.
 with
 
 parameters as (
 
-    select last_production_date
+    select
+        last_production_date,
+        previous_first_date
     from {{ ref('int_run__parameters') }}
+
+),
+
+first_days as (
+
+    select min(calendar_date) as first_date
+    from {{ ref('dim_days') }}
+
+),
+
+-- Days before the first one that is or was known are none.
+bounds as (
+
+    select
+        parameters.last_production_date,
+        parameters.previous_first_date,
+        first_days.first_date,
+        least(first_days.first_date, parameters.previous_first_date) as earliest_date
+    from parameters
+    cross join first_days
+
+),
+
+named as (
+
+    select
+        from_date,
+        to_date
+    from {{ source('ops', 'touched') }}
+
+    union all
+
+    -- A delivery may bring an earlier first day, or take it back: all days between are new or gone.
+    select
+        earliest_date as from_date,
+        greatest(first_date, previous_first_date) as to_date
+    from bounds
+    where first_date <> previous_first_date
 
 ),
 
 touched as (
 
     select
-        coalesce(touched_ranges.from_date, cast('0001-01-01' as date)) as from_date,
-        least(
-            coalesce(touched_ranges.to_date, parameters.last_production_date),
-            parameters.last_production_date
-        ) as to_date
-    from {{ source('ops', 'touched') }} as touched_ranges
-    cross join parameters
-    where
-        touched_ranges.from_date is null
-        or touched_ranges.from_date <= parameters.last_production_date
+        greatest({{ add_days('named.from_date', -1) }}, bounds.earliest_date) as from_date,
+        least({{ add_days('named.to_date', 1) }}, bounds.last_production_date) as to_date
+    from named
+    cross join bounds
 
 ),
 
@@ -39,6 +75,7 @@ marked as (
             false
         ) as is_joined
     from touched
+    where from_date <= to_date
 
 ),
 

@@ -11,44 +11,27 @@
 -- What no state covers is `no_data`: neither up nor down.
 with
 
-work_units as (
-
-    select
-        machine_id,
-        line_id,
-        site_id,
-        calendar_id,
-        valid_from,
-        valid_to
-    from {{ ref('int_work_units__calendars') }}
-
-),
-
 windows as (
 
     select
-        work_units.machine_id,
-        work_units.line_id,
-        work_units.site_id,
+        shift_windows.machine_id,
+        shift_windows.line_id,
+        shift_windows.site_id,
         shift_windows.production_date,
         sum(
             {{ seconds_between('shift_windows.opens_at_utc', 'shift_windows.closes_at_utc') }}
         ) as window_seconds,
         sum(shift_windows.break_minutes) * 60 as break_seconds,
         max(shift_windows.delivery_date) as delivery_date
-    from {{ ref('int_calendar__shift_windows') }} as shift_windows
-    inner join work_units
-        on
-            shift_windows.calendar_id = work_units.calendar_id
-            and shift_windows.production_date between work_units.valid_from and work_units.valid_to
+    from {{ ref('int_work_units__shift_windows') }} as shift_windows
     where
         shift_windows.production_date in (
             select touched_days.production_date from {{ ref('int_touched__days') }} as touched_days
         )
     group by
-        work_units.machine_id,
-        work_units.line_id,
-        work_units.site_id,
+        shift_windows.machine_id,
+        shift_windows.line_id,
+        shift_windows.site_id,
         shift_windows.production_date
 
 ),

@@ -59,10 +59,11 @@ equipment as (
 
     select
         equipment_id,
-        max(line_id) as line_id,
-        max(site_id) as site_id
+        line_id,
+        site_id,
+        valid_from,
+        valid_to
     from {{ ref('dim_equipment') }}
-    group by equipment_id
 
 ),
 
@@ -88,7 +89,10 @@ located as (
         ) as order_start_at_utc
     from confirmations
     left join orders on confirmations.production_order_id = orders.production_order_id
-    left join equipment on confirmations.work_centre_id = equipment.equipment_id
+    left join equipment
+        on
+            confirmations.work_centre_id = equipment.equipment_id
+            and confirmations.end_date between equipment.valid_from and equipment.valid_to
 
 ),
 

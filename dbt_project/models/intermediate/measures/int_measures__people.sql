@@ -118,9 +118,10 @@ unit_sites as (
 
     select
         org_unit_id,
-        max(site_id) as site_id
+        site_id,
+        valid_from,
+        valid_to
     from {{ ref('dim_org_units') }}
-    group by org_unit_id
 
 ),
 
@@ -203,4 +204,7 @@ select
     measured.observations,
     measured.last_delivery_date
 from measured
-left join unit_sites on measured.org_unit_id = unit_sites.org_unit_id
+left join unit_sites
+    on
+        measured.org_unit_id = unit_sites.org_unit_id
+        and measured.calendar_date between unit_sites.valid_from and unit_sites.valid_to

@@ -11,37 +11,32 @@
 -- first time, reworked and scrapped are disjoint; reworked units are good in the end.
 with
 
-work_units as (
-
-    select
-        machine_id,
-        line_id,
-        site_id,
-        calendar_id,
-        valid_from,
-        valid_to
-    from {{ ref('int_work_units__calendars') }}
-
-),
-
-windows as (
-
-    select
-        calendar_id,
-        production_date,
-        date_in_utc,
-        opens_at_utc,
-        closes_at_utc
-    from {{ ref('int_calendar__shift_windows') }}
-
-),
-
 touched as (
 
     select
         {{ add_days('from_date', -2) }} as from_date,
         {{ add_days('to_date', 2) }} as to_date
     from {{ ref('int_touched__ranges') }}
+
+),
+
+windows as (
+
+    select
+        shift_windows.machine_id,
+        shift_windows.production_date,
+        shift_windows.date_in_utc,
+        shift_windows.opens_at_utc,
+        shift_windows.closes_at_utc
+    from {{ ref('int_work_units__shift_windows') }} as shift_windows
+    where
+        exists (
+            select 1
+            from touched
+            where
+                shift_windows.production_date >= touched.from_date
+                and shift_windows.production_date <= touched.to_date
+        )
 
 ),
 
@@ -80,13 +75,9 @@ dated as (
         counts.delivery_date,
         coalesce(windows.production_date, counts.local_date) as production_date
     from counts
-    left join work_units
-        on
-            counts.machine_id = work_units.machine_id
-            and counts.local_date between work_units.valid_from and work_units.valid_to
     left join windows
         on
-            work_units.calendar_id = windows.calendar_id
+            counts.machine_id = windows.machine_id
             and cast(counts.counted_at_utc as date) = windows.date_in_utc
             and counts.counted_at_utc >= windows.opens_at_utc
             and counts.counted_at_utc < windows.closes_at_utc

@@ -1,10 +1,10 @@
 {{ config(materialized='view') }}
--- Grain: one row per machine and stretch of time in one state, without gaps or overlaps from the
--- machine's first event to the as-of; only around the days that this run replaces.
+-- Grain: one row per range of days that this run replaces, machine and stretch of time in one
+-- state, without gaps or overlaps from the machine's first event around the range to the last.
 -- A machine is in one state at a time: a new state ends the one before it, a state that ends
--- before the next begins leaves `no_data`, an open one lasts until the next or the as-of, and
--- repeats of a state are one stretch. Days are padded by two because a production day reaches over
--- UTC midnight and zones lie up to fourteen hours apart.
+-- before the next begins leaves `no_data`, an open one lasts until the next or the as-of. Events
+-- are taken from two days around a range, because a production day reaches over UTC midnight and zones
+-- lie up to fourteen hours apart; a stretch holds for the production days of its own range alone.
 with
 
 parameters as (
@@ -18,6 +18,8 @@ ranges as (
 
     select
         range_no,
+        from_date,
+        to_date,
         cast({{ add_days('from_date', -2) }} as timestamp) as from_utc,
         cast({{ add_days('to_date', 3) }} as timestamp) as to_utc
     from {{ ref('int_touched__ranges') }}
@@ -130,60 +132,18 @@ stretches as (
     cross join parameters
     where closed.ended_at_utc < coalesce(closed.next_at_utc, parameters.horizon_utc)
 
-),
-
-marked as (
-
-    select
-        range_no,
-        machine_id,
-        started_at_utc,
-        ended_at_utc,
-        state_code,
-        reason_code,
-        order_id,
-        delivery_date,
-        case
-            when
-                lag(state_code) over machine_time = state_code
-                and coalesce(lag(reason_code) over machine_time, '') = coalesce(reason_code, '')
-                and coalesce(lag(order_id) over machine_time, '') = coalesce(order_id, '')
-                then 0
-            else 1
-        end as is_new_stretch
-    from stretches
-    where started_at_utc < ended_at_utc
-    window machine_time as (partition by range_no, machine_id order by started_at_utc)
-
-),
-
-numbered as (
-
-    select
-        range_no,
-        machine_id,
-        started_at_utc,
-        ended_at_utc,
-        state_code,
-        reason_code,
-        order_id,
-        delivery_date,
-        sum(is_new_stretch) over (
-            partition by range_no, machine_id
-            order by started_at_utc
-            rows between unbounded preceding and current row
-        ) as stretch_no
-    from marked
-
 )
 
 select
-    machine_id,
-    min(started_at_utc) as started_at_utc,
-    max(ended_at_utc) as ended_at_utc,
-    state_code,
-    reason_code,
-    order_id,
-    max(delivery_date) as delivery_date
-from numbered
-group by range_no, machine_id, stretch_no, state_code, reason_code, order_id
+    stretches.machine_id,
+    ranges.from_date,
+    ranges.to_date,
+    stretches.started_at_utc,
+    stretches.ended_at_utc,
+    stretches.state_code,
+    stretches.reason_code,
+    stretches.order_id,
+    stretches.delivery_date
+from stretches
+inner join ranges on stretches.range_no = ranges.range_no
+where stretches.started_at_utc < stretches.ended_at_utc

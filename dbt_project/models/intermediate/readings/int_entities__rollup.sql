@@ -6,12 +6,12 @@ with
 work_units as (
 
     select
-        machine_id,
+        equipment_id as machine_id,
         line_id,
         valid_from,
         valid_to
-    from {{ ref('int_work_units__calendars') }}
-    where line_id is not null
+    from {{ ref('dim_equipment') }}
+    where equipment_level = 'work_unit' and line_id is not null
 
 ),
 

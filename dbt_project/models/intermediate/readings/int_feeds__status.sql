@@ -13,8 +13,9 @@ feeds as (
 
     select
         feed,
-        cadence,
-        latency_days
+        latency_days,
+        -- A feed that may have nothing to say keeps silent on such days.
+        cadence = 'daily' and not may_be_empty as is_due_daily
     from {{ source('registry', 'feeds') }}
 
 ),
@@ -26,7 +27,7 @@ accepted as (
         min(delivery_date) as first_accepted_date,
         max(delivery_date) as last_accepted_date
     from {{ source('ops', 'delivery_log') }}
-    where action in ('accept', 'accept_with_warning', 'quarantine_rows')
+    where source is null and action in ('accept', 'accept_with_warning', 'quarantine_rows')
     group by feed
 
 ),
@@ -47,10 +48,10 @@ select
     accepted.first_accepted_date,
     accepted.last_accepted_date,
     case
-        -- Refused at its first delivery is refused, not missing.
         when states.state in ('blocked', 'rejected') then 'blocked'
         when accepted.feed is null then 'never_delivered'
-        when feeds.cadence = 'daily' and accepted.last_accepted_date < parameters.as_of_date
+        when states.state = 'late' then 'late'
+        when feeds.is_due_daily and accepted.last_accepted_date < parameters.as_of_date
             then 'late'
         else 'ok'
     end as feed_state,

@@ -37,6 +37,7 @@ select
     {{ joined(
         "feeds.feed || ' (' || coalesce(feeds.state_reason, 'refused') || ')'", 'feeds.feed'
     ) }} filter (where feeds.feed_state = 'blocked') as blocked_feeds,
+    -- Of a feed that was refused from the start every period is affected.
     min(coalesce(feeds.last_accepted_date, cast('0001-01-01' as date))) filter (
         where feeds.feed_state = 'blocked'
     ) as blocked_from_date,

@@ -37,9 +37,16 @@ periods as (
         period_end_date,
         elapsed_end_date,
         period_label,
-        {{ period_label("'year'", 'period_start_date') }} as year_label,
-        {{ period_label("'quarter'", 'period_start_date') }} as quarter_label,
-        {{ period_label("'month'", 'period_start_date') }} as month_label
+        -- Only periods that a wider one holds: a quarter takes no target from its first month.
+        case
+            when period_kind in ('day', 'week')
+                then {{ period_label("'month'", 'period_start_date') }}
+        end as month_label,
+        case
+            when period_kind in ('day', 'week', 'month')
+                then {{ period_label("'quarter'", 'period_start_date') }}
+        end as quarter_label,
+        {{ period_label("'year'", 'period_start_date') }} as year_label
     from {{ ref('dim_periods') }}
 
 ),
@@ -137,7 +144,12 @@ candidates as (
             order by
                 entity_units.levels_above asc,
                 entity_units.org_unit_id asc,
-                length(targets.period_label) desc,
+                case targets.period_label
+                    when periods.period_label then 1
+                    when periods.month_label then 2
+                    when periods.quarter_label then 3
+                    else 4
+                end asc,
                 targets.version_no desc
         ) as precedence
     from targets

@@ -12,7 +12,7 @@ parameters as (
 
 first_days as (
 
-    select min(opens_at_utc) as first_day from {{ ref('stg_mes__shift_calendar') }}
+    select min(production_date) as first_day from {{ ref('stg_mes__shift_calendar') }}
     union all
     select min(due_date) as first_day from {{ ref('stg_erp__production_orders') }}
     union all

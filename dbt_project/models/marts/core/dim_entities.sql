@@ -92,16 +92,6 @@ always as (
     union all
 
     select
-        'supplier' as entity_kind,
-        supplier_id as entity_id,
-        supplier_id as entity_name,
-        cast(null as varchar) as site_id
-    from {{ ref('stg_erp__purchase_order_lines') }}
-    group by supplier_id
-
-    union all
-
-    select
         'product_category' as entity_kind,
         category_code as entity_id,
         category_code as entity_name,
@@ -138,6 +128,19 @@ select
     valid_from,
     valid_to
 from equipment
+
+union all
+
+-- A supplier is one from its first order on: a new one has no history in which it was silent.
+select
+    'supplier' as entity_kind,
+    supplier_id as entity_id,
+    supplier_id as entity_name,
+    cast(null as varchar) as site_id,
+    min(order_date) as valid_from,
+    {{ open_end() }} as valid_to
+from {{ ref('stg_erp__purchase_order_lines') }}
+group by supplier_id
 
 union all
 

@@ -6,6 +6,7 @@ select
     plant as site_id,
     product_id,
     order_qty,
+    order_date,
     due_date,
     status as status_code,
     deletion_flag as is_deleted,

@@ -1,0 +1,236 @@
+"""Machine states fill working time exactly once, whatever a machine sends.
+
+The oracle knows nothing of SQL: for every minute of every window it asks which event was the last
+to begin, and whether that one had ended.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from .conftest import Bare, line, machine, shift
+
+if TYPE_CHECKING:
+    import duckdb
+
+AS_OF = "2026-10-27"
+MINUTE = dt.timedelta(minutes=1)
+THREE = (("E", "06:00", "14:00"), ("L", "14:00", "22:00"), ("N", "22:00", "06:00"))
+TWO = (("A", "06:30", "14:30"), ("B", "14:30", "22:30"))
+NIGHT = (("2", "15:00", "23:00"), ("3", "23:00", "07:00"))
+# Line: site, days, shifts, and where the events of its machine begin (UTC).
+LINES = {
+    # Clocks go back in the night of 25 October: 25 hours; and forward on 29 March: 23.
+    "AUTUMN": ("DE01", ("2026-10-23", "2026-10-24", "2026-10-25"), THREE, "2026-10-22 20:00"),
+    "SPRING": ("DE01", ("2026-03-27", "2026-03-28", "2026-03-29"), THREE, "2026-03-26 20:00"),
+    # Half an hour off, and no night shift: gaps between windows.
+    "HALF": ("IN01", ("2026-10-24", "2026-10-25", "2026-10-26"), TWO, "2026-10-23 20:00"),
+    # The last production day ends at noon UTC of the as-of.
+    "WEST": ("US01", ("2026-10-24", "2026-10-25", "2026-10-26"), NIGHT, "2026-10-24 18:00"),
+}
+RESTING = ("AUTUMN", "2026-10-23", "L")
+
+
+class Event(NamedTuple):
+    start: int
+    minutes: int | None
+    sequence: int
+    state: str
+    reason: str | None
+
+
+class Window(NamedTuple):
+    machine: str
+    day: dt.date
+    shift: str
+    opens: dt.datetime
+    closes: dt.datetime
+
+
+def windows() -> list[Window]:
+    found = []
+    for name, (site, days, shifts, _) in LINES.items():
+        for day in days:
+            for shift_id, start, end in shifts:
+                row = shift(name, day, start, end, site=site)
+                if (name, day, shift_id) != RESTING:
+                    date = dt.date.fromisoformat(day)
+                    found.append(
+                        Window(f"{name}-M", date, shift_id, row["start_utc"], row["end_utc"])
+                    )
+    return found
+
+
+WINDOWS = windows()
+
+
+class Timeline:
+    """The model's SELECT, run over whatever events and touched ranges stand in the warehouse."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, select: str) -> None:
+        self.con, self.select = con, select
+
+    def pieces(self, events, ranges):
+        con = self.con
+        con.execute("delete from raw.mes_machine_states")
+        rows = [
+            (
+                name,
+                base + one.start * MINUTE,
+                None if one.minutes is None else base + (one.start + one.minutes) * MINUTE,
+                one.sequence,
+                one.state,
+                one.reason,
+                dt.date(2026, 10, 1),
+            )
+            for name, (base, found) in events.items()
+            for one in found
+        ]
+        if rows:
+            con.executemany(
+                "insert into raw.mes_machine_states (machine_id, start_ts_utc, end_ts_utc, "
+                "sequence, state, reason_code, _delivery_date) values (?, ?, ?, ?, ?, ?, ?)",
+                rows,
+            )
+        con.execute("delete from intermediate.int_touched__ranges")
+        con.executemany(
+            "insert into intermediate.int_touched__ranges values (?, ?, ?)",
+            [(number, *one) for number, one in enumerate(ranges)],
+        )
+        con.execute("delete from intermediate.int_touched__days")
+        con.execute(
+            "insert into intermediate.int_touched__days select unnest(generate_series("
+            "from_date, to_date, interval 1 day))::date from intermediate.int_touched__ranges"
+        )
+        return con.execute(
+            "select machine_id, production_date, shift_id, state_code, reason_code, "
+            f"started_at_utc, ended_at_utc, duration_seconds from ({self.select}) "
+            "order by machine_id, started_at_utc"
+        ).fetchall()
+
+
+@pytest.fixture(scope="module")
+def timeline(tmp_path_factory, parsed):
+    house = Bare(tmp_path_factory.mktemp("states"), parsed, dt.date.fromisoformat(AS_OF))
+    house.begin(dt.date.fromisoformat(AS_OF))
+    for name, (site, days, shifts, _) in LINES.items():
+        house.write("mes_equipment", line(name, site=site), machine(f"{name}-M", name, site=site))
+        house.write(
+            "mes_shift_calendar",
+            *(
+                shift(
+                    name, day, start, end, site=site, shift_id=shift_id,
+                    working=(name, day, shift_id) != RESTING,
+                )
+                for day in days
+                for shift_id, start, end in shifts
+            ),
+        )  # fmt: skip
+    house.build_with_parents("fct_machine_states")
+    compiled = parsed / "compiled/steelyard/models/marts/core/fct_machine_states.sql"
+    with house.warehouse.connect() as con:
+        yield Timeline(con, compiled.read_text(encoding="utf-8"))
+
+
+EVENTS = st.lists(
+    st.builds(
+        Event,
+        # A coarse grid, so that starts meet, events nest and ends touch starts.
+        start=st.integers(0, 60).map(lambda n: n * 60),
+        minutes=st.none() | st.integers(0, 40).map(lambda n: n * 30),
+        sequence=st.integers(1, 3),
+        state=st.sampled_from(["producing", "down", "no_data"]),
+        reason=st.sampled_from([None, "R1"]),
+    ),
+    max_size=8,
+    unique_by=lambda one: (one.start, one.sequence),
+)
+EVERYTHING = [(dt.date(2026, 3, 1), dt.date(2026, 10, 26))]
+# Two ranges with a hole between them, in which nothing is replaced.
+TORN = st.sampled_from(
+    [
+        EVERYTHING,
+        [(dt.date(2026, 3, 28), dt.date(2026, 3, 28)), (dt.date(2026, 10, 26),) * 2],
+        [(dt.date(2026, 10, 23),) * 2, (dt.date(2026, 10, 25), dt.date(2026, 10, 26))],
+        [(dt.date(2026, 3, 29), dt.date(2026, 10, 23)), (dt.date(2026, 10, 25),) * 2],
+    ]
+)
+
+
+def expected(events, window):
+    """State and reason of each minute of a window that some event reaches, minute by minute."""
+    base, found = events
+    minutes = {}
+    at = window.opens
+    while at < window.closes:
+        begun = [one for one in found if base + one.start * MINUTE <= at]
+        if begun:
+            last = max(begun, key=lambda one: (one.start, one.sequence))
+            has_ended = (
+                last.minutes is not None and base + (last.start + last.minutes) * MINUTE <= at
+            )
+            minutes[at] = ("no_data", None) if has_ended else (last.state, last.reason)
+        at += MINUTE
+    return minutes
+
+
+@settings(max_examples=40, deadline=None)
+@given(drawn=st.fixed_dictionaries(dict.fromkeys(LINES, EVENTS)), ranges=TORN)
+def test_states_fill_each_window_once_with_what_was_last_reported(timeline, drawn, ranges):
+    events = {
+        f"{name}-M": (dt.datetime.fromisoformat(LINES[name][3]), found)
+        for name, found in drawn.items()
+    }
+
+    pieces = timeline.pieces(events, ranges)
+
+    for window in WINDOWS:
+        inside = [
+            piece for piece in pieces if piece[:3] == (window.machine, window.day, window.shift)
+        ]
+        if not any(first <= window.day <= last for first, last in ranges):
+            assert inside == []
+            continue
+        got = {}
+        for *_, state, reason, start, end, seconds in inside:
+            assert window.opens <= start < end <= window.closes
+            assert seconds == (end - start).total_seconds()
+            at = start
+            while at < end:
+                assert at not in got, "two pieces share a minute"
+                got[at] = (state, reason)
+                at += MINUTE
+        assert got == expected(events[window.machine], window)
+    # Repeats are one stretch; only a shift's end and midnight in UTC cut it.
+    for one, other in pairwise(pieces):
+        if one[:5] == other[:5] and one[6] == other[5]:
+            assert other[5].time() == dt.time(0)
+
+
+def test_a_night_in_which_the_clocks_change_has_its_real_length():
+    hours = {
+        (window.machine, window.day.isoformat()): (window.closes - window.opens).total_seconds()
+        / 3600
+        for window in WINDOWS
+        if window.shift == "N"
+    }
+
+    assert hours["AUTUMN-M", "2026-10-24"] == 9
+    assert hours["SPRING-M", "2026-03-28"] == 7
+    assert hours["AUTUMN-M", "2026-10-25"] == hours["SPRING-M", "2026-03-27"] == 8
+
+
+def test_an_open_state_lasts_to_the_end_of_the_last_production_day(timeline):
+    base = dt.datetime.fromisoformat("2026-10-24T18:00:00")
+    pieces = timeline.pieces({"WEST-M": (base, [Event(0, None, 1, "producing", None)])}, EVERYTHING)
+
+    # Six shifts of eight hours from 15:00 to 07:00 in Chicago on three days; the machine is first
+    # heard of two hours before they begin.
+    assert sum(piece[7] for piece in pieces) == 6 * 8 * 3600
+    assert max(piece[6] for piece in pieces) == dt.datetime.fromisoformat("2026-10-27T12:00:00")
