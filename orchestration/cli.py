@@ -70,15 +70,17 @@ def main() -> None:
     """Run the command line and leave without a word.
 
     Great Expectations and duckdb-engine in one process make the interpreter print a page of
-    "nanobind: leaked" on its way out, when everything has been said and closed.
+    "nanobind: leaked" on its way out, when everything has been said and closed. A crash still
+    shows its traceback.
     """
     try:
         app()
-    finally:
+    except SystemExit:
         sys.stdout.flush()
         sys.stderr.flush()
         with Path(os.devnull).open("w") as nowhere:
             os.dup2(nowhere.fileno(), sys.stderr.fileno())
+        raise
 
 
 @app.command()
