@@ -8,7 +8,8 @@
 -- Grain: one row per work unit and production day with planned time.
 -- Planned busy time is what the calendar plans less its breaks and the planned stops that the
 -- machine reported. A machine may report its breaks too, so breaks count once: the longer of both.
--- What no state covers is `no_data`: neither up nor down.
+-- What no state covers is `no_data`: neither up nor down. Of a machine that is silent all day
+-- nothing was measured, so its minutes are missing and not zero.
 with
 
 windows as (
@@ -94,9 +95,13 @@ select
             0
         ) / 60 as decimal(18, 6)
     ) as planned_busy_minutes,
-    cast(coalesce(states.producing_seconds, 0) / 60 as decimal(18, 6)) as producing_minutes,
-    cast(coalesce(states.setup_seconds, 0) / 60 as decimal(18, 6)) as setup_minutes,
-    cast(coalesce(states.down_seconds, 0) / 60 as decimal(18, 6)) as down_minutes,
+    {% for state in ['producing', 'setup', 'down'] -%}
+        cast(
+            case
+                when states.known_seconds > 0 then coalesce(states.{{ state }}_seconds, 0)
+            end / 60 as decimal(18, 6)
+        ) as {{ state }}_minutes,
+    {% endfor -%}
     cast(
         (windows.window_seconds - coalesce(states.known_seconds, 0)) / 60 as decimal(18, 6)
     ) as no_data_minutes,

@@ -62,6 +62,7 @@ select
     1 as observations,
     last_delivery_date
 from machine_days
+where producing_minutes is not null
 
 union all
 
@@ -76,6 +77,7 @@ select
     1 as observations,
     last_delivery_date
 from machine_days
+where setup_minutes is not null
 
 union all
 
@@ -90,6 +92,7 @@ select
     1 as observations,
     last_delivery_date
 from machine_days
+where down_minutes is not null
 
 union all
 
