@@ -56,7 +56,8 @@ lock: env  ## Pin all dependencies again, with hashes, for every supported Pytho
 		--generate-hashes --no-header --no-emit-index-url --no-annotate --no-strip-extras --output-file requirements.lock
 
 bench: env  ## Measure where the time goes
-	$(BIN)/python -m pytest tests/benchmarks -m benchmark -s
+	$(BIN)/python -m tests.benchmarks.daily_run
+	$(BIN)/python -m tests.benchmarks.guard
 
 clean:  ## Remove environment and all data
 	rm -rf $(VENV) .steelyard .env

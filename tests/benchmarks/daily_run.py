@@ -1,0 +1,66 @@
+"""Where the time of a run goes: the whole demo, then two further delivery days in a warm process.
+
+    python -m tests.benchmarks.daily_run [tiny]
+
+Prints seconds per step, in order of weight, beside the limit: three minutes for everything, 15 s
+for a further day. Nothing is asserted: two shared cores never give the same second twice.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+
+from rich.console import Console
+
+from orchestration.demo import DEFAULT, TINY, generate
+from orchestration.run import run_company
+from orchestration.settings import Settings
+
+SHOWN = 12
+FIRST_LIMIT, FURTHER_LIMIT = 180, 15
+
+console = Console(highlight=False)
+
+
+class StepTimes:
+    """Adds up the time between reports, by the step that was under way."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self.step, self.since = "start", time.perf_counter()
+
+    def __call__(self, what: str, _done: int, _total: int) -> None:
+        now = time.perf_counter()
+        self.seconds[self.step] += now - self.since
+        self.step, self.since = what.partition(":")[0], now
+
+    def show(self, title: str, limit: int) -> None:
+        self(self.step, 0, 0)
+        console.print(f"{title}: {sum(self.seconds.values()):.1f} s (limit {limit} s)")
+        heaviest = sorted(self.seconds.items(), key=lambda item: -item[1])
+        for step, seconds in heaviest[:SHOWN]:
+            console.print(f"  {seconds:6.1f}  {step}")
+
+
+def main() -> None:
+    """Measure and print."""
+    size = TINY if sys.argv[1:] == ["tiny"] else DEFAULT
+    with tempfile.TemporaryDirectory() as home:
+        settings = Settings.from_environment({"STEELYARD_HOME": home})
+        began = time.perf_counter()
+        summary = generate(Path(home) / "demo" / "inbox", size=size)
+        console.print(f"exports: {time.perf_counter() - began:.1f} s, {summary.files} files")
+        for days_before, limit in ((2, FIRST_LIMIT), (1, FURTHER_LIMIT), (0, FURTHER_LIMIT)):
+            as_of = summary.last_delivery - dt.timedelta(days=days_before)
+            times = StepTimes()
+            run_company(settings, as_of=as_of, report=times)
+            times.show(f"run as of {as_of}", limit)
+
+
+if __name__ == "__main__":
+    main()
