@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestration.doctor import prepare_home
 from orchestration.ingest.delivery_log import create_tables
 from orchestration.ingest.landing import find_files, sha256_of
+from orchestration.ingest.outcome import Outcome, read_outcome
 from orchestration.ingest.run_state import last_published
 from orchestration.publication.snapshot import Snapshot, publish
 from orchestration.quality.marts import UnsoundMartsError, require_sound_marts
@@ -36,33 +36,6 @@ class NothingToDoError(Exception):
 
 class RunFailedError(RuntimeError):
     """A run did not reach publication; the message says at which step and why."""
-
-
-@dataclass(frozen=True)
-class FeedOutcome:
-    """What a run did with one feed."""
-
-    feed: str
-    files: int
-    rows_new: int
-    rows_changed: int
-    rows_quarantined: int
-    files_rejected: int
-    state: str
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a run did."""
-
-    run_id: str
-    as_of: dt.date
-    feeds: tuple[FeedOutcome, ...]
-    messages: tuple[str, ...]
-
-    def as_json(self) -> dict[str, Any]:
-        """Return plain values."""
-        return asdict(self) | {"as_of": self.as_of.isoformat()}
 
 
 def run_company(settings: Settings, *, as_of: dt.date | None, report: Report) -> Outcome:
@@ -96,7 +69,9 @@ def run_company(settings: Settings, *, as_of: dt.date | None, report: Report) ->
     prepare_home(settings)
     first, last = _days_to_run(settings, as_of)
     result = _execute(settings, first, last, report)
-    return _outcome(settings, result.run_id, last)
+    warehouse = Warehouse(settings.company_home, memory_limit=settings.memory_limit)
+    with warehouse.connect("read the delivery log") as con:
+        return read_outcome(con, run_id=result.run_id, as_of=last)
 
 
 def publish_again(settings: Settings) -> Snapshot:
@@ -248,44 +223,3 @@ def _first_cause(error: dg.SerializableErrorInfo | None) -> str:
     while error is not None and error.cause is not None:
         error = error.cause
     return error.message.strip() if error else "no message"
-
-
-def _outcome(settings: Settings, run_id: str, as_of: dt.date) -> Outcome:
-    warehouse = Warehouse(settings.company_home, memory_limit=settings.memory_limit)
-    with warehouse.connect("read the delivery log") as con:
-        rows = con.execute(
-            """
-            select
-                states.feed,
-                count(attempts.attempt_id) filter (
-                    -- A SELECT over source tables is judged like a file, but nobody delivered it.
-                    where attempts.relative_path not like 'select:%'
-                ),
-                coalesce(sum(attempts.rows_new), 0)::bigint,
-                coalesce(sum(attempts.rows_changed), 0)::bigint,
-                coalesce(sum(attempts.rows_quarantined), 0)::bigint,
-                count(*) filter (where attempts.action in ('reject_file', 'block_batch')),
-                states.state
-            from ops.feed_state as states
-            left join ops.delivery_log as attempts
-                on states.feed = attempts.feed and attempts.run_id = ?
-            group by states.feed, states.state
-            order by states.feed
-            """,
-            [run_id],
-        ).fetchall()
-        refused = con.execute(
-            """
-            select relative_path || ': ' || message
-            from ops.delivery_log
-            where run_id = ? and action in ('reject_file', 'block_batch')
-            order by delivery_date, relative_path
-            """,
-            [run_id],
-        ).fetchall()
-    return Outcome(
-        run_id=run_id,
-        as_of=as_of,
-        feeds=tuple(FeedOutcome(*row) for row in rows),
-        messages=tuple(row[0] for row in refused),
-    )

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
+    from orchestration.ingest.outcome import Outcome
     from orchestration.publication.scorecard import Line, Scorecard
-    from orchestration.run import Outcome
 
 WIDEST: Final = 100
 """Lines longer than this are hard to follow, however wide the terminal is."""

@@ -7,9 +7,9 @@ import io
 import pytest
 from rich.console import Console
 
+from orchestration.ingest.outcome import FeedOutcome, Outcome
 from orchestration.publication.scorecard import Line, Scorecard
 from orchestration.publication.terminal import card_view, outcome_view
-from orchestration.run import FeedOutcome, Outcome
 
 
 def line(name, **more):
