@@ -1,11 +1,12 @@
 """When things run: every morning, and whenever a file arrives."""
 
 import datetime as dt
+import json
 from typing import Any
 
 import dagster as dg
 
-from orchestration.ingest.landing import find_files, landing_content_hash
+from orchestration.ingest.landing import DeliveredFile, find_files, landing_content_hash
 from orchestration.settings import Settings
 
 JOB = "daily"
@@ -45,26 +46,36 @@ def daily_schedule() -> dg.ScheduleDefinition:
 
 
 def landing_sensor(settings: Settings) -> dg.SensorDefinition:
-    """Return the sensor: new content in the landing folder asks for its day's run."""
+    """Return the sensor: new content in the landing folder asks for a run over its days."""
 
     @dg.sensor(
         name="landing_folder",
         job_name=JOB,
         minimum_interval_seconds=60,
-        description="One run per day and content of the landing folder: a rewrite runs again.",
+        description="One run per content of the landing folder, from its oldest day with news on.",
     )
-    def _landing_folder() -> dg.RunRequest | dg.SkipReason:
+    def _landing_folder(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         today = dt.datetime.now(dt.UTC).date()
-        files = [
-            file
-            for feed in settings.company.feeds
-            for file in find_files(settings.company, feed, settings.landing, as_of=today)
-            if file.delivery_date <= today
-        ]
-        if not files:
+        days: dict[str, list[DeliveredFile]] = {}
+        for feed in settings.company.feeds:
+            for file in find_files(settings.company, feed, settings.landing, as_of=today):
+                if file.delivery_date <= today:
+                    days.setdefault(file.delivery_date.isoformat(), []).append(file)
+        if not days:
             return dg.SkipReason(f"No deliveries under {settings.landing}.")
-        # An as-of never moves back, so the newest day is asked for, whichever day is new.
-        day = max(file.delivery_date for file in files)
-        return dg.RunRequest(run_key=landing_content_hash(files), partition_key=day.isoformat())
+        content = {day: landing_content_hash(files) for day, files in sorted(days.items())}
+        seen = json.loads(context.cursor or "{}")
+        news = [day for day, digest in content.items() if seen.get(day) != digest]
+        if not news:
+            return dg.SkipReason("Nothing new.")
+        context.update_cursor(json.dumps(content))
+        # A late file lies in the folder of an older day; the newest day is the as-of of the run.
+        return dg.RunRequest(
+            run_key=landing_content_hash(file for files in days.values() for file in files),
+            tags={
+                "dagster/asset_partition_range_start": min(news),
+                "dagster/asset_partition_range_end": max(content),
+            },
+        )
 
     return _landing_folder

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 # A person's or a build machine's own folders; system paths such as /usr/bin/env are everyone's.
-MACHINE_PATH = re.compile(r"(?<![\w./~-])/(?:home|root|Users|work|tmp|var/folders|mnt)/[\w.-]+")
+MACHINE_PATH = re.compile(r"(?<![\w./~-])/(?:home|root|Users|work|tmp|var/folders)/[\w.-]+")
 HOST = re.compile(r"\b(?:https?|git\+\w+)://|--(?:extra-)?index-url|--find-links|\s@\s")
 
 

@@ -176,45 +176,69 @@ def test_the_module_of_the_workspace_gives_the_same_definitions(
     assert snapshot_of(steelyard()) == snapshot_of(definitions)
 
 
-def sensor_requests(settings: Settings, landing: Path) -> dg.RunRequest | dg.SkipReason:
+def look(settings: Settings, landing: Path, cursor: str | None = None) -> Any:
+    """What the sensor asks for, as Dagster's daemon would hear it."""
     definitions = build_definitions(settings.with_choices(landing=landing))
     repository = definitions.get_repository_def()
     sensor = repository.get_sensor_def("landing_folder")
-    return sensor()
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_sensor_context(
+            instance=instance, repository_def=repository, cursor=cursor
+        )
+        with context:
+            return sensor.evaluate_tick(context)
 
 
-def deliver(landing: Path, day: str, text: str) -> Path:
+def days_of(request: dg.RunRequest) -> tuple[str, str]:
+    return (
+        request.tags["dagster/asset_partition_range_start"],
+        request.tags["dagster/asset_partition_range_end"],
+    )
+
+
+def deliver(landing: Path, day: str, text: str, name: str = "counts") -> Path:
     folder = landing / "mes" / "mes_production_counts" / day
-    folder.mkdir(parents=True)
-    file = folder / f"mes_production_counts_{day.replace('-', '')}.csv"
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{name}_{day.replace('-', '')}.csv"
     file.write_text(text, encoding="utf-8")
     return file
 
 
 def test_the_sensor_waits_for_a_first_delivery(demo_settings, tmp_path):
-    assert isinstance(sensor_requests(demo_settings, tmp_path), dg.SkipReason)
+    assert look(demo_settings, tmp_path).run_requests == []
 
 
-def test_the_same_files_ask_for_one_run_and_a_rewritten_file_for_another(demo_settings, tmp_path):
+def test_the_run_key_is_the_content_of_the_landing_folder(demo_settings, tmp_path):
     deliver(tmp_path, "2026-10-01", "event_id\nE00001\n")
     second = deliver(tmp_path, "2026-10-02", "event_id\nE00002\n")
 
-    first_look = sensor_requests(demo_settings, tmp_path)
-    second_look = sensor_requests(demo_settings, tmp_path)
+    (first_look,) = look(demo_settings, tmp_path).run_requests
+    (again,) = look(demo_settings, tmp_path).run_requests
     second.write_text("event_id\nE00003\n", encoding="utf-8")
-    third_look = sensor_requests(demo_settings, tmp_path)
+    (rewritten,) = look(demo_settings, tmp_path).run_requests
 
-    assert first_look.partition_key == "2026-10-02"
-    assert second_look.run_key == first_look.run_key
-    assert third_look.run_key != first_look.run_key
-    assert third_look.partition_key == "2026-10-02"
+    assert days_of(first_look) == ("2026-10-01", "2026-10-02")
+    assert again.run_key == first_look.run_key
+    assert rewritten.run_key != first_look.run_key
+
+
+def test_a_late_file_in_the_folder_of_an_older_day_is_not_overlooked(demo_settings, tmp_path):
+    for day in ("2026-10-01", "2026-10-02", "2026-10-03"):
+        deliver(tmp_path, day, f"event_id\n{day}\n")
+    seen = look(demo_settings, tmp_path).cursor
+
+    assert look(demo_settings, tmp_path, seen).run_requests == []
+    deliver(tmp_path, "2026-10-02", "event_id\nE00009\n", name="late")
+    (request,) = look(demo_settings, tmp_path, seen).run_requests
+
+    assert days_of(request) == ("2026-10-02", "2026-10-03")
 
 
 def test_a_file_still_being_written_asks_for_no_run(demo_settings, tmp_path):
     file = deliver(tmp_path, "2026-10-01", "event_id\n")
     file.rename(file.with_suffix(".csv.part"))
 
-    assert isinstance(sensor_requests(demo_settings, tmp_path), dg.SkipReason)
+    assert look(demo_settings, tmp_path).run_requests == []
 
 
 def test_the_morning_schedule_asks_for_the_day_that_has_begun(definitions):
