@@ -644,7 +644,8 @@ def _beside(con: duckdb.DuckDBPyConnection, contract: Contract, as_of: dt.date) 
     group = column_list(list(contract.touches.group)) if contract.touches else ""
     con.execute(
         f"create or replace temp table _beside as "
-        f"select distinct {first} as _from_date, {last} as _to_date from {raw_table(contract.feed)} "
+        f"select distinct {first} as _from_date, {last} as _to_date "
+        f"from {raw_table(contract.feed)} "
         + (
             f"semi join (select {group} from {ROWS} semi join (select _row_id from _history "
             f"where _kind in ('new', 'changed')) using (_row_id)) using ({group})"

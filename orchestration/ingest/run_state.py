@@ -171,9 +171,9 @@ def _first_date(con: duckdb.DuckDBPyConnection) -> dt.date | None:
     ).fetchall()
     if not built:
         return None
-    first: dt.date | None = con.execute(
-        "select min(calendar_date) from core.dim_days"
-    ).fetchall()[0][0]
+    first: dt.date | None = con.execute("select min(calendar_date) from core.dim_days").fetchall()[
+        0
+    ][0]
     return first
 
 

@@ -99,8 +99,8 @@ def test_restatements_of_long_ago_change_what_they_touch(house, tmp_path):
     confirmed = json.loads(path.read_text("utf-8").splitlines()[0])
     further = confirmed | {
         "operation_no": "0090", "confirmation_no": "0009999999",
-        "planned_start": f"{day - DAY}T06:00:00+02:00", "planned_end": f"{day - DAY}T09:00:00+02:00",
-        "actual_start": f"{day - DAY}T06:00:00+02:00", "actual_end": f"{day - DAY}T08:00:00+02:00",
+        "planned_start": f"{day - DAY}T06:00:00+02:00", "actual_start": f"{day - DAY}T06:00:00+02:00",
+        "planned_end": f"{day - DAY}T09:00:00+02:00", "actual_end": f"{day - DAY}T08:00:00+02:00",
     }  # fmt: skip
     house.deliver("mes_operation_confirmations", day, json.dumps(further) + "\n")
     incidents, mark = records(house, "ehs_incidents", of="202607.csv")
@@ -187,8 +187,7 @@ def test_a_changed_leader_interval_and_a_new_routing_reach_back(house, tmp_path)
     units.remove(changed)
     units += [
         changed | {"valid_to": "2026-07-14"},
-        changed
-        | {"leader_id": stand_in, "valid_from": "2026-07-15", "valid_to": "2026-07-31"},
+        changed | {"leader_id": stand_in, "valid_from": "2026-07-15", "valid_to": "2026-07-31"},
         changed | {"valid_from": "2026-08-01"},
     ]
     lines = ",\n".join(json.dumps(unit) for unit in units)

@@ -100,7 +100,8 @@ def test_nothing_of_a_refused_delivery_is_visible(blocked):
 
 def test_a_blocked_reading_is_not_judged(blocked):
     assert blocked.query(
-        "select distinct score, band from kpi.fct_kpi_judgements where trust_state = 'blocked_input'"
+        "select distinct score, band from kpi.fct_kpi_judgements "
+        "where trust_state = 'blocked_input'"
     ) == [(None, "not_measured")]
 
 

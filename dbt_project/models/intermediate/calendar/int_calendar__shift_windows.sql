@@ -6,17 +6,17 @@ with
 shifts as (
 
     select
-        site_id,
-        calendar_id,
-        production_date,
-        shift_id,
-        opens_at_utc,
-        closes_at_utc,
-        break_minutes,
-        delivery_date
-    from {{ ref('stg_mes__shift_calendar') }}
+        calendars.site_id,
+        calendars.calendar_id,
+        calendars.production_date,
+        calendars.shift_id,
+        calendars.opens_at_utc,
+        calendars.closes_at_utc,
+        calendars.break_minutes,
+        calendars.delivery_date
+    from {{ ref('stg_mes__shift_calendar') }} as calendars
     cross join {{ ref('int_run__parameters') }} as parameters
-    where is_working and production_date <= parameters.last_production_date
+    where calendars.is_working and calendars.production_date <= parameters.last_production_date
 
 ),
 

@@ -23,17 +23,19 @@ touched as (
 windows as (
 
     select
-        machine_id,
-        production_date,
-        date_in_utc,
-        opens_at_utc,
-        closes_at_utc
-    from {{ ref('int_work_units__shift_windows') }}
+        shift_windows.machine_id,
+        shift_windows.production_date,
+        shift_windows.date_in_utc,
+        shift_windows.opens_at_utc,
+        shift_windows.closes_at_utc
+    from {{ ref('int_work_units__shift_windows') }} as shift_windows
     where
         exists (
             select 1
             from touched
-            where production_date between touched.from_date and touched.to_date
+            where
+                shift_windows.production_date >= touched.from_date
+                and shift_windows.production_date <= touched.to_date
         )
 
 ),

@@ -89,7 +89,6 @@ always as (
         site_id
     from sites
 
-
     union all
 
     select
