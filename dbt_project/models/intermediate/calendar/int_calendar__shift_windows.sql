@@ -3,6 +3,13 @@
 -- pieces of a shift add up to the shift.
 with
 
+parameters as (
+
+    select last_production_date
+    from {{ ref('int_run__parameters') }}
+
+),
+
 shifts as (
 
     select
@@ -15,7 +22,7 @@ shifts as (
         calendars.break_minutes,
         calendars.delivery_date
     from {{ ref('stg_mes__shift_calendar') }} as calendars
-    cross join {{ ref('int_run__parameters') }} as parameters
+    cross join parameters
     where calendars.is_working and calendars.production_date <= parameters.last_production_date
 
 ),
