@@ -60,6 +60,11 @@ class House:
         graph = json.loads(self.dbt.manifest_path.read_text(encoding="utf-8"))
         self.parents = graph["parent_map"]
         self.models = [name for name in graph["nodes"] if name.startswith("model.")]
+        self.incremental = {
+            name
+            for name in self.models
+            if graph["nodes"][name]["config"]["materialized"] == "incremental"
+        }
         self.runs = 0
 
     def copy(self, home: Path) -> House:
@@ -89,16 +94,24 @@ class House:
                 run_id=f"run-{self.runs + 1}",
             )
 
-    def build(self, as_of: dt.date) -> None:
+    def build(self, as_of: dt.date, *, judged: bool = True) -> None:
         self.begin(as_of)
         needs_judgement = self._downstream(f"source.steelyard.{JUDGED}")
         self.build_models([name for name in self.models if name not in needs_judgement])
-        self.warehouse.replace(
-            JUDGED, judge_readings(self.warehouse.read("intermediate.int_judgements__input"))
-        )
-        self.build_models([name for name in self.models if name in needs_judgement])
+        if judged:
+            self.warehouse.replace(
+                JUDGED, judge_readings(self.warehouse.read("intermediate.int_judgements__input"))
+            )
+            self.build_models([name for name in self.models if name in needs_judgement])
         with self.warehouse.connect() as con:
             finish_run(con)
+
+    def rebuild_incremental(self) -> None:
+        """Build the incremental models from nothing, with what they replace."""
+        self.is_full = True
+        self.build_models(
+            [name for name in self.models if name in self.incremental or ".int_touched__" in name]
+        )
 
     def begin(self, as_of: dt.date) -> None:
         self.runs += 1

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .conftest import Bare, line, machine, shift
+from .conftest import Bare, line, machine, shift, utc
 
 if TYPE_CHECKING:
     import duckdb
@@ -227,10 +227,10 @@ def test_a_night_in_which_the_clocks_change_has_its_real_length():
 
 
 def test_an_open_state_lasts_to_the_end_of_the_last_production_day(timeline):
-    base = dt.datetime.fromisoformat("2026-10-24T18:00:00")
+    base = utc("UTC", "2026-10-24 18:00")
     pieces = timeline.pieces({"WEST-M": (base, [Event(0, None, 1, "producing", None)])}, EVERYTHING)
 
     # Six shifts of eight hours from 15:00 to 07:00 in Chicago on three days; the machine is first
     # heard of two hours before they begin.
     assert sum(piece[7] for piece in pieces) == 6 * 8 * 3600
-    assert max(piece[6] for piece in pieces) == dt.datetime.fromisoformat("2026-10-27T12:00:00")
+    assert max(piece[6] for piece in pieces) == utc("UTC", "2026-10-27 12:00")

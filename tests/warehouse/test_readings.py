@@ -10,6 +10,10 @@ from .conftest import Bare, instant, line, machine, shift
 
 AS_OF = "2026-05-04"
 BERLIN, CHICAGO = "Europe/Berlin", "America/Chicago"
+PART = (
+    "Nothing measured for this part of the period; a figure that exists only for the whole "
+    "period is not split."
+)
 
 
 def unit(name, parent, leader, *, kind="line", site="DE01", since="2020-01-01", until=None):
@@ -19,15 +23,15 @@ def unit(name, parent, leader, *, kind="line", site="DE01", since="2020-01-01", 
     }  # fmt: skip
 
 
-def state(number, machine_id, start, end, code, reason=None):
+def state(number, start, end, code, *, reason=None):
     return {
-        "site": "DE01", "machine_id": machine_id, "sequence": number, "state": code,
+        "site": "DE01", "machine_id": "M1", "sequence": number, "state": code,
         "reason_code": reason, **instant("start_ts", BERLIN, f"2026-04-10 {start}"),
         **instant("end_ts", BERLIN, f"2026-04-10 {end}" if end else None),
     }  # fmt: skip
 
 
-def count(event, machine_id, site, zone, at, good, scrap, rework):
+def count(event, machine_id, at, *, good, scrap, rework=0, site="DE01", zone=BERLIN):
     return {
         "event_id": event, "site": site, "machine_id": machine_id, "order_id": "O1",
         **instant("event_ts", zone, at), "good_qty": good, "scrap_qty": scrap,
@@ -76,19 +80,19 @@ def plant(tmp_path_factory, parsed):
     )
     house.write(
         "mes_machine_states",
-        state(1, "M1", "06:00", "11:00", "producing"),
+        state(1, "06:00", "11:00", "producing"),
         # A repeat, and an end 40 minutes after the next state began.
-        state(2, "M1", "10:00", "11:40", "producing"),
-        state(3, "M1", "11:00", "12:40", "down"),
-        state(4, "M1", "12:40", None, "planned_stop", "MAINT"),
-        state(5, "M1", "13:30", "14:30", "idle"),
+        state(2, "10:00", "11:40", "producing"),
+        state(3, "11:00", "12:40", "down"),
+        state(4, "12:40", None, "planned_stop", reason="MAINT"),
+        state(5, "13:30", "14:30", "idle"),
     )
     house.write(
         "mes_production_counts",
-        count("E1", "M1", "DE01", BERLIN, "2026-04-10 10:00", 60, 4, 10),
-        count("E2", "M1", "DE01", BERLIN, "2026-04-10 13:59", 40, 6, 0),
+        count("E1", "M1", "2026-04-10 10:00", good=60, scrap=4, rework=10),
+        count("E2", "M1", "2026-04-10 13:59", good=40, scrap=6),
         # 06:30 in Chicago on the as-of is the night shift of the last production day.
-        count("E3", "W1M", "US01", CHICAGO, "2026-05-04 06:30", 90, 10, 0),
+        count("E3", "W1M", "2026-05-04 06:30", good=90, scrap=10, site="US01", zone=CHICAGO),
     )
     house.write("erp_production_orders", {
         "production_order_id": "O1", "plant": "DE01", "product_id": "PA", "good_qty": 0,
@@ -114,12 +118,12 @@ def plant(tmp_path_factory, parsed):
     return house
 
 
-def reading(plant, kpi, kind, entity, period="month", start="2026-04-01"):
+def reading(plant, kpi, kind, entity, *, day=None):
     rows = plant.query(
         "select reading_value, numerator::double, denominator::double, trust_state, trust_reason "
         "from kpi.fct_kpi_readings where kpi_id = ? and entity_kind = ? and entity_id = ? "
         "and period_kind = ? and period_start_date = ?",
-        [kpi, kind, entity, period, start],
+        [kpi, kind, entity, "day" if day else "month", day or "2026-04-01"],
     )
     assert len(rows) == 1, rows
     return rows[0]
@@ -163,8 +167,8 @@ def test_a_silent_machine_was_not_measured_but_its_planned_time_counts(plant):
 
 
 def test_the_night_shift_of_the_last_production_day_is_whole(plant):
-    assert reading(plant, "KPI016", "line", "W1", "day", "2026-05-03")[:3] == (0.1, 10, 100)
-    assert reading(plant, "KPI008", "line", "W1", "day", "2026-05-03")[2] == 8 * 60
+    assert reading(plant, "KPI016", "line", "W1", day="2026-05-03")[:3] == (0.1, 10, 100)
+    assert reading(plant, "KPI008", "line", "W1", day="2026-05-03")[2] == 8 * 60
 
 
 def test_a_rate_of_incidents_counts_each_case_once(plant):
@@ -184,8 +188,7 @@ def test_too_few_hours_give_no_rate(plant):
 def test_who_led_a_site_for_part_of_a_month_gets_no_rate_and_is_told_why(plant, leader):
     assert reading(plant, "KPI039", "leader", leader) == (
         None, None, None, "not_computable",
-        "Nothing measured for this part of the period; a figure that exists only for the whole "
-        "period is not split.",
+        PART,
     )  # fmt: skip
 
 

@@ -3,22 +3,27 @@
 -- pieces of a shift add up to the shift.
 with
 
+parameters as (
+
+    select last_production_date
+    from {{ ref('int_run__parameters') }}
+
+),
+
 shifts as (
 
     select
-        calendar.site_id,
-        calendar.calendar_id,
-        calendar.production_date,
-        calendar.shift_id,
-        calendar.opens_at_utc,
-        calendar.closes_at_utc,
-        calendar.break_minutes,
-        calendar.delivery_date
-    from {{ ref('stg_mes__shift_calendar') }} as calendar
-    cross join {{ ref('int_run__parameters') }} as run_parameters
-    where
-        calendar.is_working
-        and calendar.production_date <= run_parameters.last_production_date
+        calendars.site_id,
+        calendars.calendar_id,
+        calendars.production_date,
+        calendars.shift_id,
+        calendars.opens_at_utc,
+        calendars.closes_at_utc,
+        calendars.break_minutes,
+        calendars.delivery_date
+    from {{ ref('stg_mes__shift_calendar') }} as calendars
+    cross join parameters
+    where calendars.is_working and calendars.production_date <= parameters.last_production_date
 
 ),
 

@@ -95,13 +95,18 @@ select
             0
         ) / 60 as decimal(18, 6)
     ) as planned_busy_minutes,
-    {% for state in ['producing', 'setup', 'down'] -%}
-        cast(
-            case
-                when states.known_seconds > 0 then coalesce(states.{{ state }}_seconds, 0)
-            end / 60 as decimal(18, 6)
-        ) as {{ state }}_minutes,
-    {% endfor -%}
+    cast(
+        case when states.known_seconds > 0 then coalesce(states.producing_seconds, 0) end
+        / 60 as decimal(18, 6)
+    ) as producing_minutes,
+    cast(
+        case when states.known_seconds > 0 then coalesce(states.setup_seconds, 0) end
+        / 60 as decimal(18, 6)
+    ) as setup_minutes,
+    cast(
+        case when states.known_seconds > 0 then coalesce(states.down_seconds, 0) end
+        / 60 as decimal(18, 6)
+    ) as down_minutes,
     cast(
         (windows.window_seconds - coalesce(states.known_seconds, 0)) / 60 as decimal(18, 6)
     ) as no_data_minutes,

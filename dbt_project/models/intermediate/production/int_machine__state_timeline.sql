@@ -2,9 +2,9 @@
 -- Grain: one row per range of days that this run replaces, machine and stretch of time in one
 -- state, without gaps or overlaps from the machine's first event around the range to the last.
 -- A machine is in one state at a time: a new state ends the one before it, a state that ends
--- before the next begins leaves `no_data`, an open one lasts until the next or the as-of.
--- Events are taken from two days around a range, because a production day reaches over UTC midnight
--- and zones lie up to fourteen hours apart; a stretch holds for the days of its own range alone.
+-- before the next begins leaves `no_data`, an open one lasts until the next or the as-of. Events
+-- are taken from two days around a range, because a production day reaches over UTC midnight and
+-- zones lie up to fourteen hours apart; a stretch holds for the production days of its own range.
 with
 
 parameters as (
