@@ -150,7 +150,9 @@ def test_dagster_shells_hold_neither_sql_nor_arithmetic(path):
 
 IMPORT_EVERYTHING = """
 import importlib, os, pkgutil, sys
-import dagster, dagster_dbt, dbt.cli.main, duckdb, great_expectations, pandas, statsmodels.api
+import duckdb
+if "orchestration" in sys.argv:  # what other packages do when imported is their business
+    import dagster, dagster_dbt, dbt.cli.main, great_expectations, pandas, statsmodels.api
 
 root = sys.argv[1]
 wrong = []
