@@ -83,6 +83,7 @@ _TYPES: dict[str, dict[str, str]] = {
     "feeds": {
         "feed": "VARCHAR",
         "source_system": "VARCHAR",
+        "domain": "VARCHAR",
         "cadence": "VARCHAR",
         "latency_days": "BIGINT",
         "may_be_empty": "BOOLEAN",
@@ -117,6 +118,7 @@ def all_tables(company: Company, registers: Registers) -> dict[str, list[dict[st
                 "source_system": company.feeds[feed].source_system
                 if feed in company.feeds
                 else None,
+                "domain": contract.domain,
                 "cadence": contract.delivery.cadence,
                 "latency_days": contract.delivery.latency_days,
                 "may_be_empty": contract.delivery.may_be_empty,

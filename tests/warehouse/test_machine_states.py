@@ -98,15 +98,15 @@ class Timeline:
                 "sequence, state, reason_code, _delivery_date) values (?, ?, ?, ?, ?, ?, ?)",
                 rows,
             )
-        con.execute("delete from intermediate.int_touched__ranges")
+        con.execute("delete from intermediate.int_touched__machine_ranges")
         con.executemany(
-            "insert into intermediate.int_touched__ranges values (?, ?, ?)",
+            "insert into intermediate.int_touched__machine_ranges values (?, ?, ?)",
             [(number, *one) for number, one in enumerate(ranges)],
         )
-        con.execute("delete from intermediate.int_touched__days")
+        con.execute("delete from intermediate.int_touched__machine_days")
         con.execute(
-            "insert into intermediate.int_touched__days select unnest(generate_series("
-            "from_date, to_date, interval 1 day))::date from intermediate.int_touched__ranges"
+            "insert into intermediate.int_touched__machine_days select unnest(generate_series("
+            "from_date, to_date, interval 1 day))::date from intermediate.int_touched__machine_ranges"
         )
         return con.execute(
             "select machine_id, production_date, shift_id, state_code, reason_code, "

@@ -3,7 +3,7 @@
     incremental_strategy='replace_touched',
     on_schema_change='fail',
     unique_key='production_date',
-    meta={'touched_by': 'int_touched__days'}
+    meta={'touched_by': 'int_touched__machine_days'}
 ) }}
 -- Grain: one row per work unit and production day with planned time.
 -- Planned busy time is what the calendar plans less its breaks and the planned stops that the
@@ -27,7 +27,8 @@ windows as (
     from {{ ref('int_work_units__shift_windows') }} as shift_windows
     where
         shift_windows.production_date in (
-            select touched_days.production_date from {{ ref('int_touched__days') }} as touched_days
+            select touched_days.production_date
+            from {{ ref('int_touched__machine_days') }} as touched_days
         )
     group by
         shift_windows.machine_id,
@@ -76,7 +77,7 @@ states as (
     where
         machine_states.production_date in (
             select touched_days.production_date
-            from {{ ref('int_touched__days') }} as touched_days
+            from {{ ref('int_touched__machine_days') }} as touched_days
         )
     group by machine_states.machine_id, machine_states.production_date
 

@@ -3,7 +3,7 @@
     incremental_strategy='replace_touched',
     on_schema_change='fail',
     unique_key='production_date',
-    meta={'touched_by': 'int_touched__days'}
+    meta={'touched_by': 'int_touched__machine_days'}
 ) }}
 -- Grain: one row per work unit and production day with counts.
 -- A count belongs to the production day of the shift that holds its instant; outside every shift
@@ -16,7 +16,7 @@ touched as (
     select
         {{ add_days('from_date', -2) }} as from_date,
         {{ add_days('to_date', 2) }} as to_date
-    from {{ ref('int_touched__ranges') }}
+    from {{ ref('int_touched__machine_ranges') }}
 
 ),
 
@@ -134,6 +134,6 @@ left join routings
 where
     dated.production_date in (
         select touched_days.production_date
-        from {{ ref('int_touched__days') }} as touched_days
+        from {{ ref('int_touched__machine_days') }} as touched_days
     )
 group by dated.machine_id, dated.site_id, dated.production_date

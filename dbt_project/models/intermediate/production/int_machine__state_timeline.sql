@@ -22,7 +22,7 @@ ranges as (
         to_date,
         cast({{ add_days('from_date', -2) }} as timestamp) as from_utc,
         cast({{ add_days('to_date', 3) }} as timestamp) as to_utc
-    from {{ ref('int_touched__ranges') }}
+    from {{ ref('int_touched__machine_ranges') }}
 
 ),
 

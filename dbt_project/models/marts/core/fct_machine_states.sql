@@ -3,7 +3,7 @@
     incremental_strategy='replace_touched',
     on_schema_change='fail',
     unique_key='production_date',
-    meta={'touched_by': 'int_touched__days'}
+    meta={'touched_by': 'int_touched__machine_days'}
 ) }}
 -- Grain: one row per machine, state and piece of a shift that it filled.
 -- What a machine did inside its working shifts, each minute once: the Pareto of losses, the
@@ -26,7 +26,7 @@ windows as (
     from {{ ref('int_work_units__shift_windows') }}
     where production_date in (
         select touched_days.production_date
-        from {{ ref('int_touched__days') }} as touched_days
+        from {{ ref('int_touched__machine_days') }} as touched_days
     )
 
 ),
