@@ -15,7 +15,10 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 		|| { echo "$(PYTHON) is not Python 3.11 to 3.13; name one: make env PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@{ $(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements.lock \
+		|| echo PIP-FAILED; } | awk '/^Collecting / {n++; if (n % 20 == 0) print "  " n " packages ..."; fflush()} \
+		/^Installing collected/ {print "  installing " n " packages ..."; fflush()} \
+		/^PIP-FAILED/ {failed = 1} END {exit failed}'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 

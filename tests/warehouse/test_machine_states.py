@@ -106,7 +106,8 @@ class Timeline:
         con.execute("delete from intermediate.int_touched__machine_days")
         con.execute(
             "insert into intermediate.int_touched__machine_days select unnest(generate_series("
-            "from_date, to_date, interval 1 day))::date from intermediate.int_touched__machine_ranges"
+            "from_date, to_date, interval 1 day))::date "
+            "from intermediate.int_touched__machine_ranges"
         )
         return con.execute(
             "select machine_id, production_date, shift_id, state_code, reason_code, "
