@@ -161,8 +161,9 @@ def watch(event, args):
     if event == "open":
         path = os.fspath(args[0]) if isinstance(args[0], (str, bytes, os.PathLike)) else ""
         path = path.decode() if isinstance(path, bytes) else path
-        inside = os.path.abspath(path).startswith(root)
-        if inside and not path.endswith((".py", ".pyc")) and ".pyc." not in path:
+        # The environment may lie in the checkout; its packages are not the product.
+        inside = os.path.abspath(path).startswith(root) and "site-packages" not in path
+        if path and inside and not path.endswith((".py", ".pyc")) and ".pyc." not in path:
             wrong.append(f"opens {path}")
     elif event in {"socket.connect", "subprocess.Popen", "sqlite3.connect", "os.mkdir"}:
         if event != "os.mkdir" or not str(args[0]).endswith("__pycache__"):
