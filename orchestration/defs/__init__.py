@@ -1,5 +1,7 @@
 """Dagster's shells, in the order in which data flows: thin, without arithmetic and SQL."""
 
+import warnings
+
 import dagster as dg
 
 from orchestration.defs import automation, guard, judgement, landing, publication, warehouse
@@ -9,6 +11,8 @@ from orchestration.settings import Settings
 
 def build_definitions(settings: Settings) -> dg.Definitions:
     """Return the definitions of one company."""
+    # Backfills in single runs are "beta" in Dagster 1.13; the cap on its version covers that.
+    warnings.filterwarnings("ignore", "Parameter `backfill_policy`", dg.BetaWarning)
     days = delivery_days(settings)
     models = warehouse.dbt_models(settings)
     return dg.Definitions(
