@@ -252,7 +252,8 @@ def doctor(
 
 
 def _next_places(settings: Settings) -> None:
-    tool = "steelyard" if shutil.which("steelyard") else ".venv/bin/steelyard"
+    folder_of_tools = "" if shutil.which("steelyard") else ".venv/bin/"
+    tool = f"{folder_of_tools}steelyard"
     site = next(iter(settings.company.facts.sites))
     option = choice = ""
     if settings.company.name != "demo":
@@ -264,7 +265,7 @@ def _next_places(settings: Settings) -> None:
         f"  {tool} scorecard{option} --site {site}   the card of a site\n"
         f"  {settings.published / 'current'}   the published files (Parquet, DuckDB)\n"
         f"{choice}"
-        f"  DAGSTER_HOME={settings.dagster_home} dagster dev -w workspace.yaml   runs and lineage",
+        f"  {folder_of_tools}dagster dev -w workspace.yaml   runs and lineage",
         highlight=False,
         soft_wrap=True,
     )
