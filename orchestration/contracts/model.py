@@ -599,12 +599,17 @@ class Contract(Strict):
     owner: str = "team:data-platform"
     steward: str = "data-steward"
     sensitivity: Literal["public", "internal", "confidential", "restricted"] = "internal"
-    domain: Literal["production", "supply", "people", "safety", "leadership", "planning"]
+    domain: Literal[
+        "production", "supply", "people", "safety", "leadership", "planning", "governance"
+    ]
     runbook: str = ""
     delivery: Delivery
     key: tuple[str, ...] = ()
     time_zone: TimeZone | None = None
-    touches: Touches | None = None
+    touches: Touches | Literal["nothing"] | None = Field(
+        default=None,
+        description="nothing: no reading rests on this feed. Without a word: any day.",
+    )
     dialect: Dialect = Field(default_factory=Dialect)
     columns: dict[str, Column]
     checks: tuple[Check, ...] = ()
@@ -637,7 +642,7 @@ class Contract(Strict):
             for part in ("site_column", "column"):
                 if getattr(self.time_zone, part):
                     yield f"time_zone.{part}", getattr(self.time_zone, part)
-        if self.touches is not None:
+        if isinstance(self.touches, Touches):
             yield from (("touches.from", name) for name in self.touches.from_)
             yield from (("touches.group", name) for name in self.touches.group)
             if self.touches.to is not None:
@@ -683,6 +688,11 @@ class Contract(Strict):
             for name, column in self.columns.items()
             for typed, duckdb_type in column.typed(name).items()
         }
+
+    @property
+    def schema_name(self) -> str:
+        """The schema of its typed rows; what is restricted lies apart from all other feeds."""
+        return "restricted" if self.sensitivity == "restricted" else "raw"
 
     @cached_property
     def fingerprint(self) -> str:

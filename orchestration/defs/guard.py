@@ -28,7 +28,7 @@ def _feed(
     feed = canonical.feed
     delivered = company.feeds.get(feed)
     contract = delivered.contract if delivered else canonical
-    key = dg.AssetKey(["raw", feed])
+    key = dg.AssetKey([canonical.schema_name, feed])
     checks = [
         dg.AssetCheckSpec(
             CONTRACT_CHECK,

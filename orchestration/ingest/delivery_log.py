@@ -25,6 +25,7 @@ SKIPPED = "skip_file"
 
 DDL = """
 create schema if not exists raw;
+create schema if not exists restricted;
 create schema if not exists ops;
 create table if not exists ops.delivery_log (
     attempt_id varchar, run_id varchar, feed varchar, source varchar, source_system varchar,
@@ -140,7 +141,7 @@ class Known:
 
 
 def create_tables(con: duckdb.DuckDBPyConnection) -> None:
-    """Create the schemas `raw` and `ops` and the log tables, where they are missing."""
+    """Create the schemas of feeds and `ops` and the log tables, where they are missing."""
     con.execute(DDL)
 
 

@@ -292,7 +292,7 @@ def _history(load: _Load, day: dt.date) -> History | None:
         return None
     earlier = [when for when in load.known.records if when < day]
     counts = load.known.records[max(earlier)] if earlier else ()
-    stored = commit.raw_table(load.contract.feed)
+    stored = commit.raw_table(load.contract)
     references = {}
     for check in load.contract.checks:
         if check.kind == "reference" and check.reference in load.company.canonical:
@@ -458,7 +458,7 @@ def _judge_source(load: _Load, file: DeliveredFile, table: str) -> tuple[Attempt
     load.attempts.append(attempt)
     load.findings += [(attempt, finding) for finding in verdict.findings]
     if verdict.rows_quarantined:
-        commit.record_source_quarantine(load.con, attempt, load.contract.steward, table)
+        commit.record_source_quarantine(load.con, attempt, load.contract, table)
     return attempt, verdict, table
 
 
@@ -622,6 +622,8 @@ def _commit(load: _Load, rules: dict[dt.date, list[RuleResult]]) -> FeedResult:
             as_of=load.as_of,
         )
         touched = commit.touched_ranges(con)
+    if contract.touches == "nothing":
+        touched = []
     said = {
         day: tuple(
             result.sentence
@@ -654,7 +656,8 @@ def _commit(load: _Load, rules: dict[dt.date, list[RuleResult]]) -> FeedResult:
         commit.record_results(con, feed, load.run_id, rules)
         commit.record_findings(con, load.findings)
         # Until its first delivery all readings that need a feed say that it never came.
-        is_first = accepted_days and (first_accepted or dt.date.max) > min(accepted_days)
+        rests_on_it = contract.touches != "nothing"
+        is_first = rests_on_it and accepted_days and (first_accepted or dt.date.max) > min(accepted_days)
         commit.record_touched(con, feed, load.run_id, [(None, None)] if is_first else touched)
         commit.record_withheld(
             con,
@@ -676,7 +679,7 @@ def _commit(load: _Load, rules: dict[dt.date, list[RuleResult]]) -> FeedResult:
         con.rollback()
         raise
     con.commit()
-    raw_rows = con.execute(f"select count(*) from {commit.raw_table(feed)}").fetchall()[0][0]
+    raw_rows = con.execute(f"select count(*) from {commit.raw_table(contract)}").fetchall()[0][0]
     return FeedResult(
         feed=feed,
         run_id=load.run_id,

@@ -36,10 +36,13 @@ select min(coalesce(states.last_accepted_delivery_date, date '0001-01-01'))
 from ops.feed_state as states
 inner join registry.feeds as feeds on states.feed = feeds.feed
 where
-    states.state in ('blocked', 'rejected', 'late')
-    or (
-        feeds.cadence = 'daily' and not feeds.may_be_empty
-        and states.last_accepted_delivery_date < ?
+    feeds.moves_readings
+    and (
+        states.state in ('blocked', 'rejected', 'late')
+        or (
+            feeds.cadence = 'daily' and not feeds.may_be_empty
+            and states.last_accepted_delivery_date < ?
+        )
     )
 """
 
@@ -128,7 +131,9 @@ def begin_run(
 ) -> RunPlan:
     """Enter a run's as-of and what it replaces; needs the registers and the delivery log."""
     previous = last_published(con)
-    latency = con.execute("select coalesce(max(latency_days), 0) from registry.feeds").fetchall()
+    latency = con.execute(
+        "select coalesce(max(latency_days), 0) from registry.feeds where moves_readings"
+    ).fetchall()
     unsettled = con.execute(_UNSETTLED, [as_of]).fetchall()[0][0]
     # What a feed that has recovered leaves behind must be replaced once more.
     since = [unsettled, previous.unsettled_since if previous else None]
