@@ -6,7 +6,6 @@ each day; what a row means is in the subject's model, how it is spelt in its exp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,8 @@ from orchestration.demo.faults import File
 from orchestration.demo.size import day_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from orchestration.demo.company import Company
 
 Ints = NDArray[np.int64]

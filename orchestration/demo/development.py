@@ -254,7 +254,9 @@ class Development:
             person, unit = (np.array(column) for column in zip(*asked, strict=True))
             answers = rng.random(len(person)) < ANSWERS_SHARE
             person, unit = person[answers], unit[answers]
-            care = np.array([self._care_above(*pair, closes) for pair in zip(person, unit, strict=True)])
+            care = np.array(
+                [self._care_above(*pair, closes) for pair in zip(person, unit, strict=True)]
+            )
             shape = (len(person), len(ITEMS))
             latent = ENGAGEMENT_LEVEL + (CARE_EFFECT * care + self.team[unit])[:, None]
             latent = latent + difficulty + rng.normal(0, RESPONDENT_SD, len(person))[:, None]
@@ -351,7 +353,9 @@ class Development:
                 due = first + int(rng.integers(60, 180))
                 eager = 1 / (1 + np.exp(-(0.4 + 0.6 * self.traits.care[leader])))
                 in_time = rng.random() < eager
-                closed = due - int(rng.integers(0, 30)) if in_time else due + int(rng.integers(5, 90))
+                closed = (
+                    due - int(rng.integers(0, 30)) if in_time else due + int(rng.integers(5, 90))
+                )
                 rows.append(
                     (
                         *(leader, rng.integers(len(COMPETENCIES))),

@@ -68,7 +68,9 @@ def development_book(drawn: Development) -> Book:
         Changes("hr_engagement_survey", (answers.closed,), exports.survey),
         Snapshots("hr_feedback_360", exports.is_feedback_day, exports.feedback),
         # Plans are exported on Mondays: what changed within a week is sent at its end.
-        Changes("hr_development_plans", (_sunday(plans.first), _sunday(plans.closed)), exports.plans),
+        Changes(
+            "hr_development_plans", (_sunday(plans.first), _sunday(plans.closed)), exports.plans
+        ),
         Changes("hr_ratings", (drawn.ratings.at // DAY_S,), exports.ratings),
     ]
     return Book(drawn.company, feeds, {"development": _planted(drawn)})
@@ -120,7 +122,8 @@ def _planted(drawn: Development) -> dict[str, Any]:
             "points": GENDER_BIAS,
         },
         "training_on_time_share": {
-            site.code: float(share) for site, share in zip(company.sites, drawn.on_time, strict=True)
+            site.code: float(share)
+            for site, share in zip(company.sites, drawn.on_time, strict=True)
         },
     }
 
@@ -133,9 +136,7 @@ def token(seed: int, of: str, person: int) -> str:
 class _Exports:
     def __init__(self, drawn: Development) -> None:
         self.drawn, self.company = drawn, drawn.company
-        self._person = pa.array(
-            [drawn.people.employee_id(n) for n in range(drawn.people.count)]
-        )
+        self._person = pa.array([drawn.people.employee_id(n) for n in range(drawn.people.count)])
 
     def training(self, rows: Ints, day: int) -> bytes:
         """Write assignments as they stand on a day, with American dates."""
@@ -155,7 +156,9 @@ class _Exports:
                 ),
                 "Status": text.pick(list(STATUS), np.select([done, waived], [1, 2], 0)),
                 "Score": text.blank(text.decimal(drawn.score[rows], 2), ~done),
-                "Required": text.pick(["N", "Y"], np.array([int(one[4]) for one in COURSES])[course]),
+                "Required": text.pick(
+                    ["N", "Y"], np.array([int(one[4]) for one in COURSES])[course]
+                ),
                 "Expires": text.days(np.where(done, drawn.expires[rows], OPEN), pattern=american),
             }
         )
@@ -265,5 +268,3 @@ class _Exports:
                 "rationale": text.pick(list(RATIONALES), drawn.words[rows]),
             }
         )
-
-

@@ -229,7 +229,9 @@ class Exports:
                 "actual_start": text.instants(start, self._offset(site, start)),
                 "actual_end": text.instants(end, self._offset(site, end)),
                 **numbers,
-                "reversal_of": text.blank(text.whole(confirmation - 3, width=10), entry != REVERSAL),
+                "reversal_of": text.blank(
+                    text.whole(confirmation - 3, width=10), entry != REVERSAL
+                ),
             },
             bare=tuple(numbers),
         )

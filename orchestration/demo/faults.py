@@ -204,9 +204,7 @@ class _Faults:
             return None
         return self._original.get((feed, self._first + number))
 
-    def _first_file(
-        self, feed: str, number: int, *, ahead: int, holds: bytes = b""
-    ) -> File | None:
+    def _first_file(self, feed: str, number: int, *, ahead: int, holds: bytes = b"") -> File | None:
         """Return the first file from a delivery on that leaves `ahead` deliveries behind it."""
         last = self.company.size.daily_deliveries - ahead
         found = (self._file(feed, day) for day in range(number, last + 1))

@@ -29,6 +29,7 @@ INCIDENT, AUDIT, _, REVIEW, KPI_BREACH = range(5)
 METHODS = ("5 Whys", "A3", "Fishbone", "Fault tree")
 PENDING, EFFECTIVE, NOT_EFFECTIVE = 2, 0, 1
 REVIEWS_PER_SITE_YEAR, BREACHES_PER_SITE_YEAR = 6, 4
+MISSED_SHARE = 0.15  # of actions that are done after their last due date
 EFFECTIVE_SHARE = 0.8
 CHECKED_AFTER = 30
 
@@ -132,9 +133,7 @@ class Oversight:
         return int(self.company.leader_of[unit, column])
 
     def _owner(self, rng: np.random.Generator, site: int, day: int) -> int:
-        areas = [
-            n for n, u in enumerate(self.company.units) if u.kind == "area" and u.site == site
-        ]
+        areas = [n for n, u in enumerate(self.company.units) if u.kind == "area" and u.site == site]
         return self._leader(areas[int(rng.integers(len(areas)))], day)
 
     def _audit(self) -> Findings:
@@ -158,7 +157,11 @@ class Oversight:
                     dates = (raised, raised + term)
                     standard = int(rng.integers(len(STANDARDS)))
                     for version, (seen, *ends) in enumerate(
-                        ((raised, OPEN, OPEN), (answered, answered, OPEN), (closed, answered, closed)),
+                        (
+                            (raised, OPEN, OPEN),
+                            (answered, answered, OPEN),
+                            (closed, answered, closed),
+                        ),
                         start=1,
                     ):
                         rows.append((number, version, *fixed, *dates, *ends, standard, seen))
@@ -187,7 +190,10 @@ class Oversight:
         ]
         years = (size.last_day - size.first_day) / 365
         for site in range(size.plants):
-            for kind, often in ((REVIEW, REVIEWS_PER_SITE_YEAR), (KPI_BREACH, BREACHES_PER_SITE_YEAR)):
+            for kind, often in (
+                (REVIEW, REVIEWS_PER_SITE_YEAR),
+                (KPI_BREACH, BREACHES_PER_SITE_YEAR),
+            ):
                 days = rng.integers(size.first_day, size.last_day, rng.poisson(often * years))
                 causes += [(int(day), site, kind, n + 1) for n, day in enumerate(np.sort(days))]
         rows: list[tuple[int, ...]] = []
@@ -197,11 +203,11 @@ class Oversight:
             first_due = due = day + int(rng.integers(20, 75))
             versions = [(day, due, OPEN, -1)]
             while rng.random() < self.put_off[site]:
+                asked = due - int(rng.integers(1, 7))
                 due += int(rng.integers(14, 45))
-                versions.append((due - int(rng.integers(8, 13)), due, OPEN, -1))
-            done = due - int(rng.integers(0, 7)) if rng.random() < 0.85 else due + int(  # noqa: PLR2004
-                rng.integers(1, 40)
-            )
+                versions.append((asked, due, OPEN, -1))
+            early, late = rng.integers(0, 7), rng.integers(1, 40)
+            done = due + int(late if rng.random() < MISSED_SHARE else -early)
             good = EFFECTIVE if rng.random() < EFFECTIVE_SHARE else NOT_EFFECTIVE
             versions.append((done, due, done, PENDING))
             versions.append((done + CHECKED_AFTER, due, done, good))
@@ -225,7 +231,7 @@ class Oversight:
         return rows
 
     def _one_override(self, rng: np.random.Generator, day: int, kind: str) -> Override:
-        """Draw one replaced figure; the unjust one betters a good record without any fault in it."""
+        """Draw one replaced figure; the unjust one betters a record in which nothing is wrong."""
         company = self.company
         line = int(rng.integers(len(company.line_ids)))
         unit = int(company.unit_of_line[line])
@@ -250,7 +256,9 @@ class Oversight:
             approver = requester
         reason = UNJUST_REASON if kind == "unjust" else REASONS[int(rng.integers(len(REASONS)))]
         at = day * DAY_S + int(rng.integers(8 * 60, 16 * 60)) * 60
-        return Override(kpi, unit, _month(day - 20), old, new, reason, requester, approver, at, kind)
+        return Override(
+            kpi, unit, _month(day - 20), old, new, reason, requester, approver, at, kind
+        )
 
     def _remark(self) -> list[Remark]:
         company, size = self.company, self.company.size
@@ -263,7 +271,9 @@ class Oversight:
             rows.append(Remark(kpi, unit, _month(day), self._leader(unit, seen), at, kind, text))
 
         for shock in company.shocks:
-            what = "Supplier could not deliver" if shock.kind == "supply" else "Customers order less"
+            what = (
+                "Supplier could not deliver" if shock.kind == "supply" else "Customers order less"
+            )
             for site in shock.sites:
                 say("KPI006", int(company.unit_of_site[site]), shock.first, EXTERNAL, what)
         for shift in company.shifts:

@@ -80,22 +80,22 @@ class _Exports:
             ["Finding", "Version", "Audit", "Plant", "Owner", "Severity", "Raised", "Response due",
              "Responded", "Closed", "Standard"],
         ]  # fmt: skip
-        for row in rows.tolist():
-            sheet.append(
-                [
-                    f"AF-{drawn.number[row]:05d}",
-                    int(drawn.version[row]),
-                    f"AU-{drawn.audit[row]:04d}",
-                    self.company.sites[drawn.site[row]].code,
-                    self._person[drawn.owner[row]],
-                    SEVERITIES[drawn.severity[row]],
-                    _date(drawn.raised[row]),
-                    _date(drawn.due[row]),
-                    _date(drawn.responded[row]),
-                    _date(drawn.closed[row]),
-                    STANDARDS[drawn.standard[row]],
-                ]
-            )
+        sheet += [
+            [
+                f"AF-{drawn.number[row]:05d}",
+                int(drawn.version[row]),
+                f"AU-{drawn.audit[row]:04d}",
+                self.company.sites[drawn.site[row]].code,
+                self._person[drawn.owner[row]],
+                SEVERITIES[drawn.severity[row]],
+                _date(drawn.raised[row]),
+                _date(drawn.due[row]),
+                _date(drawn.responded[row]),
+                _date(drawn.closed[row]),
+                STANDARDS[drawn.standard[row]],
+            ]
+            for row in rows.tolist()
+        ]
         return text.workbook("Findings", sheet)
 
     def actions(self, rows: Ints, _day: int) -> bytes:

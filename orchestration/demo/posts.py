@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,7 +131,7 @@ def _exchanges(
     for circle in CIRCLES:
         of_site = [[line for line in lines if units[line].site == site] for site in circle]
         of_site = [here for here in of_site if here]
-        pairs = [(one[-2:][0], two[0]) for one, two in zip(of_site, of_site[1:], strict=False)]
+        pairs = [(one[-2:][0], two[0]) for one, two in pairwise(of_site)]
         if len(of_site) == 1 and len(of_site[0]) > FEWEST_LINES_WITH_A_KEPT_LEADER:
             pairs = [(of_site[0][0], of_site[0][1])]
         for number, pair in enumerate(pairs):
@@ -196,7 +197,7 @@ class _Posts:
             self.succeed(lines + areas, day)
 
     def succeed(self, candidates: list[int], day: int) -> None:
-        """Give the post of one of the candidates to a spare leader of its circle, if there is one."""
+        """Give the post of one of the candidates to a spare leader of its circle, if any."""
         if not (candidates and self._spare):
             return
         unit = candidates[self.rng.integers(len(candidates))]

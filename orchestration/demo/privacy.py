@@ -67,7 +67,9 @@ def demographics(company: Company, people: People) -> Demographics:
     asked = np.isin(country, ETHNICITY_ASKED_IN)
     return Demographics(
         gender=gender,
-        age_band=np.where(stated[0], rng.choice(len(AGE_BANDS), count, p=[0.2, 0.3, 0.28, 0.22]), -1),
+        age_band=np.where(
+            stated[0], rng.choice(len(AGE_BANDS), count, p=[0.2, 0.3, 0.28, 0.22]), -1
+        ),
         ethnicity=np.where(
             asked & stated[1], rng.choice(len(ETHNICITIES), count, p=[0.6, 0.2, 0.15, 0.05]), -1
         ),
@@ -82,9 +84,10 @@ def consents(company: Company, people: People) -> Consents:
     for job in people.employments:
         is_leader = job.person < size.leaders
         for purpose in range(len(PURPOSES)):
-            chance, yes, waits, lasts = rng.random(2).tolist() + rng.exponential(
-                [60, DAYS_PER_YEAR / WITHDRAWN_PER_YEAR]
-            ).tolist()
+            chance, yes, waits, lasts = (
+                rng.random(2).tolist()
+                + rng.exponential([60, DAYS_PER_YEAR / WITHDRAWN_PER_YEAR]).tolist()
+            )
             bias_audit = PURPOSES[purpose] == "bias_audit"
             if (chance >= BIAS_AUDIT_ASKED) if bias_audit else not is_leader:
                 continue

@@ -32,9 +32,7 @@ if TYPE_CHECKING:
 TENURE_YEARS = (2, 10)
 
 
-def privacy_book(
-    company: Company, people: People, stated: Demographics, given: Consents
-) -> Book:
+def privacy_book(company: Company, people: People, stated: Demographics, given: Consents) -> Book:
     """Return the feeds of what people stated and agreed to."""
     exports = _Exports(company, people, stated, given)
     turns = set(given.first.tolist()) | {day + 1 for day in given.last.tolist()}
@@ -64,7 +62,9 @@ class _Exports:
         return text.json_report(
             {
                 "employee_id": text.pick(self._person, given.person[rows]),
-                "jurisdiction": text.pick([s.country for s in self.company.sites], given.site[rows]),
+                "jurisdiction": text.pick(
+                    [s.country for s in self.company.sites], given.site[rows]
+                ),
                 "purpose": text.pick(list(PURPOSES), given.purpose[rows]),
                 "legal_basis": text.pick(list(BASES), given.basis[rows]),
                 "granted": text.pick(["0", "1"], given.granted[rows]),

@@ -111,7 +111,9 @@ class Adoption:
         rows: list[tuple[int, ...]] = []
         session = 0
         for number, (person, site, first, last) in enumerate(self.users):
-            days = np.arange(max(first, self.begins[number]), min(last, self.stops[number], size.last_day) + 1)
+            days = np.arange(
+                max(first, self.begins[number]), min(last, self.stops[number], size.last_day) + 1
+            )
             days = days[weekday(days) < WORKDAYS]
             days = days[rng.random(len(days)) < SESSIONS_PER_WORKDAY]
             for day in days.tolist():
@@ -133,7 +135,9 @@ class Adoption:
         size, rng = self.company.size, random(self.company.seed, "tickets")
         first = int(self.live[0])
         rate = TICKETS_PER_DAY * min(1.0, size.employees / 1_500) + TICKETS_PER_DAY_TINY
-        opened = rng.integers(first * 1_440, (size.last_day + 1) * 1_440, rng.poisson(rate * (size.last_day - first)))
+        opened = rng.integers(
+            first * 1_440, (size.last_day + 1) * 1_440, rng.poisson(rate * (size.last_day - first))
+        )
         rows: list[tuple[int, ...]] = []
         for number, minute in enumerate(np.sort(opened).tolist(), start=1):
             rows += self._one_ticket(rng, number, minute * MINUTE_S)
@@ -141,7 +145,9 @@ class Adoption:
         rows = sorted((row for row in rows if row[4] < end), key=lambda row: (row[4], row[:2]))
         return table(Tickets, rows)
 
-    def _one_ticket(self, rng: np.random.Generator, number: int, opened: int) -> list[tuple[int, ...]]:
+    def _one_ticket(
+        self, rng: np.random.Generator, number: int, opened: int
+    ) -> list[tuple[int, ...]]:
         """Return the updates of one ticket, from new to closed, again where it is reopened."""
         category, assignee = int(rng.integers(5)), int(rng.integers(len(self.assignees)))
         priority = int(rng.choice(4, p=PRIORITY_MIX))

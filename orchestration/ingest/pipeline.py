@@ -657,7 +657,9 @@ def _commit(load: _Load, rules: dict[dt.date, list[RuleResult]]) -> FeedResult:
         commit.record_findings(con, load.findings)
         # Until its first delivery all readings that need a feed say that it never came.
         rests_on_it = contract.touches != "nothing"
-        is_first = rests_on_it and accepted_days and (first_accepted or dt.date.max) > min(accepted_days)
+        is_first = (
+            rests_on_it and accepted_days and (first_accepted or dt.date.max) > min(accepted_days)
+        )
         commit.record_touched(con, feed, load.run_id, [(None, None)] if is_first else touched)
         commit.record_withheld(
             con,
