@@ -4,19 +4,14 @@ The expected figures are plain Python over the same files: no contract, no profi
 """
 
 import datetime as dt
-import warnings
 from collections import defaultdict
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from orchestration.contracts.load import load_company, load_contract
-from orchestration.publication.snapshot import DATABASE, read_current
-from orchestration.run import run_company
-from orchestration.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 FILES = ROOT.parent / "shared" / "data" / "nist_mazak03"
@@ -78,35 +73,16 @@ def test_only_the_longest_shift_differs_from_the_standard_contract():
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory):
-    home = tmp_path_factory.mktemp("home")
-    return Settings.from_environment({"STEELYARD_HOME": str(home)}).with_choices(
-        company="nist_mazak03", landing=FILES
-    )
-
-
-@pytest.fixture(scope="module")
-def outcome(settings):
-    """The company run once from nothing, as `steelyard run` does it."""
-    with warnings.catch_warnings():
-        # Dagster and dbt warn about their own future, which is not what is tested here.
-        warnings.simplefilter("ignore")
-        return run_company(settings, as_of=None, report=lambda *_: None)
-
-
-@pytest.fixture(scope="module")
-def warehouse(settings, outcome):  # noqa: ARG001 (the run builds it)
-    path = settings.company_home / "warehouse.duckdb"
-    with duckdb.connect(str(path), read_only=True) as connection:
-        yield connection
+def built(build):
+    return build("nist_mazak03", FILES)
 
 
 @pytest.mark.slow
-def test_every_file_is_taken_on_the_day_on_which_it_was_cut(warehouse):
-    deliveries = warehouse.execute(
+def test_every_file_is_taken_on_the_day_on_which_it_was_cut(built):
+    deliveries = built.rows(
         "select delivery_date, file_name, records, rows_quarantined from ops.delivery_log "
         "where feed = 'mes_machine_states' and source is not null order by 1"
-    ).fetchall()
+    )
     lines = [
         len(path.read_text(encoding="utf-8").splitlines())
         for path in sorted(FILES.glob("Mazak03-*.txt"))
@@ -118,13 +94,11 @@ def test_every_file_is_taken_on_the_day_on_which_it_was_cut(warehouse):
 
 
 @pytest.mark.slow
-def test_seconds_in_each_execution_state_per_day_are_those_of_the_log_to_the_microsecond(
-    warehouse,
-):
-    rows = warehouse.execute(
+def test_seconds_in_each_execution_state_per_day_are_those_of_the_log_to_the_microsecond(built):
+    rows = built.rows(
         "select production_date, reason_code, state_code, sum(duration_seconds) "
         "from core.fct_machine_states group by all"
-    ).fetchall()
+    )
     expected = seconds_per_day_and_state()
 
     assert {(day, word): seconds for day, word, _, seconds in rows} == expected
@@ -133,12 +107,12 @@ def test_seconds_in_each_execution_state_per_day_are_those_of_the_log_to_the_mic
 
 
 @pytest.mark.slow
-def test_every_day_of_the_week_has_86400_seconds_and_the_weekend_is_without_data(warehouse):
-    rows = warehouse.execute(
+def test_every_day_of_the_week_has_86400_seconds_and_the_weekend_is_without_data(built):
+    rows = built.rows(
         "select production_date, sum(duration_seconds), "
         "sum(duration_seconds) filter (where state_code = 'no_data') "
         "from core.fct_machine_states group by 1 order by 1"
-    ).fetchall()
+    )
 
     assert [day.day for day, *_ in rows] == list(range(2, 9))
     assert {total for _, total, _ in rows} == {86_400}
@@ -146,23 +120,21 @@ def test_every_day_of_the_week_has_86400_seconds_and_the_weekend_is_without_data
 
 
 @pytest.mark.slow
-def test_a_local_time_is_that_of_maryland_in_summer(warehouse):
-    first = warehouse.execute(
+def test_a_local_time_is_that_of_maryland_in_summer(built):
+    first = built.rows(
         "select min(start_ts_utc)::varchar, min(start_ts_local)::varchar "
         "from raw.mes_machine_states"
-    ).fetchone()
+    )
 
-    assert first == ("2016-05-02 05:00:00", "2016-05-02 01:00:00")
+    assert first == [("2016-05-02 05:00:00", "2016-05-02 01:00:00")]
 
 
 @pytest.fixture(scope="module")
-def readings(settings, outcome):  # noqa: ARG001 (the run publishes it)
-    folder = read_current(settings.published).folder
-    with duckdb.connect(str(folder / DATABASE), read_only=True) as connection:
-        return connection.execute(
-            "select kpi_id, entity_kind, period_kind, period_start_date, reading_value, "
-            "trust_state, trust_reason from kpi.fct_kpi_readings"
-        ).fetchall()
+def readings(built):
+    return built.published(
+        "select kpi_id, entity_kind, period_kind, period_start_date, reading_value, "
+        "trust_state, trust_reason from kpi.fct_kpi_readings"
+    )
 
 
 @pytest.mark.slow
