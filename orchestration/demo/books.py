@@ -79,7 +79,7 @@ class Snapshots:
         return self.write(day) if self.is_due(day) else None
 
 
-class Book:
+class FeedBook:
     """The feeds of one subject, and what was planted in them."""
 
     def __init__(

@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 
-from orchestration.demo.development import Development
-from orchestration.demo.development_exports import development_book
 from orchestration.demo.exports import (
     CANCELLED,
     CLOSED,
@@ -34,18 +32,13 @@ from orchestration.demo.faults import (
     times_thousand,
 )
 from orchestration.demo.leadership import lead, next_month, targets
-from orchestration.demo.oversight import Oversight
-from orchestration.demo.oversight_exports import oversight_book
 from orchestration.demo.people import People
+from orchestration.demo.people_books import people_books
 from orchestration.demo.plant import Counts, Plants, States
-from orchestration.demo.privacy import consents, demographics
-from orchestration.demo.privacy_exports import privacy_book
 from orchestration.demo.safety import incidents, work_hours
 from orchestration.demo.size import LOOKAHEAD_DAYS, day_of, random
 from orchestration.demo.supply import buy
 from orchestration.demo.text import OPEN
-from orchestration.demo.usage import Adoption
-from orchestration.demo.usage_exports import usage_book
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -159,6 +152,19 @@ def deliver(
     return {"deliveries": truth + planted, **writer.truth()}
 
 
+class Book(Protocol):
+    """A part of the company that keeps its own feeds: what it sends when, and its truth."""
+
+    def history(self, months: list[tuple[int, int]]) -> Iterator[File]:
+        """Yield the files of the first delivery; months are first and last production days."""
+
+    def daily(self, day: int) -> Iterator[File]:
+        """Yield the files of the delivery that carries one production day."""
+
+    def truth(self) -> dict[str, object]:
+        """Return what was drawn, by name."""
+
+
 class _Writer:
     """All feeds, for the history and for one day; states and counts of the history apart."""
 
@@ -185,14 +191,7 @@ class _Writer:
         self.reports = incidents(company, daily_hours)
         self.plans, self.log = lead(company)
         self.targets = targets(company, self.plants.products)
-        people = exports.people
-        stated = demographics(company, people)
-        self.books = [
-            privacy_book(company, people, stated, consents(company, people)),
-            development_book(Development(company, people, stated)),
-            oversight_book(Oversight(company, people)),
-            usage_book(Adoption(company, people)),
-        ]
+        self.books: list[Book] = [*people_books(company, exports.people)]
 
     def truth(self) -> dict[str, object]:
         """Return what these models drew and no feed says."""
@@ -208,7 +207,7 @@ class _Writer:
             },
             "retimed_products": [f"{n + FIRST_PRODUCT:018d}" for n in retimed],
             "retimed_from": str(day_of(self.exports.retimed_from())),
-            **{name: planted for book in self.books for name, planted in book.truth().items()},
+            **{name: fact for book in self.books for name, fact in book.truth().items()},
         }
 
     # -------------------------------------------------------------------------------- history

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from orchestration.demo import text
-from orchestration.demo.books import Book, Changes, Snapshots
+from orchestration.demo.books import FeedBook, Changes, Snapshots
 from orchestration.demo.development import (
     BEHAVIOURS,
     CARE_EFFECT,
@@ -57,7 +57,7 @@ RATIONALES = (
 COPIED_EVERY = 211
 
 
-def development_book(drawn: Development) -> Book:
+def development_book(drawn: Development) -> FeedBook:
     """Return the feeds of how people are developed and rated."""
     exports = _Exports(drawn)
     training, plans, answers = drawn.training, drawn.plans, drawn.answers
@@ -73,7 +73,7 @@ def development_book(drawn: Development) -> Book:
         ),
         Changes("hr_ratings", (drawn.ratings.at // DAY_S,), exports.ratings),
     ]
-    return Book(drawn.company, feeds, {"development": _planted(drawn)})
+    return FeedBook(drawn.company, feeds, {"development": _planted(drawn)})
 
 
 def _sunday(day: Ints) -> Ints:

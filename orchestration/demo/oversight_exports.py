@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from orchestration.demo import text
-from orchestration.demo.books import Book, Changes
+from orchestration.demo.books import FeedBook, Changes
 from orchestration.demo.oversight import (
     AUDIT,
     DAY_S,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 CHECKS = ("Yes", "No", "Pending")
 
 
-def oversight_book(drawn: Oversight) -> Book:
+def oversight_book(drawn: Oversight) -> FeedBook:
     """Return the feeds of what is found, set right, replaced and remarked."""
     exports = _Exports(drawn)
     asked = np.array([one.at // DAY_S for one in drawn.overrides])
@@ -51,7 +51,7 @@ def oversight_book(drawn: Oversight) -> Book:
             for row, one in enumerate(drawn.overrides)
         ],
     }
-    return Book(drawn.company, list(feeds), {"oversight": planted})
+    return FeedBook(drawn.company, list(feeds), {"oversight": planted})
 
 
 def override_id(row: int) -> str:

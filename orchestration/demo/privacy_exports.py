@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from orchestration.demo import text
-from orchestration.demo.books import Book, Snapshots
+from orchestration.demo.books import FeedBook, Snapshots
 from orchestration.demo.people import NOTICE_DAYS
 from orchestration.demo.privacy import (
     AGE_BANDS,
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 TENURE_YEARS = (2, 10)
 
 
-def privacy_book(company: Company, people: People, stated: Demographics, given: Consents) -> Book:
+def privacy_book(
+    company: Company, people: People, stated: Demographics, given: Consents
+) -> FeedBook:
     """Return the feeds of what people stated and agreed to."""
     exports = _Exports(company, people, stated, given)
     turns = set(given.first.tolist()) | {day + 1 for day in given.last.tolist()}
@@ -40,7 +42,7 @@ def privacy_book(company: Company, people: People, stated: Demographics, given: 
         Snapshots("hr_consent", lambda day: day in turns, exports.consent),
         Snapshots("hr_demographics", lambda day: day_of(day + 1).day == 1, exports.demographics),
     ]
-    return Book(company, list(feeds), {})
+    return FeedBook(company, list(feeds), {})
 
 
 class _Exports:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from orchestration.demo import text
-from orchestration.demo.books import Book, Changes
+from orchestration.demo.books import FeedBook, Changes
 from orchestration.demo.usage import (
     ACTIONS,
     CATEGORIES,
@@ -28,7 +28,7 @@ from orchestration.demo.size import day_of
 MINUTES = "{2}-{1}-{0}"
 
 
-def usage_book(drawn: Adoption) -> Book:
+def usage_book(drawn: Adoption) -> FeedBook:
     """Return the feeds of usage and tickets."""
     exports = _Exports(drawn)
     feeds = [
@@ -45,7 +45,7 @@ def usage_book(drawn: Adoption) -> Book:
             for person, share in zip(drawn.assignees, drawn.reopened_shares(), strict=True)
         },
     }
-    return Book(company, list(feeds), {"adoption": planted})
+    return FeedBook(company, list(feeds), {"adoption": planted})
 
 
 class _Exports:
