@@ -122,22 +122,11 @@ def deliver(
 
     progress("orders, people, supply, safety", len(months), steps)
     at_cut = plants.totals()
-    daily: list[File] = []
-    parts = []
-    for first, last in _spans(company, size.cut + 1, size.last_day):
-        states, part = plants.work(first, last, people.operators)
-        parts.append(part)
-        for day in range(first, last + 1):
-            file = partial(File, delivered=day + 1, label=f"{day_of(day):%Y%m%d}")
-            of_day = _states(exports, _of_day(states, day), file, still_open=True)
-            if day - size.cut in FAULTY_STATES:
-                daily.append(of_day)
-            else:
-                landing.write(of_day)
-    counted_daily = _together(parts)
+    counted_daily, daily = _work_daily(exports, landing)
     final = plants.totals()
     # Orders that begin after the last day are already planned.
-    plants.work(size.last_day + 1, size.last_day + LOOKAHEAD_DAYS, people.operators)
+    for first, last in _spans(company, size.last_day + 1, size.last_day + LOOKAHEAD_DAYS):
+        plants.work(first, last, people.operators)
     writer = _Writer(company, exports, at_cut, final)
     for feed_file in writer.history(months):
         landing.write(feed_file)
@@ -150,6 +139,30 @@ def deliver(
         landing.write(feed_file)
     progress("done", steps, steps)
     return {"deliveries": truth + planted, **writer.truth()}
+
+
+def _work_daily(exports: Exports, landing: Landing) -> tuple[Counts, list[File]]:
+    """Simulate the days after the history and write their states, but for those to be spoilt.
+
+    Returns
+    -------
+    tuple
+        All counts, and the files of states that a fault will change.
+    """
+    company, size = exports.company, exports.company.size
+    kept: list[File] = []
+    parts = []
+    for first, last in _spans(company, size.cut + 1, size.last_day):
+        states, part = exports.plants.work(first, last, exports.people.operators)
+        parts.append(part)
+        for day in range(first, last + 1):
+            file = partial(File, delivered=day + 1, label=f"{day_of(day):%Y%m%d}")
+            of_day = _states(exports, _of_day(states, day), file, still_open=True)
+            if day - size.cut in FAULTY_STATES:
+                kept.append(of_day)
+            else:
+                landing.write(of_day)
+    return _together(parts), kept
 
 
 class Book(Protocol):
@@ -388,7 +401,7 @@ def _spans(company: Company, first: int, last: int) -> Iterator[tuple[int, int]]
     """Cut days into spans of few enough states that memory does not grow with the company."""
     size = company.size
     days = max(1, int(STATES_AT_ONCE / (size.machines * size.events_per_machine_day)))
-    for start in range(first, last + 1, days):
+    for start in range(first, max(first, last) + 1, days):
         yield start, min(start + days - 1, last)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from orchestration.demo import text
-from orchestration.demo.books import FeedBook, Changes, Snapshots
+from orchestration.demo.books import Changes, FeedBook, Snapshots
 from orchestration.demo.development import (
     BEHAVIOURS,
     CARE_EFFECT,
@@ -91,7 +91,7 @@ def _planted(drawn: Development) -> dict[str, Any]:
         for cycle, rater in sorted(
             set(zip(drawn.feedback.cycle.tolist(), drawn.feedback.rater.tolist(), strict=True))
         )
-        if drawn.cycle_days[cycle] <= company.size.last_day
+        if drawn.cycle_days[cycle] - CYCLE_DAYS <= company.size.last_day
     }
     return {
         "leaders": {

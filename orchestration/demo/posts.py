@@ -131,7 +131,11 @@ def _exchanges(
     for circle in CIRCLES:
         of_site = [[line for line in lines if units[line].site == site] for site in circle]
         of_site = [here for here in of_site if here]
-        pairs = [(one[-2:][0], two[0]) for one, two in pairwise(of_site)]
+        # One line a site, so that the moves hang together; the first site's is not its first line,
+        # which is succeeded to in the daily deliveries.
+        pairs = list(
+            pairwise([here[-2:][0] if n == 0 else here[0] for n, here in enumerate(of_site)])
+        )
         if len(of_site) == 1 and len(of_site[0]) > FEWEST_LINES_WITH_A_KEPT_LEADER:
             pairs = [(of_site[0][0], of_site[0][1])]
         for number, pair in enumerate(pairs):

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from orchestration.demo import text
-from orchestration.demo.books import FeedBook, Changes
+from orchestration.demo.books import Changes, FeedBook
 from orchestration.demo.usage import (
     ACTIONS,
     CATEGORIES,
