@@ -87,19 +87,34 @@ def main() -> None:
 def demo(
     size: Annotated[str, typer.Option(help="Preset: default or tiny.")] = "default",
     seed: Annotated[int, typer.Option(help="Another seed is another company.")] = 20_231_001,
+    machine_events: Annotated[
+        int | None,
+        typer.Option(help="About so many machine states, 100000000 for instance; memory is flat."),
+    ] = None,
     json_output: JsonOption = False,
 ) -> None:
     """Make the demo company's exports, the same for the same seed."""
-    from orchestration.demo import DEFAULT, TINY, generate  # noqa: PLC0415
+    from orchestration.demo import (  # noqa: PLC0415
+        DEFAULT,
+        TINY,
+        generate,
+        with_machine_events,
+    )
 
     sizes = {"default": DEFAULT, "tiny": TINY}
     settings = _settings("demo")
     if size not in sizes:
         raise _fail(f"There is no size {size!r}; use one of {', '.join(sizes)}.")
+    chosen = sizes[size]
+    if machine_events is not None:
+        try:
+            chosen = with_machine_events(chosen, machine_events, seed=seed)
+        except ValueError as error:
+            raise _fail(f"There cannot be {machine_events:,} machine events: {error}.") from error
     landing = settings.landing
     if (landing.parent / "truth.json").is_file():
         known = json.loads((landing.parent / "truth.json").read_text(encoding="utf-8"))
-        wanted = json.loads(json.dumps(asdict(sizes[size]), default=str))
+        wanted = json.loads(json.dumps(asdict(chosen), default=str))
         if known["seed"] == seed and known["size"] == wanted:
             console.print(f"The demo company's exports are already in {landing}.")
             return
@@ -112,7 +127,7 @@ def demo(
         summary = generate(
             landing,
             seed=seed,
-            size=sizes[size],
+            size=chosen,
             progress=lambda what, done, total: progress.update(
                 task, description=f"Making exports: {what}", completed=done, total=total
             ),
