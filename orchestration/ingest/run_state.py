@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 EVERYTHING = dt.date(1, 1, 1)
 
-_TABLES = """
+DDL = """
 create schema if not exists ops;
 create table if not exists ops.run_parameters (
     run_id varchar not null, as_of_date date not null, definition_hash varchar not null,
@@ -113,7 +113,7 @@ def plan_run(
 
 def last_published(con: duckdb.DuckDBPyConnection) -> PublishedRun | None:
     """Return the last run that was published; None before the first."""
-    con.execute(_TABLES)
+    con.execute(DDL)
     rows = con.execute(
         "select as_of_date, definition_hash, "
         "started_at_utc = max(started_at_utc) over () as latest, unsettled_since "
@@ -186,7 +186,7 @@ def is_full_run(con: duckdb.DuckDBPyConnection) -> bool:
     Dagster builds the staging views before the plan, as they do not need it: nothing is planned
     then in a new warehouse, and a view is always built anew.
     """
-    con.execute(_TABLES)
+    con.execute(DDL)
     planned = con.execute("select is_full from ops.run_parameters").fetchall()
     return bool(planned and planned[0][0])
 
