@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import duckdb
 
 EVERYTHING = dt.date(1, 1, 1)
@@ -109,6 +111,14 @@ def plan_run(
     if unsettled_since is not None:
         touched_from = min(touched_from, unsettled_since)
     return RunPlan(as_of=as_of, is_full=False, touched_from=touched_from)
+
+
+def first_day_to_load(
+    published: Iterable[dt.date], day: dt.date, first_delivery: dt.date
+) -> dt.date:
+    """Return the first delivery day that was not published before ``day``, however long ago."""
+    last = max((one for one in published if one < day), default=None)
+    return first_delivery if last is None else last + dt.timedelta(days=1)
 
 
 def last_published(con: duckdb.DuckDBPyConnection) -> PublishedRun | None:
