@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import duckdb
 
 EVERYTHING = dt.date(1, 1, 1)
 
-_TABLES = """
+DDL = """
 create schema if not exists ops;
 create table if not exists ops.run_parameters (
     run_id varchar not null, as_of_date date not null, definition_hash varchar not null,
@@ -113,9 +115,17 @@ def plan_run(
     return RunPlan(as_of=as_of, is_full=False, touched_from=touched_from)
 
 
+def first_day_to_load(
+    published: Iterable[dt.date], day: dt.date, first_delivery: dt.date
+) -> dt.date:
+    """Return the first delivery day that was not published before ``day``, however long ago."""
+    last = max((one for one in published if one < day), default=None)
+    return first_delivery if last is None else last + dt.timedelta(days=1)
+
+
 def last_published(con: duckdb.DuckDBPyConnection) -> PublishedRun | None:
     """Return the last run that was published; None before the first."""
-    con.execute(_TABLES)
+    con.execute(DDL)
     rows = con.execute(
         "with published as (select * from ops.run_history where published_at_utc is not null "
         "order by started_at_utc desc limit 1), "
@@ -201,7 +211,7 @@ def is_full_run(con: duckdb.DuckDBPyConnection) -> bool:
     Dagster builds the staging views before the plan, as they do not need it: nothing is planned
     then in a new warehouse, and a view is always built anew.
     """
-    con.execute(_TABLES)
+    con.execute(DDL)
     planned = con.execute("select is_full from ops.run_parameters").fetchall()
     return bool(planned and planned[0][0])
 
