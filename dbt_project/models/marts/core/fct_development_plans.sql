@@ -18,6 +18,7 @@ select
     actions.closed_date,
     actions.status_code,
     actions.is_stretch,
-    actions.status_code = 'open' and actions.due_date < parameters.last_production_date as is_overdue
+    actions.status_code = 'open'
+    and actions.due_date < parameters.last_production_date as is_overdue
 from {{ ref('stg_hr__development_plans') }} as actions
 cross join parameters
