@@ -80,12 +80,14 @@ class BatchFile:
 
 @dataclass(frozen=True)
 class FileCounts:
-    """What the rows of one file did to the raw table."""
+    """What the rows of one file did to the raw table, and the days that they speak of."""
 
     new: int = 0
     changed: int = 0
     unchanged: int = 0
     removed: int = 0
+    first_date: dt.date | None = None
+    last_date: dt.date | None = None
 
 
 def typed_keys(contract: Contract) -> list[str]:
@@ -411,13 +413,24 @@ def plan_merge(
         "where not list_contains(?::date[], _delivery_date) group by all",
         [list(blocked)],
     ).fetchall()
+    spans = {
+        number: dates
+        for number, *dates in con.execute(
+            "select _file_no, min(_from_date), max(greatest(_from_date, _to_date)) from _fresh "
+            "where not _held group by _file_no"
+        ).fetchall()
+    }
     counts = {}
     for number, total in kept:
         seen = in_play.get(number, FileCounts())
         # What is not in play came too late: a later delivery is visible already.
         superseded = total - seen.new - seen.changed - seen.unchanged
         counts[number] = FileCounts(
-            seen.new, seen.changed, seen.unchanged + superseded, removed.pop(number, 0)
+            seen.new,
+            seen.changed,
+            seen.unchanged + superseded,
+            removed.pop(number, 0),
+            *spans.get(number, ()),
         )
     for number, count in removed.items():
         counts[number] = FileCounts(removed=count)
