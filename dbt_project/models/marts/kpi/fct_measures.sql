@@ -260,6 +260,20 @@ select
     measure_value,
     observations,
     last_delivery_date
+from {{ ref('int_measures__customer_orders') }}
+
+union all
+
+select
+    measure_id,
+    entity_kind,
+    entity_id,
+    site_id,
+    period_start_date,
+    period_end_date,
+    measure_value,
+    observations,
+    last_delivery_date
 from {{ ref('int_measures__safety') }}
 
 union all
