@@ -82,11 +82,18 @@ def keep_books(company: Company, lines: Lines, series: Series) -> Ledger:
 
 
 def _revenue(lines: Lines, months: list[int], sites: int) -> Ints:
-    """Return the value in cents of the lines completed in each month, by site."""
+    """Return the value in cents of the order lines completed in each month, by site.
+
+    A line with two promises is completed with the later of them.
+    """
+    done = np.flatnonzero(lines.completed < OPEN)
+    _, line = np.unique(lines.order[done] * 1_000 + lines.line[done], return_inverse=True)
+    last = np.zeros(line.max() + 1, np.int64)
+    np.maximum.at(last, line, lines.completed[done])
+    month = np.searchsorted(months, last[line], "right") - 1
     total = np.zeros((len(months), sites), np.int64)
-    done = (lines.completed < OPEN) & (lines.completed >= months[0])
-    month = np.searchsorted(months, lines.completed[done], "right") - 1
-    np.add.at(total, (month, lines.site[done]), lines.value_cents[done])
+    here = month >= 0
+    np.add.at(total, (month[here], lines.site[done][here]), lines.value_cents[done][here])
     return total
 
 

@@ -31,7 +31,8 @@ TABLES = (
 
 # Tables of the warehouse: `|` and no header.
 WAREHOUSE_TABLES = {
-    "DimAccount": "id, parent, code, parent_code, name, kind, operator, members, value_type, options",
+    "DimAccount": "id, parent, code, parent_code, name, kind, operator, members, value_type, "
+    "options",
     "DimCurrency": "id, code, name",
     "DimDate": "id, day, weekday_no, weekday, dia, jour, day_no, year_day, week, month, mes, mois, "
     "month_no, quarter, year, semester, fiscal_quarter, fiscal_year, fiscal_semester",

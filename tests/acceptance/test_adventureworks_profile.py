@@ -415,9 +415,7 @@ def test_the_ledger_by_scenario_type_and_fiscal_year_is_that_of_the_files(delive
         "Expenditures": "expense", "Balances": "statistical", "Flow": "statistical",
     }  # fmt: skip
     expected = {}
-    for scenario, name, year, count, amount in rows(
-        files, oracle.LEDGER_BY_SCENARIO_TYPE_AND_YEAR
-    ):
+    for scenario, name, year, count, amount in rows(files, oracle.LEDGER_BY_SCENARIO_TYPE_AND_YEAR):
         before = expected.get((word[scenario], kind[name], year), (0, 0))
         expected[word[scenario], kind[name], year] = (before[0] + count, before[1] + amount)
 

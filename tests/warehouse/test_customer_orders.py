@@ -7,7 +7,7 @@ import datetime as dt
 import duckdb
 import pytest
 
-from .conftest import FIRST_DAY, LAST_DAY, House
+from .conftest import LAST_DAY
 
 pytestmark = pytest.mark.slow
 
@@ -84,6 +84,7 @@ select 'KPI044', WERKS, month, kept, due from perfect
 
 
 def figures(house, last):
+    """Kept and due by KPI, site and month."""
     return {
         (kpi, site, month): (int(kept), int(due))
         for kpi, site, month, kept, due in house.query(
@@ -109,48 +110,3 @@ def test_on_time_in_full_and_perfect_orders_are_those_of_the_files(day_by_day, t
 
     assert len(expected) >= 2 * 2 * 5
     assert figures(day_by_day, last) == expected
-
-
-def test_what_changes_an_order_of_long_ago_changes_its_own_day_and_is_as_rebuilt(
-    day_by_day, tmp_path
-):
-    """A reversal of a delivery in July, a line of an order of July that comes in October."""
-    house: House = day_by_day.copy(tmp_path)
-    day = FIRST_DAY + dt.timedelta(days=4)
-    line = house.query(
-        "select order_id, line_no, site_id, promised_date, product_id, customer_id "
-        "from core.fct_sales_order_lines as lines where is_on_time_in_full "
-        "and promised_date between date '2026-07-06' and date '2026-07-31' "
-        "and in_full_date < promised_date and schedule_no = '0001' "
-        "and not exists (select 1 from core.fct_sales_order_lines as other "
-        "where other.order_id = lines.order_id and (other.line_no <> lines.line_no "
-        "or other.schedule_no <> lines.schedule_no)) order by all limit 1"
-    )[0]
-    order, line_no, site, promised = line[:4]
-    delivered = house.query(
-        "select delivery_id, shipped_qty from raw.erp_deliveries where order_id = ? "
-        "and line_no = ? and reversal_of is null order by goods_issue_date limit 1",
-        [order, line_no],
-    )[0]
-    before = figures(house, promised)
-    head, *_ = house.delivered("erp_deliveries")[0].read_text("utf-8").splitlines()
-    taken_back = {
-        "VBELN": "0089999999", "POSNR": "000010", "VGBEL": order, "VGPOS": line_no,
-        "LFIMG": f"{delivered[1]}-".replace(".", ","), "VRKME": "ST",
-        "WADAT_IST": f"{day:%Y%m%d}", "LFDAT": f"{day:%Y%m%d}", "PODAT": "00000000",
-        "SPEDI": "DHL FREIGHT", "SMBLN": delivered[0],
-    }  # fmt: skip
-    row = ";".join(taken_back[name] for name in head.split(";"))
-    house.deliver("erp_deliveries", day, f"{head}\n{row}\n")
-
-    house.run(day, days=[day])
-
-    month = promised.replace(day=1)
-    changed = {key for key, value in figures(house, promised).items() if value != before[key]}
-    assert changed == {("KPI044", site, month), ("KPI045", site, month)}
-    kept, due = before["KPI045", site, month]
-    assert figures(house, promised)["KPI045", site, month] == (kept - 1, due)
-    copy = House(tmp_path / "again", house.landing, house.parsed)
-    copy.run(day)
-    assert copy.is_full
-    assert house.differences(copy) == ""

@@ -14,29 +14,29 @@ tolerance as (
 promises as (
 
     select
-        lines.order_id,
-        lines.line_no,
-        lines.schedule_no,
-        lines.sales_org_code,
-        lines.site_id,
-        lines.customer_id,
-        lines.product_id,
-        lines.unit_code,
-        lines.order_qty,
-        lines.net_value,
-        lines.currency_code,
-        lines.order_date,
-        lines.requested_date,
-        lines.confirmed_date,
-        lines.status_code,
-        lines.delivery_date,
-        lines.status_code = 'cancelled' as is_cancelled,
-        coalesce(lines.confirmed_date, lines.requested_date) as promised_date,
+        schedules.order_id,
+        schedules.line_no,
+        schedules.schedule_no,
+        schedules.sales_org_code,
+        schedules.site_id,
+        schedules.customer_id,
+        schedules.product_id,
+        schedules.unit_code,
+        schedules.order_qty,
+        schedules.net_value,
+        schedules.currency_code,
+        schedules.order_date,
+        schedules.requested_date,
+        schedules.confirmed_date,
+        schedules.status_code,
+        schedules.delivery_date,
+        schedules.status_code = 'cancelled' as is_cancelled,
+        coalesce(schedules.confirmed_date, schedules.requested_date) as promised_date,
         case
-            when lines.status_code = 'cancelled' then 0 else lines.order_qty
+            when schedules.status_code = 'cancelled' then 0 else schedules.order_qty
         end as wanted_qty,
-        lines.order_qty * tolerance.short_share as tolerated_qty
-    from {{ ref('stg_erp__sales_order_lines') }} as lines
+        schedules.order_qty * tolerance.short_share as tolerated_qty
+    from {{ ref('stg_erp__sales_order_lines') }} as schedules
     cross join tolerance
 
 ),

@@ -7,7 +7,7 @@ select
     batch_id,
     qty as stock_qty,
     uom as unit_code,
-    "value" as stock_value,
+    value as stock_value,
     currency as currency_code,
     safety_stock as safety_stock_qty,
     _delivery_date as delivery_date

@@ -3,7 +3,7 @@ select
     factor_id,
     geography as geography_code,
     period as period_start_date,
-    "value" as factor_value,
+    value as factor_value,
     vintage as vintage_date,
     source as source_name,
     _delivery_date as delivery_date
