@@ -64,6 +64,8 @@ class Shipments:
     """One row per delivery line, in the order of issue; `reverses` is the row taken back or -1."""
 
     of: Ints  # row of the schedule line
+    document: Ints
+    position: Ints
     quantity: Ints
     issued: Ints
     arrived: Ints
@@ -129,8 +131,8 @@ def sell(company: Company, products: Products) -> Sales:
     late = rng.random(count) < late_share[site] + _shock_late(company, site, confirmed)
     short = rng.random(count) < short_share[site]
     shipments, first, completed = _ship(
-        rng, quantity=quantity, ordered=ordered, promised=confirmed, dropped=cancelled, late=late,
-        short=short,
+        rng, order=order, quantity=quantity, ordered=ordered, promised=confirmed,
+        dropped=cancelled, late=late, short=short,
     )  # fmt: skip
     lines = Lines(
         order=order,
@@ -187,6 +189,7 @@ def _shock_late(company: Company, site: Ints, promised: Ints) -> Floats:
 def _ship(
     rng: np.random.Generator,
     *,
+    order: Ints,
     quantity: Ints,
     ordered: Ints,
     promised: Ints,
@@ -238,11 +241,29 @@ def _ship(
     np.minimum.at(first_issue, of, issued)
     np.maximum.at(completed, of, arrived)
     completed[dropped] = OPEN
-    order = np.argsort(issued, kind="stable")
-    rank = np.empty(len(order), np.int64)
-    rank[order] = np.arange(len(order))
-    reverses = np.where(reverses >= 0, rank[np.maximum(reverses, 0)], -1)
-    rows = Shipments(of[order], amount[order], issued[order], arrived[order], reverses[order])
+    by_issue = np.argsort(issued, kind="stable")
+    rank = np.empty(len(by_issue), np.int64)
+    rank[by_issue] = np.arange(len(by_issue))
+    # What leaves for one order on one day and arrives together is one delivery; what undoes or
+    # replaces a booking is one of its own.
+    alone = np.where((undone == 0) | replaces, np.arange(len(of)) + 1, 0)
+    together = np.stack([order[of], issued, arrived, alone])[:, by_issue]
+    _, first, document = np.unique(together, axis=1, return_index=True, return_inverse=True)
+    document = np.argsort(np.argsort(first))[document.ravel()]
+    position = np.zeros(len(of), np.int64)
+    grouped = np.argsort(document, kind="stable")
+    starts = np.r_[0, np.flatnonzero(np.diff(document[grouped])) + 1]
+    sizes = np.diff(np.r_[starts, len(of)])
+    position[grouped] = np.arange(len(of)) - np.repeat(starts, sizes) + 1
+    rows = Shipments(
+        of=of[by_issue],
+        document=document,
+        position=position,
+        quantity=amount[by_issue],
+        issued=issued[by_issue],
+        arrived=arrived[by_issue],
+        reverses=np.where(reverses >= 0, rank[np.maximum(reverses, 0)], -1)[by_issue],
+    )
     return rows, first_issue, completed
 
 

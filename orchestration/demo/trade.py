@@ -157,11 +157,11 @@ class Customers:
         sent, lines = self.sales.shipments, self.sales.lines
         of, back = sent.of[rows], sent.reverses[rows]
         arrived = np.where(sent.arrived[rows] <= day, sent.arrived[rows], OPEN)
-        taken_back = text.whole(np.maximum(back, 0) + FIRST_DELIVERY, width=10)
+        taken_back = text.whole(sent.document[np.maximum(back, 0)] + FIRST_DELIVERY, width=10)
         return text.delimited(
             {
-                "VBELN": text.whole(rows + FIRST_DELIVERY, width=10),
-                "POSNR": text.same("000010", len(rows)),
+                "VBELN": text.whole(sent.document[rows] + FIRST_DELIVERY, width=10),
+                "POSNR": text.whole(sent.position[rows] * 10, width=6),
                 "VGBEL": text.whole(lines.order[of] + FIRST_SALES_ORDER, width=10),
                 "VGPOS": text.whole(lines.line[of] * 10, width=6),
                 "LFIMG": text.decimal(sent.quantity[rows] * 1000, 3, mark=",", minus="behind"),

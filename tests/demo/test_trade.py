@@ -45,11 +45,12 @@ def shipments(made):
     return made.rows(
         "erp_deliveries",
         """, last as (select * from t qualify row_number() over (
-               partition by VBELN order by filename desc) = 1)
+               partition by VBELN, POSNR order by filename desc) = 1),
+           first as (select distinct VBELN, VGPOS, LFDAT from last)
            select a.VGBEL, a.VGPOS, case when a.LFIMG like '%-' then -1 else 1 end
                * replace(rtrim(a.LFIMG, '-'), ',', '.')::decimal(15, 3),
                nullif(coalesce(b.LFDAT, a.LFDAT), '00000000')
-           from last as a left join last as b on a.SMBLN = b.VBELN""",
+           from last as a left join first as b on a.SMBLN = b.VBELN and a.VGPOS = b.VGPOS""",
     )
 
 
@@ -69,9 +70,10 @@ def test_every_key_of_the_contracts_occurs_once_in_a_delivery(years):
         assert rows == distinct > 0, feed
 
 
-def test_keys_without_schedule_batch_or_vintage_would_repeat(years):
+def test_keys_without_schedule_line_batch_or_vintage_would_repeat(years):
     shorter = {
         "erp_sales_order_lines": "VBELN, POSNR",
+        "erp_deliveries": "VBELN",
         "erp_complaints_returns": "complaint_id",
         "erp_inventory_snapshots": "BUDAT, WERKS, LGORT, MATNR",
         "external_factors": "factor_id, period, geography",

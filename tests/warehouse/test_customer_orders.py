@@ -47,7 +47,8 @@ judged as (
         alive.VBELN, alive.WERKS, alive.promised,
         (
             select coalesce(sum(sent.qty), 0) from sent
-            left join sent as first on sent.SMBLN = first.VBELN
+            left join (select distinct VBELN, VGPOS, arrived from sent) as first
+                on sent.SMBLN = first.VBELN and sent.VGPOS = first.VGPOS
             where sent.VGBEL = alive.VBELN and sent.VGPOS = alive.POSNR
                 and coalesce(first.arrived, sent.arrived) <= alive.promised
         ) >= (
