@@ -730,7 +730,7 @@ def _touch_expressions(contract: Contract, as_of: dt.date) -> tuple[str, str]:
         return "null::date", "null::date"
     # The earliest of those that a row gives: `least` leaves out what is missing.
     starts = [_local_date(contract, name) for name in contract.touches.from_]
-    first = f"least({', '.join(starts)})"
+    first = f"least({', '.join(starts)}) - {contract.touches.days_before}"
     open_end = f"date {quote_literal(as_of.isoformat())}"
     if contract.touches.to is None:
         return first, open_end
