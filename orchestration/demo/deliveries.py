@@ -39,6 +39,7 @@ from orchestration.demo.safety import incidents, work_hours
 from orchestration.demo.size import LOOKAHEAD_DAYS, day_of, random
 from orchestration.demo.supply import buy
 from orchestration.demo.text import OPEN
+from orchestration.demo.trade import trade_books
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -204,7 +205,10 @@ class _Writer:
         self.reports = incidents(company, daily_hours)
         self.plans, self.log = lead(company)
         self.targets = targets(company, self.plants.products)
-        self.books: list[Book] = [*people_books(company, exports.people)]
+        self.books: list[Book] = [
+            *trade_books(company, self.plants),
+            *people_books(company, exports.people),
+        ]
 
     def truth(self) -> dict[str, object]:
         """Return what these models drew and no feed says."""

@@ -32,6 +32,9 @@ SYSTEMS = {
         "erp_production_orders",
         "erp_purchase_order_lines",
         "erp_goods_receipts",
+        "erp_sales_order_lines",
+        "erp_deliveries",
+        "erp_inventory_snapshots",
     ),
     "workday": (
         "hr_employees",
@@ -49,6 +52,9 @@ SYSTEMS = {
     "audit": ("audit_findings", "corrective_actions"),
     "bi": ("bi_usage_log",),
     "servicenow": ("support_tickets",),
+    "crm": ("erp_complaints_returns",),
+    "finance": ("erp_gl_balances", "fx_rates"),
+    "external": ("external_factors",),
     "ehs": ("ehs_incidents", "ehs_hours_worked"),
     "leaderlog": ("leader_behaviour_events", "leader_plans"),
     "planning": ("kpi_targets", "kpi_overrides", "kpi_annotations"),
@@ -67,6 +73,9 @@ _SUFFIX = {
     "audit_findings": "xlsx",
     "corrective_actions": "xlsx",
     "ehs_hours_worked": "xlsx",
+    "erp_complaints_returns": "jsonl",
+    "erp_gl_balances": "txt",
+    "fx_rates": "txt",
 }
 
 # Feed, delivery that misses it, delivery that brings it.
@@ -116,7 +125,7 @@ class File:
             # Members are stored as they are: the sheet's rows less two titles and the header.
             return self.content.count(b"<row ") - XLSX_ROWS_ABOVE
         lines = self.content.count(b"\n")
-        around = {"csv": 1, "jsonl": 0, "json": 2}[self.path.rsplit(".", 1)[1]]
+        around = {"csv": 1, "jsonl": 0, "json": 2, "txt": 0}[self.path.rsplit(".", 1)[1]]
         return lines - around
 
     @property
