@@ -343,7 +343,7 @@ def test_audits_and_tickets_hold_what_was_drawn(staff):
 def workbook_rows(name):
     from openpyxl import load_workbook  # noqa: PLC0415
 
-    page = load_workbook(name, read_only=True).active
+    page = load_workbook(name).active
     rows = [row for row in page.iter_rows(values_only=True) if any(row)]
     return [dict(zip(rows[2], row, strict=True)) for row in rows[3:]]
 
