@@ -29,10 +29,10 @@ _CONTROL = r"[\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x{9F}]"
 
 
 def typing_select(contract: Contract, records: Records, context: Context) -> str:
-    """Return the SELECT that types a table of records.
+    """Return the SELECT that types a table of records, one row each, in their order.
 
-    Its columns: `_row_no`, the typed columns, `_row_hash`, `_reasons` (codes), `_raw`, and for the
-    guard itself `_issues` and `_notes` (``CODE:column``), `_key` (see `key_columns`), `_width`.
+    Its columns: the typed columns, `_row_hash`, and for the guard itself `_issues` and `_notes`
+    (``CODE:column``), `_width`, `_key` (see `key_columns`).
     """
     build = Layers()
     for name, column in contract.columns.items():
@@ -121,7 +121,9 @@ def _assemble(contract: Contract, records: Records, context: Context, build: Lay
         control = " or ".join(f"regexp_matches({f}, {quote_literal(_CONTROL)})" for f in texts)
         build.require(f"not ({control})")
         reasons.append(("", f"case when {control} then 'CONTROL_CHARACTER' end"))
-    inner = f"select rowid + 1 as _row_no, {', '.join(texts)}, _width" + "".join(
+    # A number costs a pass on one thread, so it is only given where the order decides a value.
+    number = "row_number() over () as _row_no, " if context.fold else ""
+    inner = f"select {number}{', '.join(texts)}, _width" + "".join(
         f", {expression} as {alias}" for alias, expression in build.layers[0].items()
     )
     inner += f" from {records.table}"
@@ -163,12 +165,9 @@ def _assemble(contract: Contract, records: Records, context: Context, build: Lay
         )
         key = f", concat({parts}) as _key"
     return (
-        f"select _row_no, {values}, {hashed} as _row_hash, "
-        "case when _issues is null then []::varchar[] else list_distinct(list_transform(_issues, "
-        "lambda x: split_part(x, ':', 1))) end as _reasons, "
-        "null::varchar as _raw, "
-        f"_issues, {notes} as _notes, _width{key} "
+        f"select {values}, {hashed} as _row_hash, _issues, {notes} as _notes, _width{key} "
         f"from (select *, {issues} as _issues from ({inner}))"
+        + (" order by _row_no" if context.fold else "")
     )
 
 
