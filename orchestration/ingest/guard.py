@@ -167,16 +167,15 @@ def _delivered(
     refuse_in_flight(name)
     if path.stat().st_size == 0:
         raise FileRefusedError("EMPTY_FILE", "The file has no bytes; ask for it again.")
-    sha256 = sha256_of(path)
-    if history is not None and sha256 in history.sha256s:
+    if history is not None and history.sha256s and sha256_of(path) in history.sha256s:
         raise FileRefusedError(
             "DUPLICATE_FILE", "The same bytes were delivered before; nothing is loaded twice."
         )
-    declared_rows = read_sidecar(path, sha256)
+    declared_rows = read_sidecar(path)
     plain, findings = unpack(path, work, packed_formats_stay=contract.dialect.format == "xlsx")
     if plain.stat().st_size == 0:
         raise FileRefusedError("EMPTY_FILE", "The archive holds a file without bytes.")
-    return Delivered(plain, sha256, declared_rows, tuple(findings))
+    return Delivered(plain, declared_rows, tuple(findings))
 
 
 def _judge(

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import tempfile
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestration.ingest import commit, delivery_log
@@ -33,7 +35,6 @@ from orchestration.quality.expectations import sentence as rule_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
-    from pathlib import Path
 
     import duckdb
 
@@ -114,6 +115,7 @@ class _Load:
     company: Company
     contract: Contract
     home: Path
+    staging: Path
     as_of: dt.date
     run_id: str
     known: delivery_log.Known
@@ -167,7 +169,11 @@ def ingest_feed(
         raise commit.UnloadableContractError(
             f"Feed {feed} declares no key, so no row could ever be restated; declare one."
         )
-    with warehouse.connect(f"load {feed}") as con:
+    with (
+        warehouse.connect(f"load {feed}") as con,
+        # On the disk of the home: memory is often what a temporary folder is made of.
+        tempfile.TemporaryDirectory(dir=warehouse.home, prefix=".staging-") as staging,
+    ):
         con.begin()
         delivery_log.create_tables(con)
         commit.ensure_raw_table(con, contract)
@@ -177,6 +183,7 @@ def ingest_feed(
             company=company,
             contract=contract,
             home=warehouse.home,
+            staging=Path(staging),
             as_of=as_of,
             run_id=run_id,
             known=delivery_log.known_files(con, feed),
@@ -254,6 +261,7 @@ def _judge_files(
             history=_history(load, file.delivery_date),
             site_zones=load.company.site_zones,
             table=_judged_table(len(load.batch)),
+            staging=load.staging,
         )
         _take(load, attempt, verdict)
         if verdict.accepted:
@@ -453,6 +461,7 @@ def _judge_source(load: _Load, file: DeliveredFile, table: str) -> tuple[Attempt
         delivery_date=file.delivery_date,
         site_zones=load.company.site_zones,
         table=table,
+        staging=load.staging,
     )
     attempt = _judged(attempt, verdict)
     load.attempts.append(attempt)

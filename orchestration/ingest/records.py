@@ -62,6 +62,8 @@ class Records:
         Whether a record may have another number of fields.
     padded : bool
         Whether a field may begin or end with a blank.
+    longest : int or None
+        No field has more bytes; None where that is not known.
     has_line : bool
         Whether the view holds the raw text too (`_line`), because its fields do not give it.
     too_long : dict
@@ -79,6 +81,7 @@ class Records:
     delimiter: str
     ragged: bool = True
     padded: bool = True
+    longest: int | None = None
     has_line: bool = False
     too_long: dict[int, str] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
@@ -607,6 +610,7 @@ def _direct(
         # Looked for while the records are typed; most files have none.
         ragged=False,
         padded=scan.padded or scan.quoted_line_ends,
+        longest=scan.longest_line if parallel else None,
         findings=findings,
     )
 

@@ -16,11 +16,14 @@ import numpy as np
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy.typing as npt
+
 # Small enough for numpy's intermediate arrays to stay in the processor's cache.
 CHUNK_BYTES = 1 << 20
 HEAD_BYTES = 1 << 16
 TAIL_BYTES = 256
 BOM = codecs.BOM_UTF8
+_LOWER = np.frombuffer(bytes(range(256)).lower(), dtype=np.uint8)
 _TAB, _LF, _CR, _BLANK, _DELETE = 9, 10, 13, 32, 127
 
 
@@ -128,7 +131,7 @@ def scan_bytes(path: Path, *, delimiter: str, quote: str | None, header: bool) -
                 _quotes(scan, chunk, quote_byte, border)
             elif chunk:
                 scan.outside = chunk[-1:]
-            before = (before + chunk)[-TAIL_BYTES:]
+            before = (before + chunk if len(chunk) < TAIL_BYTES else chunk)[-TAIL_BYTES:]
     scan.longest_line = max(scan.longest_line, scan.size - scan.line_start)
     scan.tail = before
     if scan.utf8 and not scan.ascii:
@@ -168,13 +171,14 @@ def _padding(scan: Scan, chunk: bytes, before: bytes, border: set[bytes]) -> Non
     """Note whether a blank stands beside a delimiter, quote or line end."""
     if scan.padded:
         return
-    codes = np.frombuffer((before[-1:] or b"\n") + chunk, dtype=np.uint8)
     blanks = {_BLANK, _TAB} - {ord(mark) for mark in border}
+    present = [blank for blank in blanks if blank in chunk or before[-1:] == bytes([blank])]
+    if not present:
+        return
+    codes = np.frombuffer((before[-1:] or b"\n") + chunk, dtype=np.uint8)
     edges = np.zeros(256, dtype=bool)
     edges[[*blanks, *(ord(mark) for mark in border)]] = True
-    for blank in blanks:
-        if blank not in chunk and before[-1:] != bytes([blank]):
-            continue
+    for blank in present:
         places = np.flatnonzero(codes == blank)
         after = np.minimum(places + 1, len(codes) - 1)
         ahead = np.maximum(places - 1, 0)
@@ -220,15 +224,25 @@ def _lines(scan: Scan, chunk: bytes, before: bytes, first_name: bytes) -> int:
     if first_name and not scan.header_again:
         letters = {*first_name[:1], *first_name[:1].upper(), ord('"')}
         if any(starts[letter] for letter in letters):
-            lowered = joined.lower()
-            scan.header_again = first_name in lowered and any(
-                start + first_name in lowered for start in (b"\n", b"\r", b'\n"', b'\r"')
-            )
+            scan.header_again = _any_line_starts(codes, ends + 1, first_name)
     if starts[ord("T")]:
         scan.trailers += len(re.findall(rb"[\r\n]T\|", joined)) - len(
             re.findall(rb"[\r\n]T\|", before)
         )
     return feeds + returns
+
+
+def _any_line_starts(
+    codes: npt.NDArray[np.uint8], starts: npt.NDArray[np.intp], name: bytes
+) -> bool:
+    """Return whether a line begins with a lower-case name, in any case, quoted or not."""
+    for opening in (b"", b'"'):
+        at = starts[starts + len(opening + name) <= len(codes)]
+        for place, byte in enumerate(opening + name):
+            at = at[_LOWER[codes[at + place]] == byte]
+        if len(at):
+            return True
+    return False
 
 
 def _quotes(scan: Scan, chunk: bytes, quote: bytes, border: set[bytes]) -> None:
