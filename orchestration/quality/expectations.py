@@ -79,6 +79,17 @@ class RuleResult:
             return None
         return self.unexpected / self.evaluated if self.evaluated else 0.0
 
+    @property
+    def trend(self) -> dict[str, int | float]:
+        """Numbers that are plotted over runs; none where no row was looked at."""
+        if not self.evaluated or self.unexpected is None:
+            return {}
+        return {
+            "row_count": self.evaluated,
+            "unexpected_count": self.unexpected,
+            "success_percent": 100 * (self.evaluated - self.unexpected) / self.evaluated,
+        }
+
 
 def enough_pass(evaluated: int, unexpected: int, mostly: float) -> bool:
     """Return whether at least the share ``mostly`` passes; nothing evaluated is nothing wrong.
@@ -208,7 +219,7 @@ def require_row_rules(feed: str, rules: Iterable["Rule"]) -> None:
                 f"Feed {feed}, rule {rule.id}: row_condition is not supported; "
                 "write the condition into an UnexpectedRowsExpectation."
             )
-        if _snake(rule.expectation) in ABOUT_OTHER_ROWS or not is_about_rows(_expectation(rule)):
+        if snake(rule.expectation) in ABOUT_OTHER_ROWS or not is_about_rows(_expectation(rule)):
             raise RuleError(
                 f"Feed {feed}, rule {rule.id}: {rule.expectation} is not about single rows. "
                 "Keys and volumes are checks of the contract; whole tables are judged as marts."
@@ -233,7 +244,7 @@ def is_about_rows(expectation: "Expectation") -> bool:
     )
 
 
-def _snake(name: str) -> str:
+def snake(name: str) -> str:
     """Return the registered name of an expectation that may be given by its class name."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
@@ -249,7 +260,7 @@ def _expectation(rule: "Rule") -> "Expectation":
     from great_expectations.expectations.registry import get_expectation_impl  # noqa: PLC0415
 
     try:
-        kind = get_expectation_impl(_snake(rule.expectation))
+        kind = get_expectation_impl(snake(rule.expectation))
     except ExpectationNotFoundError as error:
         raise RuleError(f"Rule {rule.id}: no expectation is named {rule.expectation}") from error
     kwargs: dict[str, Any] = dict(rule.kwargs)
@@ -328,7 +339,7 @@ def _evaluated(
 
 def _evaluated_where(rule: "Rule", expectation: "Expectation") -> str:
     """Return the condition of the rows a rule is about: missing values take no part."""
-    name = _snake(rule.expectation)
+    name = snake(rule.expectation)
     if name == CUSTOM_SQL or name in ABOUT_MISSING_VALUES:
         return "true"
     if hasattr(expectation, "column"):

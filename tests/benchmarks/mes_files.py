@@ -15,11 +15,10 @@ if TYPE_CHECKING:
 
     import duckdb
 
-DELIVERY_DAY = "2026-10-06"
-# 2,000 machines in ten plants; a machine's rows are 40 seconds apart.
-_PLACE = """
-    ['DE01', 'DE02', 'FR01', 'IT01', 'PL01', 'CZ01', 'ES01', 'AT01', 'NL01', 'SE01'][1 + i % 10]
-        as site,
+SITES = ("DE01", "DE02", "FR01", "IT01", "PL01", "CZ01", "ES01", "AT01", "NL01", "SE01")
+# 2,000 machines in ten plants; a machine's rows are about 40 seconds apart.
+_PLACE = f"""
+    {list(SITES)}[1 + i % {len(SITES)}] as site,
     site || '-L' || lpad((i // 10 % 20)::varchar, 2, '0') || '-M' || (i // 200 % 10) as machine,
     timestamp '2026-10-05 06:00:00' - to_seconds(40 * (i // 2000) + chance % 37) as moment,
     '00000' || (1000000 + i // 400)::varchar as ordered

@@ -1,4 +1,4 @@
-"""Rules on many rows beside the same rules as one SQL pass: `python -m tests.benchmarks.rules [rows]`.
+"""Rules beside the same rules as one SQL pass: `python -m tests.benchmarks.rules [rows]`.
 
 Nothing is asserted but that every failing row is kept. The share of failing rows is 1, 50 and
 100 percent; the peer counts and keeps the same rows in one pass of hand-written SQL.
