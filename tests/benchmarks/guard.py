@@ -29,6 +29,7 @@ into the raw table, `python -m tests.benchmarks.daily_run`.
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import sys
 import tempfile
 import time
@@ -80,7 +81,7 @@ def main(rows: int) -> None:
                 clocks.append(_clocks())
         plain, guarded, little = (
             [after - before for before, after in zip(first, then, strict=True)]
-            for first, then in zip(clocks, clocks[1:], strict=False)
+            for first, then in itertools.pairwise(clocks)
         )
         say(f"{feed}: {verdict.action}, {verdict.rows_ok:,} rows")
         for name, before, after in zip(("CPU", "wall"), plain, guarded, strict=True):

@@ -715,3 +715,52 @@ def test_a_row_of_a_large_file_keeps_its_number_its_value_and_its_raw_text(
     assert con.execute(
         "select _row_no, _reasons, _raw from judged where len(_reasons) > 0"
     ).fetchall() == [(250_001, ["NOT_A_NUMBER"], "K250000,a,many")]
+
+
+@pytest.mark.parametrize("characters", [1, 2, 3, 7, 50, 10_000])
+def test_a_list_of_objects_is_read_the_same_in_pieces_of_any_size(
+    con, judge, monkeypatch, characters
+):
+    monkeypatch.setattr("orchestration.ingest.json_records.PIECE_CHARACTERS", characters)
+    objects = [
+        {"id": f"K{i}", "n": i * 10, "deep": {"x": 'a "quoted" ], [ text'}} for i in range(20)
+    ]
+    declared = contract(
+        {"id": "key", "n": "int", "x": {"type": "text", "name_in_file": "deep.x"}},
+        key=["id"],
+        dialect={"format": "json"},
+    )
+
+    verdict = judge(declared, json.dumps(objects, indent=1), name="f.json")
+
+    assert (verdict.action, verdict.rows_ok) == ("accept", 20)
+    assert con.execute("select id, n, x from judged order by _row_no").fetchall() == [
+        (one["id"], one["n"], one["deep"]["x"]) for one in objects
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ('[{"id": "a"}', "TRUNCATED"),
+        ('[{"id": "a"}, {"id"', "TRUNCATED"),
+        ('[{"id": "a"} {"id": "b"}]', "NOT_TABULAR"),
+        ('[{"id": "a"}] and more', "NOT_TABULAR"),
+        ('[{"id": "a",}, {"id": "b"}]', "NOT_TABULAR"),
+        ('{"id": "a"}', "SCHEMA_MISMATCH"),
+        ("[1, 2", "TRUNCATED"),
+        ("[", "TRUNCATED"),
+    ],
+)
+def test_a_broken_list_of_objects_is_refused_with_its_kind(judge, text, code):
+    declared = contract({"id": "key"}, key=["id"], dialect={"format": "json"})
+
+    assert judge(declared, text, name="f.json").findings[0].code == code
+
+
+def test_a_broken_list_names_the_line_that_is_broken(judge):
+    declared = contract({"id": "key"}, key=["id"], dialect={"format": "json"})
+
+    (finding,) = judge(declared, '[{"id": "a"},\n{"id": "b"},\n{id: 1}]', name="f.json").findings
+
+    assert "in line 3" in finding.message
