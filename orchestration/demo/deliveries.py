@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 
@@ -114,6 +114,19 @@ def deliver(
     return {"deliveries": truth + planted, **writer.truth()}
 
 
+class Book(Protocol):
+    """A part of the company that keeps its own feeds: what it sends when, and its truth."""
+
+    def history(self, months: list[tuple[int, int]]) -> Iterator[File]:
+        """Yield the files of the first delivery; months are first and last production days."""
+
+    def daily(self, day: int) -> Iterator[File]:
+        """Yield the files of the delivery that carries one production day."""
+
+    def truth(self) -> dict[str, object]:
+        """Return what was drawn, by name."""
+
+
 class _Writer:
     """All feeds, for the history and for one day; states and counts of the history apart."""
 
@@ -140,6 +153,7 @@ class _Writer:
         self.reports = incidents(company, daily_hours)
         self.plans, self.log = lead(company)
         self.targets = targets(company, self.plants.products)
+        self.books: list[Book] = []
 
     def truth(self) -> dict[str, object]:
         """Return what these models drew and no feed says."""
@@ -155,6 +169,7 @@ class _Writer:
             },
             "retimed_products": [f"{n + FIRST_PRODUCT:018d}" for n in retimed],
             "retimed_from": str(day_of(self.exports.retimed_from())),
+            **{name: fact for book in self.books for name, fact in book.truth().items()},
         }
 
     # -------------------------------------------------------------------------------- history
@@ -197,6 +212,8 @@ class _Writer:
         goals = [target for target in self.targets if target.valid_from <= cut]
         yield file("kpi_targets", content=exports.targets(goals))
         yield from self._snapshots(cut + 1, weekly=True)
+        for book in self.books:
+            yield from book.history(months)
 
     def _calendar_months(self, first: int) -> Iterator[File]:
         plan = self.plants.plan
@@ -236,6 +253,8 @@ class _Writer:
         yield from self._events(day, day, file)
         yield from self._slices(day, file)
         yield from self._snapshots(day + 1, weekly=(day + 1) % 7 == _MONDAY)
+        for book in self.books:
+            yield from book.daily(day)
 
     def _events(self, low: int, high: int, file: partial[File]) -> Iterator[File]:
         """Yield what happened on the days `low` to `high`."""

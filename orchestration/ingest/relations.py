@@ -231,8 +231,8 @@ class Relations:
         names = key_columns(self.contract)
         if not names:
             return
-        # Equal keys have equal hashes. Others may have too (383 of 1,000,000 texts alike), so the
-        # few rows whose hash occurs twice are compared by the keys themselves.
+        # Equal keys have equal hashes, a part without a value included. Others may have too (383 of
+        # 1,000,000 texts alike), so the few rows whose hash occurs twice are compared themselves.
         key, pair = column_list(names), f"{self.table}__pair"
         (pairs,) = self._row(
             f"create or replace temp table {pair} as select hash({key}) as hashed "
@@ -241,12 +241,9 @@ class Relations:
         if not pairs:
             return
         suspects = f"{GOOD} and hash({key}) in (select hashed from {pair})"
-        twice = (
-            f"select {key} from {self.table} where {suspects} group by {key} having count(*) > 1"
-        )
         numbered = (
             f"select _row_no, row_number() over (partition by {key}, _row_hash order by _row_no) "
-            f"as copy from {self.table} where {suspects} and ({key}) in ({twice})"
+            f"as copy from {self.table} where {suspects}"
         )
         copies, first = self.rows.drop(f"select _row_no from ({numbered}) where copy > 1")
         self.dropped += copies
@@ -257,7 +254,8 @@ class Relations:
             f"{copies} records repeat another one in every column; each is kept once.",
         )
         count, first = self.rows.set_aside(
-            f"select _row_no from {self.table} where {suspects} and ({key}) in ({twice})",
+            f"select _row_no from (select _row_no, count(*) over (partition by {key}) as copies "
+            f"from {self.table} where {suspects}) where copies > 1",
             "KEY_CONFLICT",
         )
         self._found(

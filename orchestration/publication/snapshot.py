@@ -51,7 +51,7 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
         "period_start_date",
     ),
     "registry.kpis": ("kpi_id",),
-    "registry.kpi_terms": ("kpi_id", "role", "measure_id"),
+    "registry.kpi_terms": ("kpi_id", "factor", "role", "measure_id", "constant"),
     "registry.measures": ("measure_id",),
     "registry.feeds": ("feed",),
     "scorecard.rpt_leader_scorecard": ("leader_id", "period_start_date", "position"),

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from orchestration.registry.model import Kpi, Measure, MeasureFile, ScorecardTemplate
+from orchestration.registry.model import Kpi, Measure, MeasureFile, ScorecardTemplate, Term
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -99,13 +99,15 @@ def register_tables(
         "kpi_terms": [
             {
                 "kpi_id": kpi.id,
+                "factor": factor,
                 "role": role,
                 "measure_id": term.measure,
+                "constant": term.constant,
                 "coefficient": term.coefficient,
             }
             for kpi in registers.kpis.values()
-            for role in ("numerator", "denominator", "trials")
-            for term in getattr(kpi, role)
+            for factor, role, terms in _sides(kpi)
+            for term in terms
         ],
         "kpi_grains": [
             {"kpi_id": kpi.id, "entity_kind": entity_kind, "period_kind": period_kind}
@@ -163,6 +165,13 @@ def content_hash(entry: BaseModel) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _sides(kpi: Kpi) -> Iterator[tuple[int, str, tuple[Term, ...]]]:
+    for factor, (numerator, denominator) in enumerate(kpi.ratios(), start=1):
+        yield factor, "numerator", numerator
+        yield factor, "denominator", denominator
+    yield 1, "trials", kpi.trials
+
+
 def _kpi_row(kpi: Kpi) -> Row:
     bands = kpi.bands
     return {
@@ -179,8 +188,10 @@ def _kpi_row(kpi: Kpi) -> Row:
         "owner": kpi.owner,
         "steward": kpi.steward,
         "sensitivity": kpi.sensitivity,
-        "has_denominator": bool(kpi.denominator),
+        "factor_count": len(kpi.ratios()),
+        "has_denominator": bool(kpi.denominator or kpi.factors),
         "absent_numerator_is_zero": kpi.absent_numerator_is_zero,
+        "absent_denominator_is_zero": kpi.absent_denominator_is_zero,
         "has_trials": bool(kpi.trials),
         "minimum_denominator": kpi.minimum_denominator,
         "not_computable_reason": kpi.not_computable,
@@ -197,10 +208,10 @@ def _kpi_row(kpi: Kpi) -> Row:
 
 def _check_references(registers: Registers) -> None:
     for kpi in registers.kpis.values():
-        for term in (*kpi.numerator, *kpi.denominator, *kpi.trials):
-            if term.measure not in registers.measures:
+        for measure in sorted(kpi.measures()):
+            if measure not in registers.measures:
                 raise RegisterError(
-                    f"KPI {kpi.id} names the measure {term.measure!r}, which measures.yml "
+                    f"KPI {kpi.id} names the measure {measure!r}, which measures.yml "
                     "does not define: correct the name or define the measure."
                 )
         for counter in kpi.counter_kpis:

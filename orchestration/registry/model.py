@@ -56,10 +56,27 @@ class MeasureFile(Entry):
 
 
 class Term(Entry):
-    """One summand of a numerator or denominator."""
+    """One summand of a numerator or denominator: a measure's sum, or a constant.
 
-    measure: Identifier
+    A constant is added once, after the sums, whatever the entity and the period.
+    """
+
+    measure: Identifier | None = None
+    constant: Decimal | None = None
     coefficient: Decimal = Decimal(1)
+
+    @model_validator(mode="after")
+    def _is_one_or_the_other(self) -> Term:
+        if (self.measure is None) == (self.constant is None):
+            raise ValueError("give a term either a `measure` or a `constant`")
+        return self
+
+
+class Factor(Entry):
+    """One ratio of sums of a KPI that is a product of such ratios."""
+
+    numerator: tuple[Term, ...] = Field(min_length=1)
+    denominator: tuple[Term, ...] = Field(min_length=1)
 
 
 class Band(Entry):
@@ -93,6 +110,10 @@ class Version(Entry):
 class Kpi(Entry):
     """One KPI: what it asks, how it is computed, where it is expected, how it is judged.
 
+    The value is `numerator` over `denominator`, or the product of the ratios under `factors`, each
+    a ratio of sums; a reading then keeps the products as its parts. `absent_denominator_is_zero`
+    serves counts of what may never have happened, such as failures + 1.
+
     `not_computable` is for a company's override: why its input cannot carry the KPI although the
     feeds come. No value is computed then, and every reading repeats the reason.
     """
@@ -111,10 +132,12 @@ class Kpi(Entry):
     steward: str
     cadence: Literal["daily", "weekly", "monthly", "quarterly"]
     sensitivity: Literal["public", "internal", "confidential", "restricted"]
-    numerator: tuple[Term, ...] = Field(min_length=1)
+    numerator: tuple[Term, ...] = ()
     denominator: tuple[Term, ...] = ()
+    factors: tuple[Factor, ...] = Field(default=(), max_length=3)
     trials: tuple[Term, ...] = ()
     absent_numerator_is_zero: bool = False
+    absent_denominator_is_zero: bool = False
     minimum_denominator: Decimal | None = None
     not_computable: str | None = None
     grain: dict[EntityKind, tuple[PeriodKind, ...]]
@@ -131,6 +154,34 @@ class Kpi(Entry):
         if not grain or not all(grain.values()):
             raise ValueError("name at least one entity kind, each with at least one period kind")
         return grain
+
+    @model_validator(mode="after")
+    def _formula_is_one_ratio_or_a_product(self) -> Kpi:
+        if bool(self.numerator) == bool(self.factors):
+            raise ValueError("give either `numerator` (and `denominator`) or `factors`")
+        if self.factors and (self.denominator or self.minimum_denominator is not None):
+            raise ValueError(
+                "with `factors` neither `denominator` nor `minimum_denominator` is read"
+            )
+        if self.absent_denominator_is_zero and not any(
+            term.constant for _, denominator in self.ratios() for term in denominator
+        ):
+            raise ValueError("`absent_denominator_is_zero` would divide by zero without a constant")
+        for terms in (self.trials, *(side for ratio in self.ratios() for side in ratio if side)):
+            if terms and all(term.measure is None for term in terms):
+                raise ValueError("a sum of constants alone measures nothing: name a measure")
+        return self
+
+    def ratios(self) -> tuple[tuple[tuple[Term, ...], tuple[Term, ...]], ...]:
+        """Numerator and denominator of each factor; of most KPIs there is one."""
+        if not self.factors:
+            return ((self.numerator, self.denominator),)
+        return tuple((factor.numerator, factor.denominator) for factor in self.factors)
+
+    def measures(self) -> frozenset[str]:
+        """Return the ids of all measures that the KPI reads."""
+        terms = [*self.trials, *(t for ratio in self.ratios() for side in ratio for t in side)]
+        return frozenset(term.measure for term in terms if term.measure is not None)
 
     @model_validator(mode="after")
     def _bands_follow_the_direction(self) -> Kpi:

@@ -93,6 +93,11 @@ def test_a_companys_file_replaces_the_shipped_one_and_changes_its_hash(company):
         ({"direction": "up"}, "direction"),
         ({"grain": {}}, "at least one entity kind"),
         ({"formula": "setup / total"}, "formula"),
+        ({"factors": [{"numerator": [], "denominator": []}]}, "factors"),
+        ({"numerator": []}, "either `numerator`"),
+        ({"numerator": [{"constant": 1}]}, "constants alone"),
+        ({"numerator": [{"measure": "setup_minutes", "constant": 1}]}, "either a `measure`"),
+        ({"absent_denominator_is_zero": True}, "divide by zero"),
         (
             {"bands": {"floor": 0.1, "threshold": 0.2, "target": 0.3, "stretch": 0.4}},
             "with direction lower",

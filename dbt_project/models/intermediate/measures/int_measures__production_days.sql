@@ -109,6 +109,9 @@ select
     dated.machine_id,
     dated.site_id,
     dated.production_date,
+    cast(sum(dated.good_qty + dated.rework_qty + dated.scrap_qty) as decimal(18, 3))
+        as produced_qty,
+    cast(sum(dated.good_qty + dated.rework_qty) as decimal(18, 3)) as good_qty,
     cast(sum(dated.good_qty) as decimal(18, 3)) as first_pass_qty,
     cast(sum(dated.scrap_qty) as decimal(18, 3)) as scrap_qty,
     cast(sum(dated.rework_qty) as decimal(18, 3)) as rework_qty,

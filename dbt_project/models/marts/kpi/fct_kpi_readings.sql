@@ -6,8 +6,9 @@
     meta={'touched_by': 'int_touched__periods'}
 ) }}
 -- Grain: one row per KPI, entity and period that the KPI's file expects.
--- A ratio of sums with its parts, how final it is and how far it can be trusted. The formula is
--- the register's: this model joins terms to sums and knows no KPI by name.
+-- A ratio of sums, or a product of such ratios, with its parts, how final it is and how far it can
+-- be trusted. The formula is the register's: this model joins terms to sums and knows no KPI by
+-- name.
 with
 
 expected as (
@@ -24,14 +25,48 @@ expected as (
 
 ),
 
+kpis as (
+
+    select
+        kpi_id,
+        unit,
+        multiplier,
+        factor_count,
+        has_denominator,
+        has_trials,
+        absent_numerator_is_zero,
+        absent_denominator_is_zero,
+        minimum_denominator,
+        not_computable_reason,
+        definition_version,
+        definition_hash
+    from {{ source('registry', 'kpis') }}
+
+),
+
 terms as (
 
     select
         kpi_id,
+        factor,
         role,
         measure_id,
-        coefficient
+        coefficient,
+        constant
     from {{ source('registry', 'kpi_terms') }}
+
+),
+
+constants as (
+
+    select
+        kpi_id,
+        factor,
+        sum(coefficient * constant) filter (where role = 'numerator') as numerator,
+        sum(coefficient * constant) filter (where role = 'denominator') as denominator
+    from terms
+    where constant is not null
+    group by kpi_id, factor
 
 ),
 
@@ -54,10 +89,11 @@ components as (
 
 ),
 
-sums as (
+factor_sums as (
 
     select
         terms.kpi_id,
+        terms.factor,
         components.entity_kind,
         components.entity_id,
         components.period_kind,
@@ -77,6 +113,7 @@ sums as (
     inner join components on terms.measure_id = components.measure_id
     group by
         terms.kpi_id,
+        terms.factor,
         components.entity_kind,
         components.entity_id,
         components.period_kind,
@@ -84,20 +121,60 @@ sums as (
 
 ),
 
-kpis as (
+-- What was never measured counts as nothing only where the KPI says so; constants come once,
+-- after the sums.
+ratios as (
+
+    select
+        factor_sums.kpi_id,
+        factor_sums.factor,
+        factor_sums.entity_kind,
+        factor_sums.entity_id,
+        factor_sums.period_kind,
+        factor_sums.period_start_date,
+        kpis.factor_count,
+        case
+            when kpis.absent_numerator_is_zero and factor_sums.denominator is not null
+                then coalesce(factor_sums.numerator, 0)
+            else factor_sums.numerator
+        end + coalesce(constants.numerator, 0) as numerator,
+        case
+            when kpis.absent_denominator_is_zero and factor_sums.numerator is not null
+                then coalesce(factor_sums.denominator, 0)
+            else factor_sums.denominator
+        end + coalesce(constants.denominator, 0) as denominator,
+        factor_sums.trials,
+        factor_sums.observations,
+        factor_sums.last_delivery_date
+    from factor_sums
+    inner join kpis on factor_sums.kpi_id = kpis.kpi_id
+    left join constants
+        on
+            factor_sums.kpi_id = constants.kpi_id
+            and factor_sums.factor = constants.factor
+
+),
+
+sums as (
 
     select
         kpi_id,
-        unit,
-        multiplier,
-        has_denominator,
-        has_trials,
-        absent_numerator_is_zero,
-        minimum_denominator,
-        not_computable_reason,
-        definition_version,
-        definition_hash
-    from {{ source('registry', 'kpis') }}
+        entity_kind,
+        entity_id,
+        period_kind,
+        period_start_date,
+        {{ product_of_factors('numerator') }} as numerator,
+        {{ product_of_factors('denominator') }} as denominator,
+        max(trials) as trials,
+        max(observations) as observations,
+        max(last_delivery_date) as last_delivery_date
+    from ratios
+    group by
+        kpi_id,
+        entity_kind,
+        entity_id,
+        period_kind,
+        period_start_date
 
 ),
 
@@ -140,11 +217,7 @@ assembled as (
         kpis.not_computable_reason as declared_reason,
         kpis.definition_version,
         kpis.definition_hash,
-        case
-            when kpis.absent_numerator_is_zero and sums.denominator is not null
-                then coalesce(sums.numerator, 0)
-            else sums.numerator
-        end as numerator,
+        sums.numerator,
         sums.denominator,
         case
             when kpis.has_trials then coalesce(sums.trials, 0)
