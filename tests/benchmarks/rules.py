@@ -2,6 +2,13 @@
 
 Nothing is asserted but that every failing row is kept. The share of failing rows is 1, 50 and
 100 percent; the peer counts and keeps the same rows in one pass of hand-written SQL.
+
+Figures of the last run, CPU seconds for 10,000,000 rows and four rules on two busy cores, the
+library imported before (limits: 4 times, 1.5 GB):
+
+      1 % fail: rules 1.05, one pass 0.39, 2.7 times, peak 0.97 GB
+     50 % fail: rules 1.55, one pass 0.80, 1.9 times, peak 1.26 GB
+    100 % fail: rules 2.40, one pass 0.99, 2.4 times, peak 1.30 GB
 """
 
 from __future__ import annotations
