@@ -16,8 +16,8 @@ from rich.table import Table
 from orchestration.contracts.load import ContractError, load_contract
 from orchestration.ingest.guard import judge_file
 from orchestration.ingest.history import History
-from orchestration.ingest.relations import GOOD
 from orchestration.ingest.sql import quote_identifier
+from orchestration.ingest.typed_rows import GOOD
 from orchestration.ingest.typing_sql import key_columns
 
 if TYPE_CHECKING:
