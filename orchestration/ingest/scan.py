@@ -20,6 +20,8 @@ CHUNK_BYTES = 1 << 22
 HEAD_BYTES = 1 << 16
 TAIL_BYTES = 256
 BOM = codecs.BOM_UTF8
+# As header names are compared: without case, and a blank or a hyphen is an underscore.
+_NAME_BYTES = bytes(range(256)).lower().translate(bytes.maketrans(b" -", b"__"))
 _TAB, _LF, _CR, _BLANK, _DELETE = 9, 10, 13, 32, 127
 
 
@@ -132,7 +134,7 @@ def scan_bytes(path: Path, *, delimiter: str, quote: str | None, header: bool) -
 
 def _first_name(head: bytes, delimiter: str) -> bytes:
     line = head.split(b"\n", 1)[0].split(b"\r", 1)[0]
-    return line.split(delimiter.encode(), 1)[0].lower()
+    return line.split(delimiter.encode(), 1)[0].strip().translate(_NAME_BYTES)
 
 
 def _characters(
@@ -210,7 +212,7 @@ def _lines(scan: Scan, chunk: bytes, before: bytes, first_name: bytes) -> None:
     if first_name and not scan.header_again:
         letters = {*first_name[:1], *first_name[:1].upper(), ord('"')}
         if any(starts[letter] for letter in letters):
-            lowered = joined.lower()
+            lowered = joined.translate(_NAME_BYTES)
             scan.header_again = first_name in lowered and any(
                 start + first_name in lowered for start in (b"\n", b"\r", b'\n"', b'\r"')
             )
