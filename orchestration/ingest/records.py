@@ -560,7 +560,11 @@ def _direct(
     columns = ", ".join(f"'f{i}': 'VARCHAR'" for i in range(fields))
     quote = dialect.quote or ""
     parallel = not scan.quoted_line_ends
-    where = "" if trailer is None else f"where not (f0 = 'T|{trailer:08d}' and f1 is null)"
+    where = (
+        ""
+        if trailer is None
+        else f"where not (rtrim(f0, ' \t') = 'T|{trailer:08d}' and f1 is null)"
+    )
     con.execute(
         f"create or replace temp table {table} as "
         f"select *, case when _x is not null then 1 when f{fields - 1} is null then -1 else 0 end"
