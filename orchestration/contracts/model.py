@@ -567,11 +567,15 @@ class Touches(Strict):
     group : tuple of str
         Columns whose equal values make rows depend on each other, as versions of one case do: the
         days of all stored rows of the group are touched too.
+    days_before : int
+        How many days before the first one belong to it too: a complaint changes the order it is
+        about, which was promised before.
     """
 
     from_: tuple[str, ...] = Field(alias="from", min_length=1)
     to: str | None = None
     group: tuple[str, ...] = ()
+    days_before: int = Field(default=0, ge=0)
 
     @field_validator("from_", mode="before")
     @classmethod
@@ -600,7 +604,16 @@ class Contract(Strict):
     owner: str = "team:data-platform"
     steward: str = "data-steward"
     sensitivity: Literal["public", "internal", "confidential", "restricted"] = "internal"
-    domain: Literal["production", "supply", "people", "safety", "leadership", "planning"]
+    domain: Literal[
+        "production",
+        "supply",
+        "people",
+        "safety",
+        "leadership",
+        "planning",
+        "finance",
+        "external",
+    ]
     runbook: str = ""
     delivery: Delivery
     key: tuple[str, ...] = ()

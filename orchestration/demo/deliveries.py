@@ -31,6 +31,7 @@ from orchestration.demo.safety import incidents, work_hours
 from orchestration.demo.size import LOOKAHEAD_DAYS, day_of, random
 from orchestration.demo.supply import buy
 from orchestration.demo.text import OPEN
+from orchestration.demo.trade import trade_books
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -153,7 +154,7 @@ class _Writer:
         self.reports = incidents(company, daily_hours)
         self.plans, self.log = lead(company)
         self.targets = targets(company, self.plants.products)
-        self.books: list[Book] = []
+        self.books: list[Book] = [*trade_books(company, self.plants)]
 
     def truth(self) -> dict[str, object]:
         """Return what these models drew and no feed says."""

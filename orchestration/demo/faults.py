@@ -32,7 +32,13 @@ SYSTEMS = {
         "erp_production_orders",
         "erp_purchase_order_lines",
         "erp_goods_receipts",
+        "erp_sales_order_lines",
+        "erp_deliveries",
+        "erp_inventory_snapshots",
     ),
+    "crm": ("erp_complaints_returns",),
+    "finance": ("erp_gl_balances", "fx_rates"),
+    "external": ("external_factors",),
     "workday": ("hr_employees", "hr_assignments", "hr_org_units", "hr_person_crosswalk"),
     "ehs": ("ehs_incidents", "ehs_hours_worked"),
     "leaderlog": ("leader_behaviour_events", "leader_plans"),
@@ -45,6 +51,9 @@ _SUFFIX = {
     "hr_org_units": "json",
     "hr_person_crosswalk": "json",
     "ehs_hours_worked": "xlsx",
+    "erp_complaints_returns": "jsonl",
+    "erp_gl_balances": "txt",
+    "fx_rates": "txt",
 }
 
 # Feed, delivery that misses it, delivery that brings it.
@@ -86,7 +95,7 @@ class File:
             # Members are stored as they are: the sheet's rows less two titles and the header.
             return self.content.count(b"<row ") - XLSX_ROWS_ABOVE
         lines = self.content.count(b"\n")
-        around = {"csv": 1, "jsonl": 0, "json": 2}[self.path.rsplit(".", 1)[1]]
+        around = {"csv": 1, "jsonl": 0, "json": 2, "txt": 0}[self.path.rsplit(".", 1)[1]]
         return lines - around
 
     @property

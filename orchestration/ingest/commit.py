@@ -80,12 +80,14 @@ class BatchFile:
 
 @dataclass(frozen=True)
 class FileCounts:
-    """What the rows of one file did to the raw table."""
+    """What the rows of one file did to the raw table, and the days that they speak of."""
 
     new: int = 0
     changed: int = 0
     unchanged: int = 0
     removed: int = 0
+    first_date: dt.date | None = None
+    last_date: dt.date | None = None
 
 
 def typed_keys(contract: Contract) -> list[str]:
@@ -411,13 +413,24 @@ def plan_merge(
         "where not list_contains(?::date[], _delivery_date) group by all",
         [list(blocked)],
     ).fetchall()
+    spans = {
+        number: dates
+        for number, *dates in con.execute(
+            "select _file_no, min(_from_date), max(greatest(_from_date, _to_date)) from _fresh "
+            "where not _held group by _file_no"
+        ).fetchall()
+    }
     counts = {}
     for number, total in kept:
         seen = in_play.get(number, FileCounts())
         # What is not in play came too late: a later delivery is visible already.
         superseded = total - seen.new - seen.changed - seen.unchanged
         counts[number] = FileCounts(
-            seen.new, seen.changed, seen.unchanged + superseded, removed.pop(number, 0)
+            seen.new,
+            seen.changed,
+            seen.unchanged + superseded,
+            removed.pop(number, 0),
+            *spans.get(number, ()),
         )
     for number, count in removed.items():
         counts[number] = FileCounts(removed=count)
@@ -717,7 +730,7 @@ def _touch_expressions(contract: Contract, as_of: dt.date) -> tuple[str, str]:
         return "null::date", "null::date"
     # The earliest of those that a row gives: `least` leaves out what is missing.
     starts = [_local_date(contract, name) for name in contract.touches.from_]
-    first = f"least({', '.join(starts)})"
+    first = f"least({', '.join(starts)}) - {contract.touches.days_before}"
     open_end = f"date {quote_literal(as_of.isoformat())}"
     if contract.touches.to is None:
         return first, open_end

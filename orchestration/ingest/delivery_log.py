@@ -6,14 +6,13 @@ is missing reads it here. Load times live in these tables alone.
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import datetime as dt
-
     import duckdb
 
     from orchestration.contracts.model import CompanyFeed, Contract
@@ -34,6 +33,7 @@ create table if not exists ops.delivery_log (
     action varchar, reason_codes varchar[], message varchar,
     records bigint, rows_ok bigint, rows_quarantined bigint,
     rows_new bigint, rows_changed bigint, rows_unchanged bigint, rows_removed bigint,
+    first_date date, last_date date,
     contract_hash varchar, lake_path varchar, recorded_at_utc timestamp
 );
 create table if not exists ops.quarantine (
@@ -80,7 +80,8 @@ class Attempt:
     """One attempt to load one file, as a row of `ops.delivery_log`.
 
     ``source`` names the source table of a feed that is made by a SELECT, and is None for the
-    feed's own rows.
+    feed's own rows. ``first_date`` and ``last_date`` are the first and last day, by the wall clock,
+    that rows of an accepted file speak of.
     """
 
     attempt_id: str
@@ -106,6 +107,8 @@ class Attempt:
     rows_changed: int = 0
     rows_unchanged: int = 0
     rows_removed: int = 0
+    first_date: dt.date | None = None
+    last_date: dt.date | None = None
     lake_path: str | None = None
 
     @property
@@ -208,7 +211,8 @@ def record_attempts(
         "? as manifest_sha256, ? as bytes, ? as delivery_date, ? as received_at_utc, ? as action, "
         "?::varchar[] as reason_codes, ? as message, ? as records, ? as rows_ok, "
         "? as rows_quarantined, ? as rows_new, ? as rows_changed, ? as rows_unchanged, "
-        "? as rows_removed, ? as contract_hash, ? as lake_path, ? as recorded_at_utc",
+        "? as rows_removed, ? as first_date, ? as last_date, ? as contract_hash, "
+        "? as lake_path, ? as recorded_at_utc",
         [
             (
                 *(one.attempt_id, one.run_id, one.feed, one.source, one.source_system),
@@ -216,7 +220,8 @@ def record_attempts(
                 *(one.bytes, one.delivery_date),
                 *(one.received_at_utc, one.action, list(one.reason_codes), one.message),
                 *(one.records, one.rows_ok, one.rows_quarantined, one.rows_new),
-                *(one.rows_changed, one.rows_unchanged, one.rows_removed, one.contract_hash),
+                *(one.rows_changed, one.rows_unchanged, one.rows_removed),
+                *(one.first_date, one.last_date, one.contract_hash),
                 *(one.lake_path, recorded_at),
             )
             for one in attempts
@@ -272,13 +277,24 @@ def refresh_feed_state(
     return state, reason
 
 
+def late_after(contract: Contract) -> dt.timedelta | None:
+    """Return how long after its last delivery a feed is late; None: it never is."""
+    allowed = _allowed_days(contract)
+    # Late on the day after the last one that is allowed.
+    return None if allowed is None else dt.timedelta(days=allowed + 1)
+
+
+def _allowed_days(contract: Contract) -> int | None:
+    if contract.delivery.late_after_days is not None:
+        return contract.delivery.late_after_days
+    cadence = CADENCE_DAYS.get(contract.delivery.cadence.split()[0])
+    return None if cadence is None else cadence + contract.delivery.latency_days
+
+
 def _lateness(contract: Contract, last_accepted: dt.date, as_of: dt.date) -> tuple[str, str]:
-    allowed = contract.delivery.late_after_days
+    allowed = _allowed_days(contract)
     if allowed is None:
-        cadence = CADENCE_DAYS.get(contract.delivery.cadence.split()[0])
-        if cadence is None:
-            return "ok", f"last delivery {last_accepted}; none is due at a fixed date"
-        allowed = cadence + contract.delivery.latency_days
+        return "ok", f"last delivery {last_accepted}; none is due at a fixed date"
     waited = (as_of - last_accepted).days
     if waited > allowed:
         return "late", f"last delivery {last_accepted}, {waited} days ago; {allowed} are allowed"

@@ -743,6 +743,8 @@ def _finished(
         rows_changed=counts.changed,
         rows_unchanged=counts.unchanged,
         rows_removed=counts.removed,
+        first_date=counts.first_date,
+        last_date=counts.last_date,
     )
     if more:
         return replace(

@@ -25,6 +25,7 @@
     'int_measures__orders',
     'int_measures__operations',
     'int_measures__purchasing',
+    'int_measures__customer_orders',
     'int_measures__safety',
     'int_measures__people',
     'int_measures__leadership',
