@@ -382,6 +382,7 @@ class Hierarchy(Strict):
     id: str
     parent: str
     one_root: bool = True
+    roots_by: Literal["id", "row"] = "id"
     parents_in_history: bool = False
 
 

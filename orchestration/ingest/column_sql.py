@@ -435,6 +435,8 @@ class ColumnSql:
             sound = f"{day} >= date '{earliest}'"
         if self.column.max is not None:
             sound += f" and {day} <= date '{self.column.max}'"
+        if is_open and not self.column.nullable:
+            sound += f" and not {is_open}"
         self._require(sound)
         cases += (
             f"when {iso} is null then "
@@ -462,10 +464,13 @@ class ColumnSql:
     def _century(self, iso: str) -> str:
         century = self.column.century
         assert century is not None
+        today = self.context.delivery_date
         options = []
         for prefix in ("19", "20"):
             day = f"try_cast('{prefix}' || {iso} as date)"
-            age = f"date_sub('year', {day}, date '{self.context.delivery_date}')"
+            # date_sub lets those born on 29 February turn a year older on the 28th.
+            birthday_is_ahead = f"month({day}) * 100 + day({day}) > {today.month * 100 + today.day}"
+            age = f"{today.year} - year({day}) - ({birthday_is_ahead})::int"
             options.append((day, f"{age} between {century.min_age} and {century.max_age}"))
         (old, is_old), (new, is_new) = options
         self.build.note("CENTURY_PIVOT", self.name, f"{self.alias('d')} is not null")
@@ -704,12 +709,18 @@ class ColumnSql:
     def _second_time_is_later(self, wall: str, zone: str, first: str) -> str:
         """Return SQL in which a wall clock that occurred before is the later instant."""
         by = ", ".join((*map(self._cleaned, self.column.fold_by), wall))
-        occurred = self.build.add(
-            7, self.alias("o"), f"row_number() over (partition by {by} order by _row_no)"
-        )
+        key = [name for name in self.contract.key if name not in {self.name, *self.column.fold_by}]
+        again = f"row_number() over (partition by {by} order by _row_no) > 1"
+        if key:
+            # A record that is delivered twice happened once, so it is one instant.
+            own = ", ".join((by, *map(self._cleaned, key)))
+            again = (
+                f"min(_row_no) over (partition by {own}) > min(_row_no) over (partition by {by})"
+            )
+        occurred = self.build.add(7, self.alias("o"), again)
         later = f"timezone({zone}, {wall})"
         return (
-            f"case when {occurred} > 1 and {self._is_ambiguous(wall, zone)} "
+            f"case when {occurred} and {self._is_ambiguous(wall, zone)} "
             f"then timezone('UTC', {later}) else {first} end"
         )
 

@@ -587,7 +587,11 @@ def _direct(
     # With line ends inside quotes a record may be longer than any line, and is read by one thread.
     parallel = not scan.quoted_line_ends
     longest = max(2 * scan.longest_line, LINE_BYTES) if parallel else RECORD_BYTES
-    where = "" if trailer is None else f"where not (f0 = 'T|{trailer:08d}' and f1 is null)"
+    where = (
+        ""
+        if trailer is None
+        else f"where not (rtrim(f0, ' \t') = 'T|{trailer:08d}' and f1 is null)"
+    )
     con.execute(
         f"create or replace temp view {table} as "
         f"select *, case when _x is not null then 1 when f{fields - 1} is null then -1 else 0 end"

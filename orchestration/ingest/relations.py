@@ -452,9 +452,10 @@ class Relations:
             check.parent,
         )
         if check.one_root:
-            # By id: the head of an enterprise has a row for each of its versions.
+            # By id, because the head of an enterprise may have a row for each of its versions.
+            counted = "*" if check.roots_by == "row" else f"distinct {child}"
             roots, first = self._row(
-                f"select count(distinct {child}), min(_row_no) from {self.table} "
+                f"select count({counted}), min(_row_no) from {self.table} "
                 f"where {GOOD} and {parent} is null"
             )
             if roots > 1:
@@ -462,7 +463,8 @@ class Relations:
                     "MULTIPLE_ROOTS",
                     roots,
                     first,
-                    f"{roots} different {check.id} have no {check.parent}; one is expected.",
+                    f"{roots} {'rows' if check.roots_by == 'row' else f'different {check.id}'} "
+                    f"have no {check.parent}; one is expected.",
                     check.parent,
                 )
         edges = self._rows(

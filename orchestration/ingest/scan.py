@@ -23,7 +23,9 @@ CHUNK_BYTES = 1 << 20
 HEAD_BYTES = 1 << 16
 TAIL_BYTES = 256
 BOM = codecs.BOM_UTF8
-_LOWER = np.frombuffer(bytes(range(256)).lower(), dtype=np.uint8)
+# As header names are compared: without case, and a blank or a hyphen is an underscore.
+_NAME_BYTES = bytes(range(256)).lower().translate(bytes.maketrans(b" -", b"__"))
+_NAME_CODES = np.frombuffer(_NAME_BYTES, dtype=np.uint8)
 _TAB, _LF, _CR, _BLANK, _DELETE = 9, 10, 13, 32, 127
 
 
@@ -143,7 +145,7 @@ def scan_bytes(path: Path, *, delimiter: str, quote: str | None, header: bool) -
 
 def _first_name(head: bytes, delimiter: str) -> bytes:
     line = head.split(b"\n", 1)[0].split(b"\r", 1)[0]
-    return line.split(delimiter.encode(), 1)[0].lower()
+    return line.split(delimiter.encode(), 1)[0].strip().translate(_NAME_BYTES)
 
 
 def _characters(
@@ -239,7 +241,7 @@ def _any_line_starts(
     for opening in (b"", b'"'):
         at = starts[starts + len(opening + name) <= len(codes)]
         for place, byte in enumerate(opening + name):
-            at = at[_LOWER[codes[at + place]] == byte]
+            at = at[_NAME_CODES[codes[at + place]] == byte]
         if len(at):
             return True
     return False
