@@ -25,7 +25,11 @@ SYSTEMS = {
         "mes_operation_confirmations",
         "mes_shift_calendar",
         "mes_reason_codes",
+        "mes_downtime_events",
+        "mes_labour_bookings",
+        "mes_quality_measurements",
     ),
+    "cmms": ("cmms_work_orders",),
     "sap": (
         "erp_products",
         "erp_routings",
@@ -33,8 +37,15 @@ SYSTEMS = {
         "erp_purchase_order_lines",
         "erp_goods_receipts",
     ),
-    "workday": ("hr_employees", "hr_assignments", "hr_org_units", "hr_person_crosswalk"),
-    "ehs": ("ehs_incidents", "ehs_hours_worked"),
+    "workday": (
+        "hr_employees",
+        "hr_assignments",
+        "hr_org_units",
+        "hr_person_crosswalk",
+        "hr_time_entries",
+        "hr_absences",
+    ),
+    "ehs": ("ehs_incidents", "ehs_hours_worked", "ehs_observations"),
     "leaderlog": ("leader_behaviour_events", "leader_plans"),
     "planning": ("kpi_targets",),
 }
@@ -44,6 +55,7 @@ _SUFFIX = {
     "leader_behaviour_events": "jsonl",
     "hr_org_units": "json",
     "hr_person_crosswalk": "json",
+    "hr_absences": "json",
     "ehs_hours_worked": "xlsx",
 }
 

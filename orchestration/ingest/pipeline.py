@@ -256,6 +256,8 @@ def _judge_files(
             table=_judged_table(len(load.batch)),
         )
         _take(load, attempt, verdict)
+        if file.form.contract.closed and not verdict.accepted:
+            landed.path.unlink()
         if verdict.accepted:
             load.seen.add((sha256, contract))
 
