@@ -58,7 +58,7 @@ class Zone:
 
         A system that writes its clock without an offset cannot say which of the two it was.
         """
-        regime = np.searchsorted(self._starts, utc + 3_600, "right") - 1
+        regime = np.maximum(np.searchsorted(self._starts, utc + 3_600, "right") - 1, 0)
         before = np.maximum(regime - 1, 0)
         repeated = self._offsets[regime] < self._offsets[before]
         until = self._starts[regime] + 3_600
