@@ -26,7 +26,7 @@ _BREAKDOWNS = tuple(n for n, reason in enumerate(REASONS) if reason[2] == "break
 _MAINTENANCE = next(n for n, reason in enumerate(REASONS) if reason[3] == "MAINTENANCE")
 _JAM = next(n for n, reason in enumerate(REASONS) if reason[3] == "JAM")
 # What is wrong with an entry, and with how many of a thousand: another kind of breakdown, no end,
-# an end an hour late (all three corrected one to ten days later), a breakdown called a jam for ever.
+# an end an hour late (all three corrected one to ten days later), or called a jam for ever.
 OTHER_KIND, NO_END, LATE_END, CALLED_A_JAM, RIGHT = range(5)
 WRONG_OF_THOUSAND = (20, 5, 5, 3)
 COMMENTS = ("", "Spindle noise before the stop", "Reset by shift lead", "Sensor replaced", "Oil")

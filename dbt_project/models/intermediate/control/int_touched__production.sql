@@ -1,6 +1,5 @@
 {{ config(materialized='view') }}
--- Grain: one row per range of days that a feed of the machine tables, or time alone, touched in this
--- run.
+-- Grain: one row per range of days that a feed of the machine tables, or time alone, touched.
 -- A maintenance order touches the weeks since it was opened and no state of a machine: only feeds
 -- that the tables replaced by machine day read may make them be read again. A test holds the list
 -- to the models.

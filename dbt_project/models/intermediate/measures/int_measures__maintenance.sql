@@ -1,6 +1,6 @@
 -- Grain: one row per measure, work unit and production day.
 -- A failure counts on the day it began, a restoration on the day it ended: a stop that still lasts
--- is a failure already and no restoration yet, and what it will have taken changes no closed period.
+-- is a failure already and no restoration yet, and its length will change no closed period.
 with
 
 parameters as (

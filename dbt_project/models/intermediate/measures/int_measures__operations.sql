@@ -85,7 +85,7 @@ dated as (
         confirmations.planned_end_at_utc,
         confirmations.actual_start_at_utc,
         confirmations.actual_end_at_utc,
-        coalesce(days.production_date, confirmations.end_date_local) as end_date,
+        coalesce(place_days.production_date, confirmations.end_date_local) as end_date,
         confirmations.delivery_date,
         orders.produced_qty,
         coalesce(equipment.site_id, orders.site_id) as site_id,
@@ -98,12 +98,12 @@ dated as (
         on
             confirmations.work_centre_id = equipment.equipment_id
             and confirmations.end_date_local between equipment.valid_from and equipment.valid_to
-    left join production_days as days
+    left join production_days as place_days
         on
-            coalesce(equipment.line_id, orders.site_id) = days.place_id
-            and confirmations.end_date_in_utc = days.date_in_utc
-            and confirmations.actual_end_at_utc >= days.from_utc
-            and confirmations.actual_end_at_utc < days.to_utc
+            coalesce(equipment.line_id, orders.site_id) = place_days.place_id
+            and confirmations.end_date_in_utc = place_days.date_in_utc
+            and confirmations.actual_end_at_utc >= place_days.from_utc
+            and confirmations.actual_end_at_utc < place_days.to_utc
 
 ),
 

@@ -78,7 +78,7 @@ select
     bookings.work_centre_id,
     bookings.order_id,
     bookings.operation_no,
-    coalesce(days.production_date, bookings.date_local) as production_date,
+    coalesce(place_days.production_date, bookings.date_local) as production_date,
     bookings.booking_kind_code,
     bookings.booked_hours,
     bookings.delivery_date
@@ -95,9 +95,9 @@ left join equipment
     on
         bookings.work_centre_id = equipment.equipment_id
         and bookings.date_local between equipment.valid_from and equipment.valid_to
-left join production_days as days
+left join production_days as place_days
     on
-        coalesce(equipment.line_id, units.site_id) = days.place_id
-        and bookings.date_in_utc = days.date_in_utc
-        and bookings.started_at_utc >= days.from_utc
-        and bookings.started_at_utc < days.to_utc
+        coalesce(equipment.line_id, units.site_id) = place_days.place_id
+        and bookings.date_in_utc = place_days.date_in_utc
+        and bookings.started_at_utc >= place_days.from_utc
+        and bookings.started_at_utc < place_days.to_utc

@@ -66,7 +66,7 @@ select
     orders.opened_at_utc,
     orders.started_at_utc,
     orders.finished_at_utc,
-    coalesce(days.production_date, orders.finished_date_local) as finished_date,
+    coalesce(place_days.production_date, orders.finished_date_local) as finished_date,
     orders.due_date,
     {{ seconds_between('orders.started_at_utc', 'orders.finished_at_utc') }} as work_seconds,
     orders.labour_hours,
@@ -77,10 +77,10 @@ left join equipment
     on
         orders.machine_id = equipment.equipment_id
         and orders.opened_date_local between equipment.valid_from and equipment.valid_to
-left join production_days as days
+left join production_days as place_days
     on
-        coalesce(equipment.line_id, orders.site_id) = days.place_id
-        and cast(orders.finished_at_utc as date) = days.date_in_utc
-        and orders.finished_at_utc >= days.from_utc
-        and orders.finished_at_utc < days.to_utc
+        coalesce(equipment.line_id, orders.site_id) = place_days.place_id
+        and cast(orders.finished_at_utc as date) = place_days.date_in_utc
+        and orders.finished_at_utc >= place_days.from_utc
+        and orders.finished_at_utc < place_days.to_utc
 left join stops on orders.failure_downtime_id = stops.downtime_id

@@ -1,4 +1,4 @@
--- Grain: one row per entry of a person's working day; corrections and what they correct still in it.
+-- Grain: one row per entry of a person's day; corrections and what they correct still in it.
 select
     entry_id,
     employee_id,
