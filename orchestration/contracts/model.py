@@ -43,7 +43,7 @@ class Strict(BaseModel):
 class Dialect(Strict):
     """How a file is written. It is declared, never sniffed; a deviation is a finding."""
 
-    format: Literal["csv", "json", "jsonl", "xlsx", "parquet"] = "csv"
+    format: Literal["csv", "json", "jsonl", "shdr", "xlsx", "parquet"] = "csv"
     # Text
     encoding: str = "utf-8"
     fallback_encoding: str | None = "cp1252"

@@ -22,14 +22,17 @@ if TYPE_CHECKING:
 
     from orchestration.contracts.model import Company, Form
 
-DATE_PLACE = "{delivery_date}"
+# How a delivery date is written in a folder or file name: as a pattern of names and as one of text.
+DATE_PLACES = {
+    "{delivery_date}": ("-".join(("[0-9]" * 4, "[0-9]" * 2, "[0-9]" * 2)), r"\d{4}-\d{2}-\d{2}"),
+    "{delivery_date:YYYYMMDD}": ("[0-9]" * 8, r"\d{8}"),
+}
 IN_FLIGHT_SUFFIXES = frozenset({".part", ".tmp", ".filepart"})
 SIDECAR_SUFFIX = ".manifest.json"
 CHUNK_BYTES = 1 << 20
 # The end of the day, not its morning: a production day of Chicago ends at 13:00 UTC of the day on
 # which it is delivered, and its last rows are not in the future. No clock is read.
 ARRIVAL_TIME_UTC = dt.time(23, 59, 59)
-_ANY_DATE = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
 
 
 @dataclass(frozen=True)
@@ -113,11 +116,13 @@ def find_files(
 
 
 def _matches(landing: Path, pattern: str) -> Iterator[tuple[Path, str, dt.date | None]]:
-    before, place, after = pattern.partition(DATE_PLACE)
+    place = next((one for one in DATE_PLACES if one in pattern), "")
+    names, date = DATE_PLACES.get(place, ("", ""))
+    before, _, after = pattern.partition(place) if place else (pattern, "", "")
     named = re.compile(
-        _glob_regex(before) + (r"(?P<date>\d{4}-\d{2}-\d{2})" if place else "") + _glob_regex(after)
+        _glob_regex(before) + (f"(?P<date>{date})" if place else "") + _glob_regex(after)
     )
-    for path in landing.glob(pattern.replace(DATE_PLACE, _ANY_DATE)):
+    for path in landing.glob(before + names + after):
         relative = path.relative_to(landing).as_posix()
         if not path.is_file() or is_in_flight(relative) or relative.endswith(SIDECAR_SUFFIX):
             continue

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from orchestration.ingest import json_records, xlsx_records
+from orchestration.ingest import json_records, shdr_records, xlsx_records
 from orchestration.ingest.scan import Scan, scan_bytes
 from orchestration.ingest.sql import quote_identifier, quote_literal
 from orchestration.ingest.text import Record, TextLines
@@ -119,7 +119,7 @@ def read_records(
         )
     if dialect.format == "parquet":
         return _read_parquet(con, contract, _globless(path, work), table)
-    if dialect.format == "csv":
+    if dialect.format in {"csv", "shdr"}:
         return _read_text(con, contract, path, work, table=table, declared_rows=declared_rows)
     if dialect.format == "jsonl":
         direct = _direct_json(con, contract, path, work, table)
@@ -155,7 +155,9 @@ def _read_text(
             path, delimiter=dialect.delimiter, quote=dialect.quote, header=dialect.header
         )
         _refuse_not_tabular(scan.head.decode("utf-8", errors="ignore"))
-        direct = _direct(con, source, path, scan, table=table, work=work)
+        direct = None
+        if dialect.format == "csv":
+            direct = _direct(con, source, path, scan, table=table, work=work)
         if direct is not None:
             _refuse_limits(dialect, scan.lines)
             _refuse_totals(direct.count, source.trailer_rows, declared_rows)
@@ -255,6 +257,9 @@ def _refuse_not_tabular(head: str) -> None:
 
 def _text_records(lines: TextLines, dialect: Dialect) -> Iterator[Record]:
     """Yield the records of a text file as its dialect cuts them."""
+    if dialect.format == "shdr":
+        yield from shdr_records.records(lines)
+        return
     if dialect.quote is None or len(dialect.delimiter) > 1:
         for line, ended in lines.records():
             yield Record(line.split(dialect.delimiter), line, ended)

@@ -239,10 +239,14 @@ class Relations:
         key = ", ".join(quote_identifier(name) for name in key_columns(self.contract))
         if not key:
             return
-        twice = f"select {key} from {self.table} where {GOOD} group by {key} having count(*) > 1"
+        # By hash, so that a part of the key without a value is equal to another without one.
+        twice = (
+            f"hash({key}) in (select hash({key}) from {self.table} where {GOOD} "
+            f"group by {key} having count(*) > 1)"
+        )
         numbered = (
             f"select _row_no, row_number() over (partition by {key}, _row_hash order by _row_no) "
-            f"as copy from {self.table} where {GOOD} and ({key}) in ({twice})"
+            f"as copy from {self.table} where {GOOD} and {twice}"
         )
         again = f"select _row_no from ({numbered}) where copy > 1"
         copies, first = self._row(f"select count(*), min(_row_no) from ({again})")
@@ -257,7 +261,8 @@ class Relations:
             )
         count, first = self._set_aside(
             "KEY_CONFLICT",
-            f"select _row_no from {self.table} where {GOOD} and ({key}) in ({twice})",
+            f"select _row_no from (select _row_no, count(*) over (partition by {key}) as copies "
+            f"from {self.table} where {GOOD} and {twice}) where copies > 1",
         )
         self._found(
             "KEY_CONFLICT",

@@ -427,6 +427,14 @@ def test_a_select_is_checked_for_keys_and_columns_like_a_file(con):
     assert told(missing) == {"REQUIRED_COLUMN_MISSING"}
 
 
+def test_a_key_part_without_a_value_is_equal_to_another_without_one(judge):
+    declared = contract({"a": "key", "b": "key?", "n": "int"}, key=["a", "b"])
+    verdict = judge(declared, "a,b,n\nx,,1\nx,,1\nx,z,1\ny,,1\ny,,2\n")
+
+    assert (verdict.rows_ok, verdict.rows_quarantined, verdict.records) == (2, 2, 5)
+    assert told(verdict) == {"KEY_CONFLICT", "EXACT_DUPLICATE"}
+
+
 def test_a_file_without_header_may_hold_columns_that_are_read_over(con, judge):
     declared = contract(
         {"id": "key", "name": "text"},

@@ -45,6 +45,16 @@ def test_the_date_is_read_from_the_folder_or_from_the_name(tmp_path):
     ]
 
 
+def test_a_date_may_be_written_without_dashes(tmp_path):
+    put(tmp_path, "log-20260301-20260302.txt", "log-20260302-20260303.txt", "log-20260302-x.txt")
+    put(tmp_path, "log-20260302-20260399.txt")
+
+    assert found(tmp_path, company("log-*-{delivery_date:YYYYMMDD}.txt")) == [
+        ("log-20260301-20260302.txt", "2026-03-02"),
+        ("log-20260302-20260303.txt", "2026-03-03"),
+    ]
+
+
 def test_a_file_without_a_date_belongs_to_the_as_of(tmp_path):
     put(tmp_path, "production/WorkOrder.csv", "production/WorkOrder_2.csv", "production/other.csv")
 

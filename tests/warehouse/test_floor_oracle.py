@@ -253,9 +253,9 @@ def test_corrective_maintenance_is_the_share_of_hours_of_finished_orders(
         assert row["STOP_NO"] == "" or row["STOP_NO"] in stops
         if row["STATUS"] == "DONE":
             begin, end = (
-                dt.datetime.strptime(row[name], "%d.%m.%Y %H:%M").replace(
-                    tzinfo=ZONES[row["PLANT"]]
-                )
+                dt.datetime.fromisoformat(
+                    "{2}-{1}-{0}T{3}".format(*row[name].replace(" ", ".").split("."))
+                ).replace(tzinfo=ZONES[row["PLANT"]])
                 for name in ("STARTED", "FINISHED")
             )
             month = calendar.day(row["EQUIPMENT"][:8], end).replace(day=1)

@@ -7,7 +7,6 @@ to begin, and whether that one had ended.
 from __future__ import annotations
 
 import datetime as dt
-from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -111,7 +110,7 @@ class Timeline:
         )
         return con.execute(
             "select machine_id, production_date, shift_id, state_code, reason_code, "
-            f"started_at_utc, ended_at_utc, duration_seconds from ({self.select}) "
+            f"started_at_utc, ended_at_utc, duration_seconds, is_continuation from ({self.select}) "
             "order by machine_id, started_at_utc"
         ).fetchall()
 
@@ -164,21 +163,33 @@ TORN = st.sampled_from(
 )
 
 
+def reported(events, at):
+    """State and reason of a minute; None before the first event."""
+    base, found = events
+    begun = [one for one in found if base + one.start * MINUTE <= at]
+    if not begun:
+        return None
+    last = max(begun, key=lambda one: (one.start, one.sequence))
+    has_ended = last.minutes is not None and base + (last.start + last.minutes) * MINUTE <= at
+    return ("no_data", None) if has_ended else (last.state, last.reason)
+
+
 def expected(events, window):
     """State and reason of each minute of a window that some event reaches, minute by minute."""
-    base, found = events
     minutes = {}
     at = window.opens
     while at < window.closes:
-        begun = [one for one in found if base + one.start * MINUTE <= at]
-        if begun:
-            last = max(begun, key=lambda one: (one.start, one.sequence))
-            has_ended = (
-                last.minutes is not None and base + (last.start + last.minutes) * MINUTE <= at
-            )
-            minutes[at] = ("no_data", None) if has_ended else (last.state, last.reason)
+        state = reported(events, at)
+        if state is not None:
+            minutes[at] = state
         at += MINUTE
     return minutes
+
+
+def begins_with_others(events, at):
+    """Whether more than one event begins at an instant."""
+    base, found = events
+    return sum(base + one.start * MINUTE == at for one in found) > 1
 
 
 @settings(max_examples=40, deadline=None)
@@ -199,7 +210,7 @@ def test_states_fill_each_window_once_with_what_was_last_reported(timeline, draw
             assert inside == []
             continue
         got = {}
-        for *_, state, reason, start, end, seconds in inside:
+        for *_, state, reason, start, end, seconds, _ in inside:
             assert window.opens <= start < end <= window.closes
             assert seconds == (end - start).total_seconds()
             at = start
@@ -208,10 +219,12 @@ def test_states_fill_each_window_once_with_what_was_last_reported(timeline, draw
                 got[at] = (state, reason)
                 at += MINUTE
         assert got == expected(events[window.machine], window)
-    # Repeats are one stretch; only a shift's end and midnight in UTC cut it.
-    for one, other in pairwise(pieces):
-        if one[:5] == other[:5] and one[6] == other[5]:
-            assert other[5].time() == dt.time(0)
+    # A row continues what was there the minute before or says that something changed. Silence is no
+    # state, and one that gave way to another at the same instant parts what is around it.
+    for machine_id, _, _, state, reason, start, _, _, continues in pieces:
+        there = events[machine_id]
+        if state != "no_data" and not begins_with_others(there, start):
+            assert continues == (reported(there, start - MINUTE) == (state, reason))
 
 
 def test_a_night_in_which_the_clocks_change_has_its_real_length():

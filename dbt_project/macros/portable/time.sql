@@ -1,15 +1,16 @@
 {#- Dialect differences live here and nowhere else: each macro has one variant per engine. -#}
 
-{#- Seconds between two instants, DECIMAL so that sums repeat to the last digit. -#}
+{#- Seconds between two instants, DECIMAL so that sums repeat to the last digit; to the microsecond,
+    because a state machine that switches every second would lose its share of each rounding. -#}
 {% macro seconds_between(earlier, later) -%}
     {{ return(adapter.dispatch("seconds_between")(earlier, later)) }}
 {%- endmacro %}
 
 {% macro duckdb__seconds_between(earlier, later) -%}
     cast(
-        cast(date_diff('millisecond', {{ earlier }}, {{ later }}) as decimal(15, 0))
-        * cast(0.001 as decimal(4, 3))
-        as decimal(18, 3)
+        cast(date_diff('microsecond', {{ earlier }}, {{ later }}) as decimal(18, 0))
+        * cast(0.000001 as decimal(7, 6))
+        as decimal(18, 6)
     )
 {%- endmacro %}
 

@@ -62,6 +62,20 @@ site_months as (
     union all
 
     select
+        'reported_incidents' as measure_id,
+        versions.site_id,
+        {{ period_start('month', 'versions.occurred_date') }} as period_start_date,
+        cast(count(*) as decimal(18, 6)) as measure_value,
+        count(*) as observations,
+        max(versions.delivery_date) as last_delivery_date
+    from versions
+    cross join parameters
+    where versions.recency = 1 and versions.occurred_date <= parameters.last_production_date
+    group by versions.site_id, {{ period_start('month', 'versions.occurred_date') }}
+
+    union all
+
+    select
         'hours_worked' as measure_id,
         site_id,
         period_start_date,

@@ -5,11 +5,12 @@
     unique_key='production_date',
     meta={'touched_by': 'int_touched__machine_days'}
 ) }}
--- Grain: one row per machine, state and piece of a shift that it filled.
+-- Grain: one row per machine, reported state and piece of a shift that it filled.
 -- What a machine did inside its working shifts, each minute once: the Pareto of losses, the
--- availability of a line and the drill-down from a reading all count these rows. Repeats of a state
--- are one stretch; they meet here and not before, so that a row knows the deliveries of its own
--- shift and not those of a month of repeats.
+-- availability of a line and the drill-down from a reading all count these rows. A machine that
+-- repeats its state, the end of a shift or midnight in UTC begin a row without a change:
+-- `is_continuation` says so, and whoever counts stops leaves those rows out. (Merging them would
+-- cost a second sort of all events, and the row would no longer know the delivery that said it.)
 with
 
 windows as (
@@ -31,13 +32,6 @@ windows as (
 
 ),
 
-days as (
-
-    select distinct date_in_utc
-    from windows
-
-),
-
 timeline as (
 
     select
@@ -49,11 +43,20 @@ timeline as (
         state_code,
         reason_code,
         order_id,
+        is_continuation,
         delivery_date
     from {{ ref('int_machine__state_timeline') }}
 
 ),
 
+days as (
+
+    select distinct date_in_utc
+    from windows
+
+),
+
+-- Nearly all stretches lie within one UTC date; only the others are spread over theirs.
 timeline_by_date as (
 
     select
@@ -65,13 +68,31 @@ timeline_by_date as (
         timeline.state_code,
         timeline.reason_code,
         timeline.order_id,
+        timeline.is_continuation,
+        timeline.delivery_date,
+        cast(timeline.started_at_utc as date) as date_in_utc
+    from timeline
+
+    union all
+
+    select
+        timeline.machine_id,
+        timeline.from_date,
+        timeline.to_date,
+        timeline.started_at_utc,
+        timeline.ended_at_utc,
+        timeline.state_code,
+        timeline.reason_code,
+        timeline.order_id,
+        timeline.is_continuation,
         timeline.delivery_date,
         days.date_in_utc
     from timeline
     inner join days
         on
-            cast(timeline.started_at_utc as date) <= days.date_in_utc
+            cast(timeline.started_at_utc as date) < days.date_in_utc
             and cast(timeline.ended_at_utc as date) >= days.date_in_utc
+    where cast(timeline.started_at_utc as date) < cast(timeline.ended_at_utc as date)
 
 ),
 
@@ -83,10 +104,11 @@ pieces as (
         windows.site_id,
         windows.production_date,
         windows.shift_id,
-        windows.date_in_utc,
         timeline_by_date.state_code,
         timeline_by_date.reason_code,
         timeline_by_date.order_id,
+        timeline_by_date.is_continuation
+        or timeline_by_date.started_at_utc < windows.opens_at_utc as is_continuation,
         greatest(timeline_by_date.started_at_utc, windows.opens_at_utc) as started_at_utc,
         least(timeline_by_date.ended_at_utc, windows.closes_at_utc) as ended_at_utc,
         timeline_by_date.delivery_date
@@ -97,39 +119,6 @@ pieces as (
             and timeline_by_date.date_in_utc = windows.date_in_utc
             and windows.production_date
             between timeline_by_date.from_date and timeline_by_date.to_date
-
-),
-
-marked as (
-
-    select
-        *,
-        case
-            when
-                lag(state_code) over shift_time = state_code
-                and coalesce(lag(reason_code) over shift_time, '') = coalesce(reason_code, '')
-                and coalesce(lag(order_id) over shift_time, '') = coalesce(order_id, '')
-                then 0
-            else 1
-        end as is_new_stretch
-    from pieces
-    where started_at_utc < ended_at_utc
-    window shift_time as (
-        partition by machine_id, production_date, shift_id, date_in_utc order by started_at_utc
-    )
-
-),
-
-numbered as (
-
-    select
-        *,
-        sum(is_new_stretch) over (
-            partition by machine_id, production_date, shift_id, date_in_utc
-            order by started_at_utc
-            rows between unbounded preceding and current row
-        ) as stretch_no
-    from marked
 
 )
 
@@ -142,19 +131,10 @@ select
     state_code,
     reason_code,
     order_id,
-    min(started_at_utc) as started_at_utc,
-    max(ended_at_utc) as ended_at_utc,
-    {{ seconds_between('min(started_at_utc)', 'max(ended_at_utc)') }} as duration_seconds,
-    max(delivery_date) as delivery_date
-from numbered
-group by
-    machine_id,
-    line_id,
-    site_id,
-    production_date,
-    shift_id,
-    date_in_utc,
-    stretch_no,
-    state_code,
-    reason_code,
-    order_id
+    is_continuation,
+    started_at_utc,
+    ended_at_utc,
+    {{ seconds_between('started_at_utc', 'ended_at_utc') }} as duration_seconds,
+    delivery_date
+from pieces
+where started_at_utc < ended_at_utc

@@ -1,0 +1,280 @@
+"""Machine events through states, measures and readings, beside hand-written SQL.
+
+    python -m tests.benchmarks.machine_events [events ...]
+
+The demo's 200 machines over three years, each number of events spread over them; the events are
+put into the raw table as the guard would leave them, so that only models are timed. Beside it, in
+the same run and the same file, the same figures by hand-written SQL: the states table, the minutes
+of each machine and day, and availability by machine, line, site and enterprise over days, weeks,
+months, quarters and years. Then one further day arrives.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import resource
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from orchestration.demo import DemoSize, generate
+from orchestration.ingest.pipeline import ingest_feed, prepare
+from orchestration.ingest.run_state import begin_run, finish_run
+from orchestration.registry.load import load_registers
+from orchestration.registry.store import store_registers
+from orchestration.resources.dbt_models import DbtModels
+from orchestration.resources.warehouse import Warehouse
+from orchestration.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import duckdb
+
+MASTER_FEEDS = (
+    "mes_equipment",
+    "mes_shift_calendar",
+    "mes_reason_codes",
+    "hr_org_units",
+    "hr_assignments",
+    "hr_employees",
+)
+SIZE = DemoSize(events_per_machine_day=0.1, orders_per_machine_day=0.05, daily_deliveries=4)
+LAST_HISTORY_DAY, FURTHER_DAY = dt.date(2026, 10, 1), dt.date(2026, 10, 2)
+MEMORY_LIMIT = "6GB"
+
+# Round the clock from the first production day on; the state follows from a fixed mixture.
+EVENTS = """
+insert into raw.mes_machine_states
+    (site, machine_id, sequence, start_ts_utc, state_raw, state, reason_code, _delivery_date)
+select
+    machines.site,
+    machines.machine_id,
+    events.number as sequence,
+    cast(days.day as timestamp)
+        + to_milliseconds(86400000 * events.number // $per_day + machines.number * 997 % 30000),
+    'Execute',
+    ['producing', 'producing', 'producing', 'setup', 'idle', 'producing', 'down', 'producing'][
+        1 + (events.number * 5 + machines.number * 3 + date_part('dayofyear', days.day)) % 8
+    ],
+    null,
+    $delivered
+from (
+    select site, machine_id, row_number() over (order by machine_id) as number
+    from raw.mes_equipment where level = 'work_unit'
+) as machines
+cross join (
+    select unnest(range($first::date, $last::date + 1, interval 1 day))::date as day
+) as days
+cross join range($per_day) as events(number)
+order by days.day, machines.machine_id, events.number
+"""
+
+# The same figures by hand: repeats are one stretch, but there are no ranges to replace, no ends
+# that a machine reports, no reasons, no delivery dates, no trust, no leaders.
+BY_HAND = (
+    """
+    create or replace table by_hand_windows as
+    select equipment.machine_id, equipment.parent_id as line_id, equipment.site,
+        calendar.shift_date, calendar.shift_id, calendar.start_utc, calendar.end_utc,
+        epoch(calendar.end_utc - calendar.start_utc) - calendar.break_minutes * 60 as busy_seconds
+    from raw.mes_equipment as equipment
+    inner join raw.mes_shift_calendar as calendar
+        on calendar.line_or_machine = equipment.parent_id and calendar.working
+    where equipment.level = 'work_unit' and calendar.shift_date < $as_of::date
+    """,
+    """
+    create or replace table by_hand_states as
+    with changes as (
+        select machine_id, state, start_ts_utc,
+            lag(state) over (partition by machine_id order by start_ts_utc) as previous_state
+        from raw.mes_machine_states
+    ),
+    closed as (
+        select machine_id, state, start_ts_utc,
+            coalesce(lead(start_ts_utc) over (partition by machine_id order by start_ts_utc),
+                start_ts_utc + interval 2 day) as end_ts_utc
+        from changes where previous_state is distinct from state
+    ),
+    by_date as (
+        select *, start_ts_utc::date as utc_date from closed
+        union all
+        select *, end_ts_utc::date as utc_date from closed
+        where end_ts_utc::date > start_ts_utc::date
+    ),
+    windows as (
+        select *, start_utc::date as utc_date, start_utc::date as first_date from by_hand_windows
+        union all
+        select *, end_utc::date as utc_date, start_utc::date as first_date from by_hand_windows
+        where end_utc::date > start_utc::date
+    )
+    select windows.machine_id, windows.line_id, windows.site, windows.shift_date, windows.shift_id,
+        by_date.state, greatest(by_date.start_ts_utc, windows.start_utc) as started_at,
+        least(by_date.end_ts_utc, windows.end_utc) as ended_at
+    from by_date inner join windows using (machine_id, utc_date)
+    where by_date.start_ts_utc < windows.end_utc and by_date.end_ts_utc > windows.start_utc
+        and utc_date = greatest(by_date.start_ts_utc::date, windows.first_date)
+    """,
+    """
+    create or replace table by_hand_days as
+    with minutes as (
+        select machine_id, shift_date,
+            sum(epoch(ended_at - started_at)) filter (where state = 'producing') as producing,
+            sum(epoch(ended_at - started_at)) filter (where state = 'setup') as setup,
+            sum(epoch(ended_at - started_at)) filter (where state = 'down') as down
+        from by_hand_states group by all
+    ),
+    busy as (
+        select machine_id, line_id, site, shift_date, sum(busy_seconds) as busy
+        from by_hand_windows group by all
+    )
+    select * from busy left join minutes using (machine_id, shift_date)
+    """,
+    """
+    create or replace table by_hand_readings as
+    select kind, coalesce(machine_id, line_id, site, 'ALL') as entity, period,
+        sum(producing) / sum(busy) as availability
+    from by_hand_days,
+        (values ('day'), ('week'), ('month'), ('quarter'), ('year')) as kinds(kind),
+        lateral (select date_trunc(kind, shift_date) as period)
+    group by grouping sets
+        ((kind, period, machine_id), (kind, period, line_id), (kind, period, site), (kind, period))
+    """,
+)
+# Equal minutes say that the peer did the same work.
+COMPARED = (
+    "select sum(producing_minutes) from intermediate.int_measures__machine_days",
+    "select sum(producing) / 60 from by_hand_days",
+)
+
+console = Console(highlight=False)
+
+
+def main() -> None:
+    """Measure every number of events asked for and print a table."""
+    counts = [int(text) for text in sys.argv[1:]] or [1_000_000, 10_000_000]
+    with tempfile.TemporaryDirectory() as folder:
+        landing = generate(Path(folder) / "landing", size=SIZE).landing
+        for events in counts:
+            _measure(Path(folder), landing, events)
+
+
+def _measure(folder: Path, landing: Path, events: int) -> None:
+    home = folder / f"home_{events}"
+    settings = Settings.from_environment(
+        {
+            "STEELYARD_HOME": str(home),
+            "STEELYARD_LANDING": str(landing),
+            "STEELYARD_MEMORY_LIMIT": MEMORY_LIMIT,
+        }
+    )
+    warehouse = Warehouse(settings.company_home, memory_limit=MEMORY_LIMIT)
+    dbt = DbtModels(settings.dbt_project, folder / "dbt", settings.environment())
+    graph = json.loads(dbt.manifest_path.read_text(encoding="utf-8"))
+    models = [name for name in graph["nodes"] if name.startswith("model.")]
+    judged = _below(graph, "source.steelyard.statistics.kpi_judgements")
+    models = [name for name in models if name not in judged]
+
+    prepare(warehouse, settings.company, as_of=LAST_HISTORY_DAY, run_id="first")
+    for feed in MASTER_FEEDS:
+        ingest_feed(
+            warehouse,
+            settings.company,
+            feed,
+            landing,
+            as_of=LAST_HISTORY_DAY,
+            run_id="first",
+        )
+    per_day = max(1, round(events / (SIZE.machines * (SIZE.cut - SIZE.first_day + 1))))
+    with warehouse.connect() as con:
+        _write(con, per_day, "2023-10-01", "2026-09-30", LAST_HISTORY_DAY)
+        rows = con.execute("select count(*) from raw.mes_machine_states").fetchall()[0][0]
+    console.print(f"{rows:,} events, {per_day} a machine and day")
+
+    _build(settings, warehouse, dbt, models, LAST_HISTORY_DAY, "states, measures, readings")
+    with warehouse.connect() as con:
+        with _timed("the same by hand"):
+            for statement in BY_HAND:
+                values = {"as_of": LAST_HISTORY_DAY} if "$as_of" in statement else {}
+                con.execute(statement, values).fetchall()
+        ours, theirs = (con.execute(query).fetchall()[0][0] for query in COMPARED)
+        console.print(f"           producing minutes {ours:,.0f}, by hand {theirs:,.0f}")
+        _write(con, per_day, "2026-10-01", "2026-10-01", FURTHER_DAY)
+        con.execute(
+            "insert into ops.touched (run_id, feed, from_date, to_date) "
+            "values ('second', 'mes_machine_states', date '2026-10-01', date '2026-10-01')"
+        )
+    _build(settings, warehouse, dbt, models, FURTHER_DAY, "a further day")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+    console.print(
+        f"           peak memory {peak:.1f} GB, file {warehouse.path.stat().st_size / 1e9:.1f} GB"
+    )
+
+
+def _write(
+    con: duckdb.DuckDBPyConnection, per_day: int, first: str, last: str, delivered: dt.date
+) -> None:
+    """Put events into the raw table, a month at a time, as deliveries would bring them."""
+    month = dt.date.fromisoformat(first)
+    end = dt.date.fromisoformat(last)
+    while month <= end:
+        following = (month.replace(day=1) + dt.timedelta(days=32)).replace(day=1)
+        con.execute(
+            EVENTS,
+            {
+                "per_day": per_day,
+                "first": month,
+                "last": min(end, following - dt.timedelta(days=1)),
+                "delivered": delivered,
+            },
+        ).fetchall()
+        month = following
+
+
+def _build(
+    settings: Settings,
+    warehouse: Warehouse,
+    dbt: DbtModels,
+    models: list[str],
+    as_of: dt.date,
+    title: str,
+) -> None:
+    with warehouse.connect() as con:
+        store_registers(con, settings.company, load_registers(settings.register_folders))
+        plan = begin_run(con, run_id=title, as_of=as_of, definition_hash="same")
+    with _timed(title):
+        results = dbt.build(models, full_refresh=plan.is_full, report=lambda _: None)
+    for result in sorted(results, key=lambda one: -one.seconds)[:6]:
+        if result.status != "success":
+            raise RuntimeError(f"{result.unique_id}: {result.message}")
+        console.print(f"           {result.seconds:6.1f}  {result.unique_id.split('.')[2]}")
+    with warehouse.connect() as con:
+        finish_run(con)
+
+
+@contextmanager
+def _timed(title: str) -> Iterator[None]:
+    """Print seconds by the clock, and of both cores together: others may be at work here too."""
+    began, worked = time.perf_counter(), time.process_time()
+    yield
+    clock, cores = time.perf_counter() - began, time.process_time() - worked
+    console.print(f"  {clock:6.1f} s, {cores:6.1f} CPU s  {title}")
+
+
+def _below(graph: dict, node: str) -> set[str]:
+    found, todo = set(), [node]
+    while todo:
+        children = graph["child_map"].get(todo.pop(), [])
+        todo += [child for child in children if child not in found]
+        found.update(children)
+    return found
+
+
+if __name__ == "__main__":
+    main()
