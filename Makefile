@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo run test test-fast lint format sources lock bench clean
+.PHONY: help env demo run test test-fast endurance lint format sources lock bench clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 16
@@ -36,7 +36,10 @@ test: env  ## Run all tests
 	$(BIN)/python -m pytest
 
 test-fast: env  ## Run the tests that take less than ten seconds each
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not endurance"
+
+endurance: env  ## Run the long form of the fault tests (an hour)
+	$(BIN)/python -m pytest -m endurance tests/faults
 
 lint: env  ## Run the linters: ruff, mypy, import-linter, sqlfluff
 	$(BIN)/ruff check .

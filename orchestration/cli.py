@@ -219,6 +219,74 @@ def publish(company: CompanyOption = None, json_output: JsonOption = False) -> N
 
 
 @app.command()
+def backup(
+    destination: Annotated[Path, typer.Argument(help="A folder that does not exist yet.")],
+    company: CompanyOption = None,
+) -> None:
+    """Copy the whole home of a company, with a sha256 of every file, while nothing runs."""
+    from orchestration.resources.backup import BackupError, back_up  # noqa: PLC0415
+    from orchestration.resources.warehouse import WarehouseBusyError  # noqa: PLC0415
+
+    settings = _settings(company)
+    try:
+        taken = back_up(settings.company_home, destination, company=settings.company.name)
+    except (BackupError, WarehouseBusyError) as error:
+        raise _fail(str(error)) from error
+    console.print(
+        f"Backed up {taken.files:,} files, {taken.bytes / 1024**2:,.0f} MiB, of "
+        f"{taken.company} to {destination}."
+    )
+
+
+@app.command()
+def restore(
+    source: Annotated[Path, typer.Argument(help="The folder of a backup.")],
+    company: CompanyOption = None,
+) -> None:
+    """Put a backup back where no home is, after checking every file of it."""
+    from orchestration.doctor import prepare_home  # noqa: PLC0415
+    from orchestration.resources.backup import BackupError  # noqa: PLC0415
+    from orchestration.resources.backup import restore as put_back  # noqa: PLC0415
+
+    settings = _settings(company)
+    try:
+        restored = put_back(source, settings.company_home, company=settings.company.name)
+    except BackupError as error:
+        raise _fail(str(error)) from error
+    prepare_home(settings)
+    console.print(
+        f"Restored {restored.files:,} files of {restored.company} to {settings.company_home}; "
+        "all are what they were."
+    )
+
+
+@app.command()
+def rebuild(company: CompanyOption = None) -> None:
+    """Build the warehouse anew from landed files and delivery log, and publish it."""
+    from orchestration.rebuild import rebuild as build_anew  # noqa: PLC0415
+    from orchestration.resources.warehouse import WarehouseBusyError  # noqa: PLC0415
+    from orchestration.run import RunFailedError  # noqa: PLC0415
+
+    settings = _settings(company)
+    try:
+        with _progress() as progress:
+            task = progress.add_task("Reading the delivery log", total=1)
+            rebuilt = build_anew(
+                settings,
+                report=lambda what, done, total: progress.update(
+                    task, description=what, completed=done, total=total
+                ),
+            )
+    except (RunFailedError, WarehouseBusyError) as error:
+        raise _fail(str(error)) from error
+    same = "the same as before" if rebuilt.content_hash == rebuilt.previous_hash else "changed"
+    console.print(
+        f"Built anew from {rebuilt.files:,} files as of {rebuilt.as_of}; what is published is "
+        f"{same}. The old warehouse is in {rebuilt.replaced}."
+    )
+
+
+@app.command()
 def doctor(
     company: CompanyOption = None,
     landing: LandingOption = None,

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
     from orchestration.settings import Settings
 
-DAGSTER_TEMPLATE = Path(__file__).parent / "resources" / "dagster.template.yaml"
+RESOURCES = Path(__file__).parent / "resources"
+DAGSTER_TEMPLATE = RESOURCES / "dagster.template.yaml"
+STORAGE_SECONDS = 5
+# `.env` may name a database with its password.
+OWNER_ONLY = 0o600
 SUPPORTED_PYTHON = ((3, 11), (3, 13))
 MINIMUM_FREE_BYTES = 2 * 1024**3
 # 1.12 of dbt and 2.1 of SQLAlchemy break what is built on them; the rest is pip's business.
@@ -47,6 +51,7 @@ def examine(settings: Settings) -> list[Finding]:
         _registers,
         _paths,
         _dagster_home,
+        _dagster_storage,
     )
     findings: list[Finding] = []
     for check in checks:
@@ -86,14 +91,18 @@ def prepare_home(settings: Settings, *, choose: bool = False) -> list[Path]:
     for path, text in wanted.items():
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=OWNER_ONLY)
             path.write_text(text, encoding="utf-8")
             written.append(path)
     return written
 
 
 def _dagster_yaml(settings: Settings) -> str:
+    kind = "postgres" if settings.dagster_storage else "sqlite"
+    places = {"dagster_home": settings.dagster_home, "signs_of_life": settings.signs_of_life}
+    storage = Template((RESOURCES / f"storage.{kind}.yaml").read_text(encoding="utf-8"))
     template = Template(DAGSTER_TEMPLATE.read_text(encoding="utf-8"))
-    return template.substitute(dagster_home=settings.dagster_home)
+    return template.substitute(storage=storage.substitute(places), **places)
 
 
 def _python(_: Settings) -> list[Finding]:
@@ -200,3 +209,27 @@ def _dagster_home(settings: Settings) -> list[Finding]:
             )
         )
     return findings
+
+
+def _dagster_storage(settings: Settings) -> list[Finding]:
+    if settings.dagster_storage is None:
+        return [Finding("Dagster keeps its history in SQLite", ok=True)]
+    from sqlalchemy import create_engine, make_url  # noqa: PLC0415
+    from sqlalchemy.exc import OperationalError  # noqa: PLC0415
+
+    url = make_url(settings.dagster_storage)
+    engine = create_engine(url, connect_args={"connect_timeout": STORAGE_SECONDS})
+    try:
+        with engine.connect():
+            remedy = ""
+    except OperationalError as error:
+        remedy = f"Start Postgres or correct STEELYARD_DAGSTER_STORAGE: {error.orig}"
+    finally:
+        engine.dispose()
+    return [
+        Finding(
+            f"Dagster keeps its history in Postgres, {url.render_as_string(hide_password=True)}",
+            not remedy,
+            remedy,
+        )
+    ]

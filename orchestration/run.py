@@ -17,6 +17,7 @@ from orchestration.quality.marts import UnsoundMartsError, require_sound_marts
 from orchestration.registry.load import load_registers
 from orchestration.registry.store import definition_hash
 from orchestration.resources.dbt_models import DbtModels
+from orchestration.resources.home import HomeVersionError, adopt_home
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import variables
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import dagster as dg
+    import duckdb
 
     from orchestration.settings import Settings
 
@@ -84,6 +86,7 @@ def publish_again(settings: Settings) -> Snapshot:
     """
     warehouse = Warehouse(settings.company_home, memory_limit=settings.memory_limit)
     with warehouse.connect("publish") as con:
+        _adopt(con, settings)
         create_tables(con)
         published = last_published(con)
         if published is None:
@@ -113,6 +116,7 @@ def _days_to_run(settings: Settings, as_of: dt.date | None) -> tuple[dt.date, dt
     )
     warehouse = Warehouse(settings.company_home, memory_limit=settings.memory_limit)
     with warehouse.connect("look for new deliveries") as con:
+        _adopt(con, settings)
         create_tables(con)
         known = set(con.execute("select relative_path, sha256 from ops.delivery_log").fetchall())
         published = last_published(con)
@@ -145,6 +149,13 @@ def _days_to_run(settings: Settings, as_of: dt.date | None) -> tuple[dt.date, dt
     return max(min([*pending, last]), facts.first_delivery), last
 
 
+def _adopt(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    try:
+        adopt_home(con, settings.company_home)
+    except HomeVersionError as error:
+        raise RunFailedError(str(error)) from error
+
+
 def _execute(
     settings: Settings, first: dt.date, last: dt.date, report: Report
 ) -> dg.ExecuteInProcessResult:
@@ -153,6 +164,7 @@ def _execute(
 
     from orchestration.defs import build_definitions  # noqa: PLC0415
     from orchestration.defs.automation import JOB  # noqa: PLC0415
+    from orchestration.resources.dagster_runs import give_up_lost_runs  # noqa: PLC0415
 
     job = build_definitions(settings).resolve_job_def(JOB)
     steps = len(job.graph.node_dict)
@@ -161,6 +173,7 @@ def _execute(
         dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance,
         _listen(report, steps),
     ):
+        give_up_lost_runs(instance)
         result = job.execute_in_process(
             instance=instance,
             raise_on_error=False,

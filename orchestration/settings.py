@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 # Events that Dagster hands to its log in one batch, and the log writes in one transaction.
 EVENT_BATCH_SIZE = 1000
+STORAGE_VARIABLE = "STEELYARD_DAGSTER_STORAGE"
+
+
+class SettingsError(ValueError):
+    """An environment variable says something that cannot be."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,9 @@ class Settings:
         What DuckDB may use before it spills to disk.
     named_dagster_home : Path or None
         What DAGSTER_HOME says, which may be another folder than this company's.
+    dagster_storage : str or None
+        URL of the Postgres database that keeps Dagster's runs and events; by default they lie in
+        SQLite files of the Dagster home.
     """
 
     root: Path
@@ -50,10 +58,22 @@ class Settings:
     landing_folder: Path | None
     memory_limit: str
     named_dagster_home: Path | None = None
+    dagster_storage: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
-        """Read DAGSTER_HOME and STEELYARD_HOME, _COMPANY, _LANDING, _MEMORY_LIMIT."""
+        """Read DAGSTER_HOME and the variables STEELYARD_*: HOME, COMPANY, LANDING and so on.
+
+        Raises
+        ------
+        SettingsError
+            If the URL of Dagster's storage is not one of Postgres.
+        """
+        storage = environment.get(STORAGE_VARIABLE)
+        if storage and not storage.startswith("postgresql://"):
+            raise SettingsError(
+                f"{STORAGE_VARIABLE} must begin with postgresql://, or be unset for SQLite."
+            )
         landing = environment.get("STEELYARD_LANDING")
         dagster_home = environment.get("DAGSTER_HOME")
         return cls(
@@ -63,6 +83,7 @@ class Settings:
             landing_folder=Path(landing).resolve() if landing else None,
             memory_limit=environment.get("STEELYARD_MEMORY_LIMIT") or "4GB",
             named_dagster_home=Path(dagster_home).resolve() if dagster_home else None,
+            dagster_storage=storage or None,
         )
 
     def with_choices(self, *, company: str | None = None, landing: Path | None = None) -> Settings:
@@ -92,6 +113,11 @@ class Settings:
     def dagster_home(self) -> Path:
         """The folder of Dagster's runs and events; one per company, as asset keys are the same."""
         return self.company_home / "dagster"
+
+    @property
+    def signs_of_life(self) -> Path:
+        """The folder in which every run holds a lock for as long as its process lives."""
+        return self.dagster_home / "workers"
 
     @property
     def dbt_project(self) -> Path:
@@ -125,6 +151,8 @@ class Settings:
         }
         if self.landing_folder is not None:
             variables["STEELYARD_LANDING"] = str(self.landing_folder)
+        if self.dagster_storage is not None:
+            variables[STORAGE_VARIABLE] = self.dagster_storage
         return variables
 
 

@@ -27,7 +27,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             publication.snapshot(settings, days),
         ],
         jobs=[automation.daily_job(settings)],
-        schedules=[automation.daily_schedule()],
+        schedules=[automation.daily_schedule(settings)],
         sensors=[automation.landing_sensor(settings)],
         resources={"warehouse": warehouse_resource(settings), "dbt": models},
         loggers={"console": dg.colored_console_logger, "progress": progress_logger},

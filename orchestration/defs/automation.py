@@ -6,10 +6,20 @@ from typing import Any
 
 import dagster as dg
 
+from orchestration.defs.publication import SNAPSHOT
 from orchestration.ingest.landing import DeliveredFile, find_files, landing_content_hash
+from orchestration.ingest.run_state import first_day_to_load
 from orchestration.settings import Settings
 
 JOB = "daily"
+
+
+def _days(first: str, last: str) -> dict[str, str]:
+    """Return the tags that make a run load a range of delivery days."""
+    return {
+        "dagster/asset_partition_range_start": first,
+        "dagster/asset_partition_range_end": last,
+    }
 
 
 def daily_job(settings: Settings) -> Any:
@@ -28,19 +38,29 @@ def daily_job(settings: Settings) -> Any:
     )
 
 
-def daily_schedule() -> dg.ScheduleDefinition:
-    """Return the schedule: every morning the day that has just begun, whatever has arrived."""
+def daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
+    """Return the schedule: every morning all days up to the one that has just begun.
+
+    After a standstill Dagster asks for the newest morning alone, so its run begins on the day
+    after the last one that was published, however long ago that is.
+    """
+    first_delivery = settings.company.facts.first_delivery
 
     @dg.schedule(
         name="every_morning",
         job_name=JOB,
         cron_schedule="30 6 * * *",
         execution_timezone="UTC",
-        description="Loads the day's deliveries at 06:30 UTC, also when some are missing.",
+        description="Loads all deliveries since the last run at 06:30 UTC, also when some are "
+        "missing.",
     )
     def _every_morning(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-        day = context.scheduled_execution_time.date().isoformat()
-        return dg.RunRequest(run_key=day, partition_key=day)
+        day = context.scheduled_execution_time.date()
+        published = context.instance.get_materialized_partitions(SNAPSHOT)
+        first = first_day_to_load(map(dt.date.fromisoformat, published), day, first_delivery)
+        return dg.RunRequest(
+            run_key=day.isoformat(), tags=_days(first.isoformat(), day.isoformat())
+        )
 
     return _every_morning
 
@@ -72,10 +92,7 @@ def landing_sensor(settings: Settings) -> dg.SensorDefinition:
         # A late file lies in the folder of an older day; the newest day is the as-of of the run.
         return dg.RunRequest(
             run_key=landing_content_hash(file for files in days.values() for file in files),
-            tags={
-                "dagster/asset_partition_range_start": min(news),
-                "dagster/asset_partition_range_end": max(content),
-            },
+            tags=_days(min(news), max(content)),
         )
 
     return _landing_folder

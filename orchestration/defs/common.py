@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
 
+from orchestration.resources.dagster_runs import show_life
+from orchestration.resources.home import adopt_home
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
 
@@ -37,9 +39,13 @@ def warehouse_resource(settings: Settings) -> dg.ResourceDefinition:
 
     @dg.resource(description="The company's DuckDB file, locked for the whole run.")
     def locked_warehouse(context: dg.InitResourceContext) -> Iterator[Warehouse]:
+        if context.run:
+            show_life(settings.signs_of_life, context.run.run_id)
         warehouse = Warehouse(settings.company_home, memory_limit=settings.memory_limit)
         run_id = context.run.run_id if context.run else "without id"
         with warehouse.lock(command=f"Dagster run {run_id}"):
+            with warehouse.connect() as con:
+                adopt_home(con, settings.company_home)
             yield warehouse
 
     return locked_warehouse

@@ -80,6 +80,15 @@ def _feed(
             run_id=context.run.run_id,
             progress=context.log.debug,
         )
+        accepted = [delivery for delivery in result.deliveries if delivery.visible]
+        if delivered and accepted:
+            # What the freshness of the feed counts from.
+            newest = max(delivery.delivery_date for delivery in accepted)
+            context.log_event(
+                dg.AssetMaterialization(
+                    delivered_key(delivered), metadata={"delivery_date": newest.isoformat()}
+                )
+            )
         yield dg.MaterializeResult(asset_key=key, metadata=_metadata(result))
         yield _contract_check(key, result)
         for rule in contract.rules:

@@ -4,12 +4,25 @@ import dagster as dg
 
 from orchestration.contracts.model import CompanyFeed
 from orchestration.defs.common import tags
+from orchestration.ingest.delivery_log import late_after
 from orchestration.settings import Settings
 
 
 def delivered_key(feed: CompanyFeed) -> dg.AssetKey:
     """Return the key under which a feed's delivered files stand in the lineage."""
     return dg.AssetKey(["delivered", feed.source_system, feed.contract.feed])
+
+
+def freshness(settings: Settings, feed: CompanyFeed) -> dg.FreshnessPolicy | None:
+    """Return when Dagster calls a feed late: as the contract says, on the day after the last.
+
+    It hangs on the delivered files and not on the raw table: every run makes the raw table, also
+    when nothing was delivered. A company whose clock stands still is never late.
+    """
+    window = late_after(feed.contract)
+    if window is None or settings.company.facts.as_of is not None:
+        return None
+    return dg.FreshnessPolicy.time_window(fail_window=window)
 
 
 def delivered_files(settings: Settings) -> list[dg.AssetSpec]:
@@ -29,6 +42,7 @@ def delivered_files(settings: Settings) -> list[dg.AssetSpec]:
                 kinds={"file"},
                 owners=[contract.owner],
                 tags=tags(domain=contract.domain, sensitivity=contract.sensitivity, tier="landing"),
+                freshness_policy=freshness(settings, feed),
                 metadata={
                     "files": dg.MetadataValue.md("\n".join(f"- `{form.files}`" for form in forms)),
                     "cadence": contract.delivery.cadence,

@@ -1,5 +1,6 @@
 """Checks on marts, and the snapshot that everyone reads."""
 
+import datetime as dt
 from collections.abc import Iterator
 
 import dagster as dg
@@ -12,6 +13,9 @@ from orchestration.quality.marts import check_marts, load_mart_rules, require_so
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
 
+SNAPSHOT = dg.AssetKey(["published", "snapshot"])
+# A run every morning, and two hours for it.
+FRESH_FOR = dt.timedelta(hours=26)
 MART_RULES = SHIPPED_ROOT / "expectations" / "marts"
 
 
@@ -82,7 +86,7 @@ def snapshot(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefi
     """Return the asset that publishes."""
 
     @dg.asset(
-        key=["published", "snapshot"],
+        key=SNAPSHOT,
         deps=[
             dg.AssetKey(["quality", "mart_rules"]),
             dg.AssetKey(["registry", "registers"]),
@@ -98,6 +102,9 @@ def snapshot(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefi
         kinds={"parquet", "duckdb"},
         owners=["team:performance-reporting"],
         tags=tags(domain="performance", sensitivity="confidential", tier="published"),
+        freshness_policy=None
+        if settings.company.facts.as_of
+        else dg.FreshnessPolicy.time_window(fail_window=FRESH_FOR),
         code_version="1",
         pool=POOL,
     )

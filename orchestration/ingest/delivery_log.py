@@ -6,14 +6,13 @@ is missing reads it here. Load times live in these tables alone.
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import datetime as dt
-
     import duckdb
 
     from orchestration.contracts.model import CompanyFeed, Contract
@@ -272,13 +271,24 @@ def refresh_feed_state(
     return state, reason
 
 
+def late_after(contract: Contract) -> dt.timedelta | None:
+    """Return how long after its last delivery a feed is late; None: it never is."""
+    allowed = _allowed_days(contract)
+    # Late on the day after the last one that is allowed.
+    return None if allowed is None else dt.timedelta(days=allowed + 1)
+
+
+def _allowed_days(contract: Contract) -> int | None:
+    if contract.delivery.late_after_days is not None:
+        return contract.delivery.late_after_days
+    cadence = CADENCE_DAYS.get(contract.delivery.cadence.split()[0])
+    return None if cadence is None else cadence + contract.delivery.latency_days
+
+
 def _lateness(contract: Contract, last_accepted: dt.date, as_of: dt.date) -> tuple[str, str]:
-    allowed = contract.delivery.late_after_days
+    allowed = _allowed_days(contract)
     if allowed is None:
-        cadence = CADENCE_DAYS.get(contract.delivery.cadence.split()[0])
-        if cadence is None:
-            return "ok", f"last delivery {last_accepted}; none is due at a fixed date"
-        allowed = cadence + contract.delivery.latency_days
+        return "ok", f"last delivery {last_accepted}; none is due at a fixed date"
     waited = (as_of - last_accepted).days
     if waited > allowed:
         return "late", f"last delivery {last_accepted}, {waited} days ago; {allowed} are allowed"

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import duckdb
 
 EVERYTHING = dt.date(1, 1, 1)
 
-_TABLES = """
+DDL = """
 create schema if not exists ops;
 create table if not exists ops.run_parameters (
     run_id varchar not null, as_of_date date not null, definition_hash varchar not null,
@@ -48,11 +50,13 @@ where
 class PublishedRun:
     """The last run that was published, and whether no later one has begun.
 
-    ``unsettled_since`` is the last accepted delivery before which no feed was late or blocked.
+    ``definition_hash`` is None where a later run with other definitions has begun: it may have
+    built some of them before it failed. ``unsettled_since`` is the last accepted delivery before
+    which no feed was late or blocked.
     """
 
     as_of: dt.date
-    definition_hash: str
+    definition_hash: str | None
     is_latest: bool
     unsettled_since: dt.date | None
 
@@ -111,16 +115,37 @@ def plan_run(
     return RunPlan(as_of=as_of, is_full=False, touched_from=touched_from)
 
 
+def first_day_to_load(
+    published: Iterable[dt.date], day: dt.date, first_delivery: dt.date
+) -> dt.date:
+    """Return the first delivery day that was not published before ``day``, however long ago."""
+    last = max((one for one in published if one < day), default=None)
+    return first_delivery if last is None else last + dt.timedelta(days=1)
+
+
 def last_published(con: duckdb.DuckDBPyConnection) -> PublishedRun | None:
     """Return the last run that was published; None before the first."""
-    con.execute(_TABLES)
+    con.execute(DDL)
     rows = con.execute(
-        "select as_of_date, definition_hash, "
-        "started_at_utc = max(started_at_utc) over () as latest, unsettled_since "
-        "from ops.run_history "
-        "qualify published_at_utc is not null order by started_at_utc desc limit 1"
+        "with published as (select * from ops.run_history where published_at_utc is not null "
+        "order by started_at_utc desc limit 1), "
+        "later as (select runs.definition_hash from ops.run_history as runs, published "
+        "where runs.started_at_utc > published.started_at_utc) "
+        "select as_of_date, "
+        "case when definition_hash = all (select definition_hash from later) "
+        "then definition_hash end, "
+        "not exists (select 1 from later), unsettled_since from published"
     ).fetchall()
     return PublishedRun(*rows[0]) if rows else None
+
+
+def are_views_current(con: duckdb.DuckDBPyConnection, definition_hash: str) -> bool:
+    """Return whether the views of the models stand as these definitions say.
+
+    A view does not change with the data, and two of five models are views.
+    """
+    published = last_published(con)
+    return published is not None and published.definition_hash == definition_hash
 
 
 def begin_run(
@@ -186,7 +211,7 @@ def is_full_run(con: duckdb.DuckDBPyConnection) -> bool:
     Dagster builds the staging views before the plan, as they do not need it: nothing is planned
     then in a new warehouse, and a view is always built anew.
     """
-    con.execute(_TABLES)
+    con.execute(DDL)
     planned = con.execute("select is_full from ops.run_parameters").fetchall()
     return bool(planned and planned[0][0])
 

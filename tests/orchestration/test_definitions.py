@@ -241,17 +241,35 @@ def test_a_file_still_being_written_asks_for_no_run(demo_settings, tmp_path):
     assert look(demo_settings, tmp_path).run_requests == []
 
 
-def test_the_morning_schedule_asks_for_the_day_that_has_begun(definitions):
+@pytest.mark.parametrize(
+    ("published", "first"),
+    [
+        ([], "2026-10-01"),
+        (["2026-10-24"], "2026-10-25"),
+        (["2026-10-18", "2026-10-19"], "2026-10-20"),
+        # The sensor may have been there before on the same morning.
+        (["2026-10-24", "2026-10-25"], "2026-10-25"),
+    ],
+)
+def test_the_morning_schedule_asks_for_all_days_since_the_last_published_one(
+    definitions, tmp_path, published, first
+):
     repository = definitions.get_repository_def()
-    schedule = repository.get_schedule_def("every_morning")
     morning = dt.datetime(2026, 10, 25, 6, 30, tzinfo=dt.UTC)
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        for day in published:
+            event = dg.AssetMaterialization(["published", "snapshot"], partition=day)
+            instance.report_runless_asset_event(event)
 
-    request = schedule(
-        dg.build_schedule_context(scheduled_execution_time=morning, repository_def=repository)
-    )
+        request = repository.get_schedule_def("every_morning")(
+            dg.build_schedule_context(
+                instance=instance, scheduled_execution_time=morning, repository_def=repository
+            )
+        )
 
-    assert request.partition_key == "2026-10-25"
     assert request.run_key == "2026-10-25"
+    assert request.tags["dagster/asset_partition_range_start"] == first
+    assert request.tags["dagster/asset_partition_range_end"] == "2026-10-25"
 
 
 def main() -> None:

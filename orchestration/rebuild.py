@@ -1,0 +1,160 @@
+"""Build a company's warehouse anew from what is never changed: landed bytes and the delivery log.
+
+For when the marts are lost or in doubt, and for a home whose logs this version cannot read on. The
+new warehouse is built beside the old one, and takes its place once it has been published.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import shutil
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from orchestration.ingest.landing import sha256_of, sidecar_of, stored_path
+from orchestration.publication.snapshot import SnapshotError, read_current
+from orchestration.resources.home import mark_home
+from orchestration.resources.warehouse import Warehouse
+from orchestration.run import RunFailedError, publish_again, run_company
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from orchestration.run import Report
+    from orchestration.settings import Settings
+
+SCRATCH = "rebuild"
+REPLACED = "replaced"
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """What came of a rebuild.
+
+    Attributes
+    ----------
+    files : int
+        Delivered files that were loaded again.
+    as_of : date
+        The as-of of the new warehouse: that of the old one.
+    content_hash, previous_hash : str
+        Of what is published now, and of what was before; None if nothing was.
+    replaced : Path
+        Where the old warehouse is kept: its log holds the original load times.
+    """
+
+    files: int
+    as_of: dt.date
+    content_hash: str
+    previous_hash: str | None
+    replaced: Path
+
+
+def rebuild(settings: Settings, *, report: Report) -> Rebuilt:
+    """Load every delivered file again into a new warehouse, and publish from it.
+
+    Parameters
+    ----------
+    settings : Settings
+        The company; its landing folder is not read.
+    report : callable
+        Told what is going on, and how many of how many steps are done.
+
+    Raises
+    ------
+    RunFailedError
+        If a landed file is missing or not what was delivered, or a step failed; the old warehouse
+        stays in its place then.
+    WarehouseBusyError
+        If a run holds the warehouse.
+    """
+    home = settings.company_home
+    warehouse = Warehouse(home, memory_limit=settings.memory_limit, wait_seconds=0)
+    if not warehouse.path.is_file():
+        raise RunFailedError(f"{home} holds no warehouse, and so no log to build a new one from.")
+    scratch_home = home / SCRATCH
+    inbox = scratch_home / "inbox"
+    scratch = replace(settings, home=scratch_home, landing_folder=inbox, dagster_storage=None)
+    with warehouse.lock("steelyard rebuild"):
+        shutil.rmtree(scratch_home, ignore_errors=True)
+        versions, as_of = _delivered(warehouse.path)
+        _require_landed(home, versions)
+        # A place whose file was replaced later is loaded in as many rounds as it had files.
+        for number in range(max(map(len, versions.values()))):
+            _fill(inbox, home, versions, number)
+            run_company(scratch, as_of=as_of, report=report)
+        previous = _published_hash(settings)
+        replaced = _take_place(home, scratch.company_home)
+        shutil.rmtree(scratch_home)
+        snapshot = publish_again(settings)
+    return Rebuilt(
+        files=sum(map(len, versions.values())),
+        as_of=as_of,
+        content_hash=snapshot.content_hash,
+        previous_hash=previous,
+        replaced=replaced,
+    )
+
+
+def _delivered(path: Path) -> tuple[dict[str, list[str]], dt.date]:
+    """Return the hashes of the files that lay at each place, oldest first, and the as-of."""
+    with duckdb.connect(str(path)) as con:
+        rows = con.execute(
+            "select relative_path, sha256 from ops.delivery_log "
+            "where relative_path not like 'select:%' "
+            "group by all order by relative_path, min(recorded_at_utc), sha256"
+        ).fetchall()
+        as_of = con.execute("select max(as_of_date) from ops.run_history").fetchall()[0][0]
+    if not rows or as_of is None:
+        raise RunFailedError(f"The delivery log in {path} names no file to load.")
+    versions: dict[str, list[str]] = {}
+    for place, sha256 in rows:
+        versions.setdefault(place, []).append(sha256)
+    return versions, as_of
+
+
+def _require_landed(home: Path, versions: dict[str, list[str]]) -> None:
+    for place, hashes in versions.items():
+        for sha256 in hashes:
+            landed = stored_path(home, sha256)
+            if not landed.is_file() or sha256_of(landed) != sha256:
+                raise RunFailedError(
+                    f"{landed}, delivered as {place}, is missing or not what was delivered: "
+                    "restore it from a backup, then rebuild again."
+                )
+
+
+def _fill(inbox: Path, home: Path, versions: dict[str, list[str]], number: int) -> None:
+    """Lay the landed files where they once were delivered."""
+    for place, hashes in versions.items():
+        landed = stored_path(home, hashes[min(number, len(hashes) - 1)])
+        target = inbox / place
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for source, link in ((landed, target), (sidecar_of(landed), sidecar_of(target))):
+            link.unlink(missing_ok=True)
+            if source.is_file():
+                link.symlink_to(source)
+
+
+def _published_hash(settings: Settings) -> str | None:
+    try:
+        return read_current(settings.published).content_hash
+    except SnapshotError:
+        return None
+
+
+def _take_place(home: Path, scratch: Path) -> Path:
+    """Put the new warehouse in the place of the old one, which is kept."""
+    replaced = home / REPLACED / f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H%M%SZ}"
+    replaced.mkdir(parents=True)
+    path = Warehouse(home).path
+    # Reading the log has emptied the old write-ahead log into the file.
+    os.link(path, replaced / path.name)
+    # The lake's files have the hash of their content as name: what is there already is the same.
+    shutil.copytree(scratch / "lake", home / "lake", dirs_exist_ok=True)
+    Warehouse(scratch).path.replace(path)
+    mark_home(home)
+    return replaced

@@ -1,0 +1,105 @@
+"""The version of a company's home, and how a home of an earlier version becomes one of this.
+
+Raw tables and marts need no migration: a changed contract judges its files again, and changed
+models build everything anew. What nothing rebuilds are the logs in the schema `ops`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from orchestration.ingest import delivery_log, run_state
+from orchestration.ingest.sql import quote_identifier, quote_relation
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOME_FILE = "home.json"
+# Raise it with every change of the tables of `ops` or of the folders of a home. 1 had no mark.
+HOME_VERSION = 2
+
+
+class HomeVersionError(RuntimeError):
+    """A home cannot be used as it is; the message says the cure."""
+
+
+def adopt_home(con: duckdb.DuckDBPyConnection, home: Path) -> None:
+    """Mark a new home with this version, bring an older one up to it, or refuse.
+
+    Parameters
+    ----------
+    con : DuckDBPyConnection
+        The warehouse of the home, under its lock.
+    home : Path
+        Holds the mark.
+
+    Raises
+    ------
+    HomeVersionError
+        If a later version wrote the home, or its logs cannot be given the columns they lack.
+    """
+    version = home_version(home)
+    if version == HOME_VERSION:
+        return
+    if version > HOME_VERSION:
+        raise HomeVersionError(
+            f"{home} was written by a later version of Steelyard (home {version}, this one knows "
+            f"{HOME_VERSION}): use that version, or restore a backup from before it."
+        )
+    _complete_logs(con, home)
+    mark_home(home)
+
+
+def home_version(home: Path) -> int:
+    """Return the version that a home is marked with; homes of the first version have no mark."""
+    mark = home / HOME_FILE
+    return int(json.loads(mark.read_text(encoding="utf-8"))["version"]) if mark.is_file() else 1
+
+
+def mark_home(home: Path) -> None:
+    """Write the version of this product into a home."""
+    aside = home / f".{HOME_FILE}.new"
+    aside.write_text(json.dumps({"version": HOME_VERSION}) + "\n", encoding="utf-8")
+    aside.replace(home / HOME_FILE)
+
+
+def log_layout(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
+    """Return the columns and types of all tables of `ops`."""
+    layout: dict[str, dict[str, str]] = {}
+    for table, column, kind in con.execute(
+        "select table_name, column_name, data_type from duckdb_columns() "
+        "where schema_name = 'ops' and not internal order by table_name, column_index"
+    ).fetchall():
+        layout.setdefault(table, {})[column] = kind
+    return layout
+
+
+def wanted_layout() -> dict[str, dict[str, str]]:
+    """Return the columns and types that this version gives to the tables of `ops`."""
+    with duckdb.connect() as con:
+        con.execute(delivery_log.DDL)
+        con.execute(run_state.DDL)
+        return log_layout(con)
+
+
+def _complete_logs(con: duckdb.DuckDBPyConnection, home: Path) -> None:
+    """Give the logs the columns they lack: empty is what an older version knew about them."""
+    present = log_layout(con)
+    for table, columns in wanted_layout().items():
+        if table not in present:
+            continue
+        foreign = [name for name, kind in present[table].items() if columns.get(name, "") != kind]
+        if foreign:
+            raise HomeVersionError(
+                f"{home} was written by an earlier version of Steelyard, whose ops.{table} has "
+                f"{', '.join(foreign)} otherwise: run `steelyard rebuild`, which builds the "
+                "warehouse anew from the landed files."
+            )
+        for name in columns.keys() - present[table].keys():
+            con.execute(
+                f"alter table {quote_relation(f'ops.{table}')} "
+                f"add column {quote_identifier(name)} {columns[name]}"
+            )

@@ -1,0 +1,69 @@
+"""The version of a home: adopted, brought up to date, or refused with the cure."""
+
+import hashlib
+import json
+
+import duckdb
+import pytest
+
+from orchestration.ingest import delivery_log, run_state
+from orchestration.resources.home import (
+    HOME_FILE,
+    HOME_VERSION,
+    HomeVersionError,
+    adopt_home,
+    home_version,
+    log_layout,
+    wanted_layout,
+)
+
+# The tables of `ops` of this version of a home. With other tables raise HOME_VERSION: homes of
+# the version before are then completed, or refused with the cure.
+LAYOUT_OF_THIS_VERSION = (2, "8679f47d2c8efb9110c4c43c659675f4cd4ccdccb3b714620c83cce30b6b3982")
+
+
+def test_other_log_tables_are_another_version_of_a_home():
+    layout = json.dumps(wanted_layout(), sort_keys=True)
+
+    assert (HOME_VERSION, hashlib.sha256(layout.encode()).hexdigest()) == LAYOUT_OF_THIS_VERSION
+
+
+@pytest.fixture
+def con():
+    with duckdb.connect() as con:
+        con.execute(delivery_log.DDL)
+        con.execute(run_state.DDL)
+        yield con
+
+
+def test_a_new_home_is_marked_with_this_version(con, tmp_path):
+    adopt_home(con, tmp_path)
+
+    assert home_version(tmp_path) == HOME_VERSION
+
+
+def test_a_home_whose_logs_lack_a_column_is_completed_and_keeps_its_rows(con, tmp_path):
+    con.execute("insert into ops.touched values ('r1', 'f', date '2026-10-01', null)")
+    con.execute("alter table ops.touched drop column to_date")
+
+    adopt_home(con, tmp_path)
+
+    assert log_layout(con)["touched"].keys() == wanted_layout()["touched"].keys()
+    assert con.execute("select run_id, to_date from ops.touched").fetchall() == [("r1", None)]
+    assert home_version(tmp_path) == HOME_VERSION
+
+
+def test_a_home_whose_logs_mean_something_else_is_refused_with_the_cure(con, tmp_path):
+    con.execute("alter table ops.delivery_log add column verdict varchar")
+
+    with pytest.raises(HomeVersionError, match=r"has verdict otherwise: run `steelyard rebuild`"):
+        adopt_home(con, tmp_path)
+
+    assert not (tmp_path / HOME_FILE).exists()
+
+
+def test_a_home_of_a_later_version_is_refused(con, tmp_path):
+    (tmp_path / HOME_FILE).write_text(json.dumps({"version": HOME_VERSION + 1}))
+
+    with pytest.raises(HomeVersionError, match="later version"):
+        adopt_home(con, tmp_path)
