@@ -24,6 +24,7 @@ from orchestration.demo.exports import (
     OrderRows,
 )
 from orchestration.demo.faults import PAYROLL, File, Truth, plant_faults, times_thousand
+from orchestration.demo.floor import Floor
 from orchestration.demo.leadership import lead, next_month, targets
 from orchestration.demo.people import People
 from orchestration.demo.plant import Counts, Plants, States
@@ -32,6 +33,7 @@ from orchestration.demo.size import LOOKAHEAD_DAYS, day_of, random
 from orchestration.demo.supply import buy
 from orchestration.demo.text import OPEN
 from orchestration.demo.trade import trade_books
+from orchestration.demo.workforce import Workforce
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -79,13 +81,15 @@ def deliver(
     size = company.size
     plants, people = Plants(company), People(company)
     exports = Exports(company, plants, people)
+    workforce = Workforce(company, people, plants.plan)
+    floor = Floor(company, plants, people, workforce)
     months = [span for span in company.months() if span[1] <= size.cut]
     steps = len(months) + 1 + size.daily_deliveries
     truth: Truth = []
 
     for number, (start, end) in enumerate(months):
         progress(f"production of {day_of(start):%Y-%m}", number, steps)
-        states, counts = plants.work(start, end, people.operators)
+        states, counts = plants.work(start, end, workforce.operators)
         file = partial(File, delivered=size.cut + 1, label=f"{day_of(start):%Y%m}")
         landing.write(_states(exports, states, file, still_open=end == size.cut))
         counted = file("mes_production_counts", content=exports.production_counts(counts))
@@ -93,14 +97,19 @@ def deliver(
             counted, fault = times_thousand(counted, WRONG_UNIT_ROW)
             truth.append(fault)
         landing.write(counted)
+        for feed_file in floor.month(start, end, states, counts):
+            landing.write(feed_file)
 
     progress("orders, people, supply, safety", len(months), steps)
     at_cut = plants.totals()
-    states, counts = plants.work(size.cut + 1, size.last_day, people.operators)
+    states, counts = plants.work(size.cut + 1, size.last_day, workforce.operators)
     final = plants.totals()
+    floor.after(size.cut + 1, size.last_day, states, counts)
     # Orders that begin after the last day are already planned.
-    plants.work(size.last_day + 1, size.last_day + LOOKAHEAD_DAYS, people.operators)
+    plants.work(size.last_day + 1, size.last_day + LOOKAHEAD_DAYS, workforce.operators)
     writer = _Writer(company, exports, at_cut, final)
+    floor.log(writer.log)
+    writer.books.append(floor)
     for feed_file in writer.history(months):
         landing.write(feed_file)
 

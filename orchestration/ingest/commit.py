@@ -652,18 +652,29 @@ def _history(con: duckdb.DuckDBPyConnection, keys: list[str], *, snapshot: bool)
 
 
 def _beside(con: duckdb.DuckDBPyConnection, contract: Contract, as_of: dt.date) -> None:
-    """Leave `_beside`, the dates of stored rows that depend on rows of their group that changed."""
+    """Leave `_beside`, the dates of stored rows that depend on rows that changed.
+
+    Those are the rows of the same group, and the rows that a changed one supersedes.
+    """
     first, last = _touch_expressions(contract, as_of)
-    group = column_list(list(contract.touches.group)) if contract.touches else ""
+    touches = contract.touches
+    changed = (
+        f"{ROWS} semi join (select _row_id from _history where _kind in ('new', 'changed')) "
+        "using (_row_id)"
+    )
+    dependent = []
+    if touches is not None and touches.group:
+        group = column_list(list(touches.group))
+        dependent.append(f"semi join (select {group} from {changed}) using ({group})")
+    if touches is not None and touches.supersedes is not None:
+        key, superseded = column_list(list(contract.key)), quote_identifier(touches.supersedes)
+        dependent.append(f"where {key} in (select {superseded} from {changed})")
     con.execute(
-        f"create or replace temp table _beside as "
-        f"select distinct {first} as _from_date, {last} as _to_date "
-        f"from {raw_table(contract.feed)} "
-        + (
-            f"semi join (select {group} from {ROWS} semi join (select _row_id from _history "
-            f"where _kind in ('new', 'changed')) using (_row_id)) using ({group})"
-            if group
-            else "limit 0"
+        "create or replace temp table _beside as "
+        + " union ".join(
+            f"select distinct {first} as _from_date, {last} as _to_date "
+            f"from {raw_table(contract.feed)} {condition}"
+            for condition in dependent or ["limit 0"]
         )
     )
 

@@ -275,6 +275,8 @@ def _judge_files(
             staging=load.staging,
         )
         _take(load, attempt, verdict)
+        if file.form.contract.closed and not verdict.accepted:
+            landed.path.unlink()
         if verdict.accepted:
             load.seen.add((sha256, contract))
 

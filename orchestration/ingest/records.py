@@ -400,6 +400,13 @@ class _Source:
                 "assigned; ask for an export with distinct names.",
             )
         self._refuse_missing(wanted)
+        undeclared = sorted(set(self.names) - set(wanted.values()))
+        if self.contract.closed and undeclared:
+            raise FileRefusedError(
+                "SCHEMA_MISMATCH",
+                f"{self.contract.feed} takes its declared columns alone, and this file has "
+                f"{', '.join(undeclared)} too; ask for an export without it. Nothing was kept.",
+            )
         for name, normal in wanted.items():
             self.positions[name] = self.names.index(normal) if normal in self.names else None
         self._note_names(header, set(wanted.values()))
