@@ -27,6 +27,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(feed_app, name="feed", help="Judge files against their contracts.")
+quality_app = typer.Typer(help="What the rules found.", no_args_is_help=True)
+app.add_typer(quality_app, name="quality")
 
 console = Console(stderr=True)
 out = Console()
@@ -231,6 +233,31 @@ def publish(company: CompanyOption = None, json_output: JsonOption = False) -> N
         )
     else:
         console.print(f"Published as of {snapshot.as_of}: {snapshot.folder}")
+
+
+@quality_app.callback()
+def _quality() -> None:
+    """Show what the rules found."""
+
+
+@quality_app.command()
+def docs(company: CompanyOption = None) -> None:
+    """Write what every rule last said, as pages that open without a network."""
+    from orchestration.ingest.delivery_log import create_tables  # noqa: PLC0415
+    from orchestration.quality.docs import write_company_docs  # noqa: PLC0415
+    from orchestration.quality.marts import MART_RULES, load_mart_rules  # noqa: PLC0415
+    from orchestration.resources.warehouse import Warehouse  # noqa: PLC0415
+
+    settings = _settings(company)
+    warehouse = Warehouse(settings.company_home, memory_limit=settings.memory_limit)
+    with warehouse.connect("write data docs") as con:
+        create_tables(con)
+        pages = write_company_docs(
+            con, settings.company, load_mart_rules(MART_RULES), settings.data_docs
+        )
+    if not pages:
+        raise _fail("No rule has been run yet. Run `steelyard run` first.")
+    console.print(f"Wrote {pages} pages: {settings.data_docs / 'index.html'}")
 
 
 @app.command()

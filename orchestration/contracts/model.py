@@ -382,6 +382,7 @@ class Hierarchy(Strict):
     id: str
     parent: str
     one_root: bool = True
+    roots_by: Literal["id", "row"] = "id"
     parents_in_history: bool = False
 
 
@@ -569,12 +570,16 @@ class Touches(Strict):
     days_before : int
         How many days before the first one belong to it too: a complaint changes the order it is
         about, which was promised before.
+    supersedes : str or None
+        Column with the key of the row that this one puts out of force: the days of that row are
+        touched too, because a correction may lie on other days.
     """
 
     from_: tuple[str, ...] = Field(alias="from", min_length=1)
     to: str | None = None
     group: tuple[str, ...] = ()
     days_before: int = Field(default=0, ge=0)
+    supersedes: str | None = None
 
     @field_validator("from_", mode="before")
     @classmethod
@@ -617,6 +622,11 @@ class Contract(Strict):
     runbook: str = ""
     delivery: Delivery
     key: tuple[str, ...] = ()
+    closed: bool = Field(
+        default=False,
+        description="A column that is not declared refuses the file, and its bytes are not kept: "
+        "what must never be stored must not come in beside what may.",
+    )
     time_zone: TimeZone | None = None
     touches: Touches | Literal["nothing"] | None = Field(
         default=None,
@@ -657,8 +667,9 @@ class Contract(Strict):
         if isinstance(self.touches, Touches):
             yield from (("touches.from", name) for name in self.touches.from_)
             yield from (("touches.group", name) for name in self.touches.group)
-            if self.touches.to is not None:
-                yield "touches.to", self.touches.to
+            for part in ("to", "supersedes"):
+                if getattr(self.touches, part):
+                    yield f"touches.{part}", getattr(self.touches, part)
         for check in self.checks:
             yield from ((f"checks.{check.kind}", name) for name in check_columns(check))
 

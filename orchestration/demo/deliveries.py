@@ -31,6 +31,7 @@ from orchestration.demo.faults import (
     plant_faults,
     times_thousand,
 )
+from orchestration.demo.floor import Floor
 from orchestration.demo.leadership import lead, next_month, targets
 from orchestration.demo.people import People
 from orchestration.demo.people_books import people_books
@@ -40,6 +41,7 @@ from orchestration.demo.size import LOOKAHEAD_DAYS, day_of, random
 from orchestration.demo.supply import buy
 from orchestration.demo.text import OPEN
 from orchestration.demo.trade import trade_books
+from orchestration.demo.workforce import Workforce
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -99,6 +101,8 @@ def deliver(
     size = company.size
     plants, people = Plants(company), People(company)
     exports = Exports(company, plants, people)
+    workforce = Workforce(company, people, plants.plan)
+    floor = Floor(company, plants, people, workforce)
     months = [span for span in company.months() if span[1] <= size.cut]
     steps = len(months) + 1 + size.daily_deliveries
     truth: Truth = []
@@ -108,12 +112,14 @@ def deliver(
         file = partial(File, delivered=size.cut + 1, label=f"{day_of(start):%Y%m}")
         parts = []
         for first, last in _spans(company, start, end):
-            states, part = plants.work(first, last, people.operators)
+            states, part = plants.work(first, last, workforce.operators)
             still_open = last == size.cut
             landing.write(
                 _states(exports, states, file, still_open=still_open), goes_on=first > start
             )
             parts.append(part)
+            for feed_file in floor.month(first, last, states, part, goes_on=last < end):
+                landing.write(feed_file)
         counts = exports.production_counts(_together(parts))
         counted = file("mes_production_counts", content=counts)
         if number == max(1, len(months) - WRONG_UNIT_MONTHS_AGO):
@@ -123,12 +129,14 @@ def deliver(
 
     progress("orders, people, supply, safety", len(months), steps)
     at_cut = plants.totals()
-    counted_daily, daily = _work_daily(exports, landing)
+    counted_daily, daily = _work_daily(exports, workforce, floor, landing)
     final = plants.totals()
     # Orders that begin after the last day are already planned.
     for first, last in _spans(company, size.last_day + 1, size.last_day + LOOKAHEAD_DAYS):
-        plants.work(first, last, people.operators)
+        plants.work(first, last, workforce.operators)
     writer = _Writer(company, exports, at_cut, final)
+    floor.log(writer.log)
+    writer.books.append(floor)
     for feed_file in writer.history(months):
         landing.write(feed_file)
 
@@ -142,7 +150,9 @@ def deliver(
     return {"deliveries": truth + planted, **writer.truth()}
 
 
-def _work_daily(exports: Exports, landing: Landing) -> tuple[Counts, list[File]]:
+def _work_daily(
+    exports: Exports, workforce: Workforce, floor: Floor, landing: Landing
+) -> tuple[Counts, list[File]]:
     """Simulate the days after the history and write their states, but for those to be spoilt.
 
     Returns
@@ -154,8 +164,9 @@ def _work_daily(exports: Exports, landing: Landing) -> tuple[Counts, list[File]]
     kept: list[File] = []
     parts = []
     for first, last in _spans(company, size.cut + 1, size.last_day):
-        states, part = exports.plants.work(first, last, exports.people.operators)
+        states, part = exports.plants.work(first, last, workforce.operators)
         parts.append(part)
+        floor.after(first, last, states, part)
         for day in range(first, last + 1):
             file = partial(File, delivered=day + 1, label=f"{day_of(day):%Y%m%d}")
             of_day = _states(exports, _of_day(states, day), file, still_open=True)

@@ -175,6 +175,34 @@ def test_the_words_of_people_stay_with_the_guard(manifest):
             assert set(mart["columns"]) & (words - {"action_code"}) == set(), mart["name"]
 
 
+def test_machine_tables_are_read_again_for_exactly_the_feeds_that_they_read(manifest):
+    """`int_touched__production` names them; what else touches the same days leaves them alone."""
+    parents = {
+        name: node["depends_on"]["nodes"] for name, node in manifest["nodes"].items()
+        if node["resource_type"] == "model"
+    }  # fmt: skip
+    # What all models read: which days there are, and what this run touches.
+    control = {"dim_days", "int_touched__ranges"}
+    todo = [
+        node["unique_id"]
+        for node in nodes(manifest)
+        if node["config"].get("meta", {}).get("touched_by") == "int_touched__machine_days"
+    ]
+    feeds, seen = set(), set()
+    while todo:
+        node = todo.pop()
+        if node.startswith("source."):
+            source = manifest["sources"][node]
+            feeds |= {source["name"]} if source["source_name"] == "raw" else set()
+        elif node not in seen and node.split(".")[-1] not in control:
+            seen.add(node)
+            todo += parents[node]
+    path = ROOT / "dbt_project/models/intermediate/control/int_touched__production.sql"
+    named = set(re.findall(r"'(\w+)'", path.read_text("utf-8").split("where")[-1]))
+
+    assert named == feeds
+
+
 def test_scorecards_are_read_by_no_model(manifest):
     for node in nodes(manifest):
         for parent in node["depends_on"]["nodes"]:

@@ -415,6 +415,25 @@ def test_a_rejected_file_is_logged_and_leaves_the_other_feeds_alone(plant):
     assert plant.query("select count(*) from raw.mes_production_counts") == [(0,)]
 
 
+def test_a_closed_contract_refuses_a_further_column_and_keeps_none_of_its_bytes(plant):
+    plant.declare(REASONS | {"closed": True})
+    path = plant.put(
+        "mes/mes_reason_codes/2026-03-02/reasons.csv", "reason_code,reason_text,icd\nR1,jam,F32\n"
+    )
+    name = hashlib.sha256(path.read_bytes()).hexdigest()
+
+    (attempt,) = plant.load("mes_reason_codes").deliveries[0].attempts
+
+    assert (attempt.action, attempt.reason_codes) == ("reject_file", ("SCHEMA_MISMATCH",))
+    assert "icd" in attempt.message
+    assert not (plant.home / "landing" / name[:2] / name).exists()
+    kept = [one.read_bytes() for one in plant.home.rglob("*") if one.is_file()]
+    assert not any(b"F32" in content for content in kept)
+    # The day's report without the column is taken.
+    plant.reasons("2026-03-02", "R1,jam")
+    assert plant.load("mes_reason_codes").raw_rows == 1
+
+
 def test_a_rejected_file_is_tried_again_under_another_contract_only(plant):
     plant.put(
         "mes/mes_production_counts/2026-03-02/counts.csv",

@@ -136,7 +136,7 @@ def test_lineage_runs_from_the_published_snapshot_to_every_delivered_file(
 ):
     delivered = {delivered_key(feed) for feed in demo_settings.company.feeds.values()}
 
-    assert len(delivered) == 40
+    assert len(delivered) == 47
     assert delivered - published_from(definitions) == set()
 
 
