@@ -81,7 +81,10 @@ def run_plan(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefi
         key=["ops", "run_plan"],
         deps=[
             dg.AssetKey(["registry", "registers"]),
-            *(dg.AssetKey(["raw", feed]) for feed in settings.company.canonical),
+            *(
+                dg.AssetKey([contract.schema_name, feed])
+                for feed, contract in settings.company.canonical.items()
+            ),
         ],
         partitions_def=days,
         backfill_policy=dg.BackfillPolicy.single_run(),
