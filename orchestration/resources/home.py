@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 HOME_FILE = "home.json"
 # Raise it with every change of the tables of `ops` or of the folders of a home. 1 had no mark.
-HOME_VERSION = 2
+HOME_VERSION = 3
 
 
 class HomeVersionError(RuntimeError):
@@ -40,10 +40,11 @@ def adopt_home(con: duckdb.DuckDBPyConnection, home: Path) -> None:
     HomeVersionError
         If a later version wrote the home, or its logs cannot be given the columns they lack.
     """
-    if home_version(home) == HOME_VERSION:
-        return
-    _complete_logs(con, older_logs(con, home))
-    mark_home(home)
+    older = older_logs(con, home)
+    # Not the mark alone: between two releases a table may change more often than the version.
+    if older or home_version(home) != HOME_VERSION:
+        _complete_logs(con, older)
+        mark_home(home)
 
 
 def older_logs(con: duckdb.DuckDBPyConnection, home: Path) -> list[str]:

@@ -173,11 +173,7 @@ create table ops.run_history (
     is_full boolean not null, started_at_utc timestamp not null, published_at_utc timestamp
 );
 """
-FIRST_LACKS = {
-    "delivery_log": "manifest_sha256",
-    "run_parameters": "previous_first_date",
-    "run_history": "unsettled_since",
-}
+FIRST_CHANGED = ("delivery_log", "run_parameters", "run_history")
 FIRST_DAGSTER = """
 telemetry:
   enabled: false
@@ -199,13 +195,13 @@ def first_home(home):
     (settings.company_home / HOME_FILE).unlink()
     (settings.dagster_home / "dagster.yaml").write_text(FIRST_DAGSTER.format(settings.dagster_home))
     with duckdb.connect(str(Warehouse(settings.company_home).path)) as con:
-        for table in FIRST_LACKS:
+        for table in FIRST_CHANGED:
             con.execute(f"alter table ops.{table} rename to {table}_now")
+        con.execute("drop table ops.published_gaps")
         con.execute(FIRST_LOGS)
-        for table, column in FIRST_LACKS.items():
-            con.execute(
-                f"insert into ops.{table} by name select * exclude ({column}) from ops.{table}_now"
-            )
+        for table in FIRST_CHANGED:
+            names = ", ".join(log_layout(con)[table])
+            con.execute(f"insert into ops.{table} select {names} from ops.{table}_now")
             con.execute(f"drop table ops.{table}_now")
         con.execute("update ops.run_history set definition_hash = 'of the first version'")
     return home

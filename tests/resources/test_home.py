@@ -19,7 +19,7 @@ from orchestration.resources.home import (
 
 # The tables of `ops` of this version of a home. With other tables raise HOME_VERSION: homes of
 # the version before are then completed, or refused with the cure.
-LAYOUT_OF_THIS_VERSION = (2, "1387864758606a06436043c3708653fb1ba449e2a33d17ba4cf45de93bc372e5")
+LAYOUT_OF_THIS_VERSION = (3, "1387864758606a06436043c3708653fb1ba449e2a33d17ba4cf45de93bc372e5")
 
 
 def test_other_log_tables_are_another_version_of_a_home():
@@ -60,6 +60,15 @@ def test_a_home_whose_logs_lack_columns_is_completed_and_keeps_its_rows(con, tmp
         "select attempt_id, manifest_sha256, bytes from ops.delivery_log"
     ).fetchall() == [("a1", None, 7)]
     assert home_version(tmp_path) == HOME_VERSION
+
+
+def test_the_mark_of_this_version_does_not_stand_for_tables_that_changed_since(con, tmp_path):
+    adopt_home(con, tmp_path)
+    con.execute("alter table ops.delivery_log drop column manifest_sha256")
+
+    adopt_home(con, tmp_path)
+
+    assert list(log_layout(con)["delivery_log"]) == list(wanted_layout()["delivery_log"])
 
 
 def test_a_home_whose_logs_cannot_be_completed_stays_as_it_was(con, tmp_path):
