@@ -16,7 +16,6 @@ from orchestration.resources.backup import BackupError, back_up, restore
 from orchestration.resources.home import (
     HOME_FILE,
     HOME_VERSION,
-    home_version,
     log_layout,
     wanted_layout,
 )
@@ -208,45 +207,30 @@ def first_home(home):
 
 
 @pytest.mark.slow
-def test_a_home_of_the_first_version_is_brought_up_by_a_run_and_publishes_the_same(
+def test_a_home_of_the_first_version_is_refused_with_the_cure_and_the_cure_helps(
     first_home, monkeypatch
 ):
     settings = settings_of(first_home)
-    before = read_current(settings.published).content_hash
+    published = read_current(settings.published).content_hash
     log = "select attempt_id, sha256, action from ops.delivery_log order by all"
     with duckdb.connect(str(Warehouse(settings.company_home).path)) as con:
         attempts = con.execute(log).fetchall()
 
-    foretold = steelyard(monkeypatch, first_home, "doctor").output
-    run_company(settings, as_of=LAST, report=silent)
+    foretold = steelyard(monkeypatch, first_home, "doctor")
+    refused = steelyard(monkeypatch, first_home, "run")
 
-    assert f"Home of version 1; the next run brings it up to {HOME_VERSION}" in foretold
-    assert home_version(settings.company_home) == HOME_VERSION
-    assert read_current(settings.published).content_hash == before
-    with Warehouse(settings.company_home).connect() as con:
-        assert con.execute(log).fetchall() == attempts
-        assert {name: list(columns) for name, columns in log_layout(con).items()} == {
-            name: list(columns) for name, columns in wanted_layout().items()
-        }
-    assert (
-        f"Home of version {HOME_VERSION}\n" in steelyard(monkeypatch, first_home, "doctor").output
-    )
-
-
-@pytest.mark.slow
-def test_a_home_with_logs_of_another_shape_is_cured_by_a_rebuild(home, monkeypatch):
-    settings = settings_of(home)
-    published = read_current(settings.published).content_hash
-    (settings.company_home / HOME_FILE).unlink()
-    with duckdb.connect(str(Warehouse(settings.company_home).path)) as con:
-        con.execute("alter table ops.touched rename column from_date to since")
-
-    foretold = steelyard(monkeypatch, home, "doctor")
-    refused = steelyard(monkeypatch, home, "run")
-    cured = steelyard(monkeypatch, home, "rebuild")
-
+    assert "Home of version 1" in foretold.output
     for told in (foretold, refused):
         assert told.exit_code == 1
         assert "run `steelyard rebuild`" in " ".join(told.output.split())
+    with duckdb.connect(str(Warehouse(settings.company_home).path)) as con:
+        assert con.execute(log).fetchall() == attempts
+
+    cured = steelyard(monkeypatch, first_home, "rebuild")
+
     assert cured.exit_code == 0, cured.output
     assert read_current(settings.published).content_hash == published
+    now = steelyard(monkeypatch, first_home, "doctor").output
+    assert f"Home of version {HOME_VERSION}\n" in now
+    with Warehouse(settings.company_home).connect() as con:
+        assert log_layout(con) == wanted_layout()

@@ -62,6 +62,14 @@ def test_a_home_whose_logs_lack_columns_is_completed_and_keeps_its_rows(con, tmp
     assert home_version(tmp_path) == HOME_VERSION
 
 
+def test_a_log_that_does_not_say_what_must_be_known_is_refused_with_the_cure(con, tmp_path):
+    con.execute("insert into ops.delivery_log (attempt_id) values ('a1')")
+    con.execute("alter table ops.delivery_log drop column last_date")
+
+    with pytest.raises(HomeVersionError, match=r"does not say last_date: run `steelyard rebuild`"):
+        adopt_home(con, tmp_path)
+
+
 def test_the_mark_of_this_version_does_not_stand_for_tables_that_changed_since(con, tmp_path):
     adopt_home(con, tmp_path)
     con.execute("alter table ops.delivery_log drop column manifest_sha256")
