@@ -71,7 +71,7 @@ def run_company(settings: Settings, *, as_of: dt.date | None, report: Report) ->
     prepare_home(settings)
     first, last = _days_to_run(settings, as_of)
     result = _execute(settings, first, last, report)
-    warehouse = Warehouse(settings.company_home, memory_limit=settings.memory_limit)
+    warehouse = Warehouse.of(settings)
     with warehouse.connect("read the delivery log") as con:
         return read_outcome(con, run_id=result.run_id, as_of=last)
 
@@ -84,7 +84,7 @@ def publish_again(settings: Settings) -> Snapshot:
     RunFailedError
         If no run has been published yet, or the last one stopped before publication.
     """
-    warehouse = Warehouse(settings.company_home, memory_limit=settings.memory_limit)
+    warehouse = Warehouse.of(settings)
     with warehouse.connect("publish") as con:
         _adopt(con, settings)
         create_tables(con)
@@ -114,7 +114,7 @@ def _days_to_run(settings: Settings, as_of: dt.date | None) -> tuple[dt.date, dt
         load_registers(settings.register_folders),
         DbtModels(settings.dbt_project, settings.dbt_home, {}).fingerprint(),
     )
-    warehouse = Warehouse(settings.company_home, memory_limit=settings.memory_limit)
+    warehouse = Warehouse.of(settings)
     with warehouse.connect("look for new deliveries") as con:
         _adopt(con, settings)
         create_tables(con)
