@@ -101,7 +101,11 @@ def publish_again(settings: Settings) -> Snapshot:
         except UnsoundMartsError as error:
             raise RunFailedError(str(error)) from error
         return publish(
-            con, settings.published, company=settings.company.name, as_of=published.as_of
+            con,
+            settings.published,
+            company=settings.company.name,
+            as_of=published.as_of,
+            keep_days=settings.keep_snapshot_days,
         )
 
 
