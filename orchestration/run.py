@@ -168,8 +168,10 @@ def _execute(
 
     from orchestration.defs import build_definitions  # noqa: PLC0415
     from orchestration.defs.automation import JOB  # noqa: PLC0415
+    from orchestration.resources.dagster_events import close_left_logs  # noqa: PLC0415
     from orchestration.resources.dagster_runs import give_up_lost_runs  # noqa: PLC0415
 
+    close_left_logs(settings.event_logs)
     job = build_definitions(settings).resolve_job_def(JOB)
     steps = len(job.graph.node_dict)
     with (

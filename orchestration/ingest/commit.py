@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestration.ingest.landing import sync_folder
+from orchestration.ingest.landing import INCOMING, sync_folder
 from orchestration.ingest.sql import column_list, quote_identifier, quote_literal, quote_relation
 from orchestration.ingest.typing_sql import typed_key
 
@@ -42,6 +42,7 @@ META_COLUMNS = {
 }
 # Differ from run to run by nature, so they are no content.
 RUN_COLUMNS = frozenset({"run_id", "recorded_at_utc", "loaded_at_utc"})
+LAKE, LAKE_BLOCKED = "lake", "lake_blocked"
 ROWS = "_batch_rows"
 FILES = "_batch_files"
 ASIDE = "_batch_aside"
@@ -310,14 +311,14 @@ def write_lake(
     values = column_list([*contract.typed_columns(), "_row_hash"])
     paths: dict[int, str] = {}
     for number, content in sorted(contents):
-        area = "lake_blocked" if number in blocked else "lake"
+        area = LAKE_BLOCKED if number in blocked else LAKE
         relative = f"{area}/{contract.feed}/{content}.parquet"
         paths[number] = relative
         target = home / relative
         if target.exists():
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _written_aside(target) as temporary:
+        with _written_aside(home / area, target) as temporary:
             con.execute(
                 f"copy (select {values} {kept} where _file_no = {number} order by {order}) "
                 f"to {quote_literal(str(temporary))} (format parquet, compression zstd)"
@@ -326,9 +327,9 @@ def write_lake(
 
 
 @contextlib.contextmanager
-def _written_aside(target: Path) -> Iterator[Path]:
-    """Give a temporary file beside ``target`` that gets its name once it is complete."""
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".incoming-") as folder:
+def _written_aside(area: Path, target: Path) -> Iterator[Path]:
+    """Give a temporary file that becomes ``target`` once it is complete."""
+    with tempfile.TemporaryDirectory(dir=area, prefix=INCOMING) as folder:
         temporary = Path(folder) / target.name
         yield temporary
         with temporary.open("rb") as handle:
