@@ -261,6 +261,27 @@ def restore(
 
 
 @app.command()
+def verify(company: CompanyOption = None, json_output: JsonOption = False) -> None:
+    """Check that every landed and published file is still what it was."""
+    from orchestration.resources.warehouse import WarehouseBusyError  # noqa: PLC0415
+    from orchestration.verification import verify_home  # noqa: PLC0415
+
+    settings = _settings(company)
+    try:
+        verified = verify_home(settings)
+    except WarehouseBusyError as error:
+        raise _fail(error) from error
+    if json_output:
+        out.print_json(json.dumps(asdict(verified), default=str))
+    else:
+        for damage in verified.damages:
+            out.print(damage.sentence, highlight=False, soft_wrap=True)
+        console.print(f"{verified.files:,} files, {len(verified.damages):,} of them damaged.")
+    if verified.damages:
+        raise typer.Exit(1)
+
+
+@app.command()
 def rebuild(company: CompanyOption = None) -> None:
     """Build the warehouse anew from landed files and delivery log, and publish it."""
     from orchestration.rebuild import rebuild as build_anew  # noqa: PLC0415
