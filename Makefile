@@ -64,6 +64,7 @@ lock: env  ## Pin all dependencies again, with hashes, for every supported Pytho
 bench: env  ## Measure where the time goes
 	$(BIN)/python -m tests.benchmarks.daily_run
 	$(BIN)/python -m tests.benchmarks.guard
+	$(BIN)/python -W ignore -m tests.benchmarks.rules
 
 clean:  ## Remove environment and all data
 	rm -rf $(VENV) .steelyard .env

@@ -32,6 +32,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(feed_app, name="feed", help="Judge files against their contracts.")
+quality_app = typer.Typer(help="What the rules found.", no_args_is_help=True)
+app.add_typer(quality_app, name="quality")
 
 console = Console(stderr=True)
 out = Console()
@@ -125,19 +127,34 @@ def main() -> None:
 def demo(
     size: Annotated[str, typer.Option(help="Preset: default or tiny.")] = "default",
     seed: Annotated[int, typer.Option(help="Another seed is another company.")] = 20_231_001,
+    machine_events: Annotated[
+        int | None,
+        typer.Option(help="About so many machine states, 100000000 for instance; memory is flat."),
+    ] = None,
     json_output: JsonOption = False,
 ) -> None:
     """Make the demo company's exports, the same for the same seed."""
-    from orchestration.demo import DEFAULT, TINY, generate  # noqa: PLC0415
+    from orchestration.demo import (  # noqa: PLC0415
+        DEFAULT,
+        TINY,
+        generate,
+        with_machine_events,
+    )
 
     sizes = {"default": DEFAULT, "tiny": TINY}
     settings = _settings("demo")
     if size not in sizes:
         raise _fail(f"There is no size {size!r}; use one of {', '.join(sizes)}.")
+    chosen = sizes[size]
+    if machine_events is not None:
+        try:
+            chosen = with_machine_events(chosen, machine_events, seed=seed)
+        except ValueError as error:
+            raise _fail(f"There cannot be {machine_events:,} machine events: {error}.") from error
     landing = settings.landing
     if (landing.parent / "truth.json").is_file():
         known = json.loads((landing.parent / "truth.json").read_text(encoding="utf-8"))
-        wanted = json.loads(json.dumps(asdict(sizes[size]), default=str))
+        wanted = json.loads(json.dumps(asdict(chosen), default=str))
         if known["seed"] == seed and known["size"] == wanted:
             console.print(f"The demo company's exports are already in {landing}.")
             return
@@ -150,7 +167,7 @@ def demo(
         summary = generate(
             landing,
             seed=seed,
-            size=sizes[size],
+            size=chosen,
             progress=lambda what, done, total: progress.update(
                 task, description=f"Making exports: {what}", completed=done, total=total
             ),
@@ -254,6 +271,31 @@ def publish(company: CompanyOption = None, json_output: JsonOption = False) -> N
         )
     else:
         console.print(f"Published as of {snapshot.as_of}: {snapshot.folder}")
+
+
+@quality_app.callback()
+def _quality() -> None:
+    """Show what the rules found."""
+
+
+@quality_app.command()
+def docs(company: CompanyOption = None) -> None:
+    """Write what every rule last said, as pages that open without a network."""
+    from orchestration.ingest.delivery_log import create_tables  # noqa: PLC0415
+    from orchestration.quality.docs import write_company_docs  # noqa: PLC0415
+    from orchestration.quality.marts import MART_RULES, load_mart_rules  # noqa: PLC0415
+    from orchestration.resources.warehouse import Warehouse  # noqa: PLC0415
+
+    settings = _settings(company)
+    warehouse = Warehouse(settings.company_home, memory_limit=settings.memory_limit)
+    with warehouse.connect("write data docs") as con:
+        create_tables(con)
+        pages = write_company_docs(
+            con, settings.company, load_mart_rules(MART_RULES), settings.data_docs
+        )
+    if not pages:
+        raise _fail("No rule has been run yet. Run `steelyard run` first.")
+    console.print(f"Wrote {pages} pages: {settings.data_docs / 'index.html'}")
 
 
 @app.command()

@@ -151,6 +151,11 @@ class Settings:
         return self.company_home / "published"
 
     @property
+    def data_docs(self) -> Path:
+        """The folder of the pages that say what every rule last found."""
+        return self.company_home / "data_docs"
+
+    @property
     def register_folders(self) -> tuple[Path, ...]:
         """The shipped registers first, the company's own last."""
         return (self.root / "seeds" / "registry", self.company.folder / "registry")

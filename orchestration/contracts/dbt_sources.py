@@ -19,20 +19,30 @@ if TYPE_CHECKING:
 
 SOURCES_FILE = SHIPPED_ROOT / "dbt_project" / "models" / "staging" / "_raw_sources.yml"
 HEADER = "# Generated from expectations/feeds by `make sources`; change the contracts instead.\n"
+_SCHEMAS = {
+    "raw": "Typed rows of the last accepted version of every feed.",
+    "restricted": "The same of feeds of which nothing but aggregates may leave.",
+}
 # Days without a delivery after which a feed is stale, beside its own latency.
 _CADENCE_DAYS = {"daily": 1, "weekly": 7, "monthly": 31, "quarterly": 92}
 
 
 def render_sources(contracts: Mapping[str, Contract]) -> str:
-    """Return the YAML of the dbt source `raw`: one table per feed, one column per typed column."""
-    tables = [_table(contracts[feed]) for feed in sorted(contracts)]
-    source = {
-        "name": "raw",
-        "schema": "raw",
-        "description": "Typed rows of the last accepted version of every feed.",
-        "tables": tables,
-    }
-    document = {"version": 2, "sources": [source]}
+    """Return the YAML of the dbt sources: one table per feed, one column per typed column."""
+    sources = [
+        {
+            "name": schema,
+            "schema": schema,
+            "description": description,
+            "tables": [
+                _table(contracts[feed])
+                for feed in sorted(contracts)
+                if contracts[feed].schema_name == schema
+            ],
+        }
+        for schema, description in _SCHEMAS.items()
+    ]
+    document = {"version": 2, "sources": sources}
     return HEADER + yaml.safe_dump(document, sort_keys=False, width=96, allow_unicode=True)
 
 
@@ -43,7 +53,7 @@ def _table(contract: Contract) -> dict[str, Any]:
         "config": {
             "meta": {
                 # The asset key under which the guard shows this feed in Dagster.
-                "dagster": {"asset_key": ["raw", contract.feed]},
+                "dagster": {"asset_key": [contract.schema_name, contract.feed]},
                 "owner": contract.owner,
                 "steward": contract.steward,
                 "sensitivity": contract.sensitivity,

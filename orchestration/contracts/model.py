@@ -382,6 +382,7 @@ class Hierarchy(Strict):
     id: str
     parent: str
     one_root: bool = True
+    roots_by: Literal["id", "row"] = "id"
     parents_in_history: bool = False
 
 
@@ -566,11 +567,19 @@ class Touches(Strict):
     group : tuple of str
         Columns whose equal values make rows depend on each other, as versions of one case do: the
         days of all stored rows of the group are touched too.
+    days_before : int
+        How many days before the first one belong to it too: a complaint changes the order it is
+        about, which was promised before.
+    supersedes : str or None
+        Column with the key of the row that this one puts out of force: the days of that row are
+        touched too, because a correction may lie on other days.
     """
 
     from_: tuple[str, ...] = Field(alias="from", min_length=1)
     to: str | None = None
     group: tuple[str, ...] = ()
+    days_before: int = Field(default=0, ge=0)
+    supersedes: str | None = None
 
     @field_validator("from_", mode="before")
     @classmethod
@@ -599,12 +608,30 @@ class Contract(Strict):
     owner: str = "team:data-platform"
     steward: str = "data-steward"
     sensitivity: Literal["public", "internal", "confidential", "restricted"] = "internal"
-    domain: Literal["production", "supply", "people", "safety", "leadership", "planning"]
+    domain: Literal[
+        "production",
+        "supply",
+        "people",
+        "safety",
+        "leadership",
+        "planning",
+        "governance",
+        "finance",
+        "external",
+    ]
     runbook: str = ""
     delivery: Delivery
     key: tuple[str, ...] = ()
+    closed: bool = Field(
+        default=False,
+        description="A column that is not declared refuses the file, and its bytes are not kept: "
+        "what must never be stored must not come in beside what may.",
+    )
     time_zone: TimeZone | None = None
-    touches: Touches | None = None
+    touches: Touches | Literal["nothing"] | None = Field(
+        default=None,
+        description="nothing: no reading rests on this feed. Without a word: any day.",
+    )
     dialect: Dialect = Field(default_factory=Dialect)
     columns: dict[str, Column]
     checks: tuple[Check, ...] = ()
@@ -637,11 +664,12 @@ class Contract(Strict):
             for part in ("site_column", "column"):
                 if getattr(self.time_zone, part):
                     yield f"time_zone.{part}", getattr(self.time_zone, part)
-        if self.touches is not None:
+        if isinstance(self.touches, Touches):
             yield from (("touches.from", name) for name in self.touches.from_)
             yield from (("touches.group", name) for name in self.touches.group)
-            if self.touches.to is not None:
-                yield "touches.to", self.touches.to
+            for part in ("to", "supersedes"):
+                if getattr(self.touches, part):
+                    yield f"touches.{part}", getattr(self.touches, part)
         for check in self.checks:
             yield from ((f"checks.{check.kind}", name) for name in check_columns(check))
 
@@ -683,6 +711,11 @@ class Contract(Strict):
             for name, column in self.columns.items()
             for typed, duckdb_type in column.typed(name).items()
         }
+
+    @property
+    def schema_name(self) -> str:
+        """The schema of its typed rows; what is restricted lies apart from all other feeds."""
+        return "restricted" if self.sensitivity == "restricted" else "raw"
 
     @cached_property
     def fingerprint(self) -> str:

@@ -28,7 +28,7 @@ def _feed(
     feed = canonical.feed
     delivered = company.feeds.get(feed)
     contract = delivered.contract if delivered else canonical
-    key = dg.AssetKey(["raw", feed])
+    key = dg.AssetKey([canonical.schema_name, feed])
     checks = [
         dg.AssetCheckSpec(
             CONTRACT_CHECK,
@@ -134,6 +134,7 @@ def _contract_check(key: dg.AssetKey, result: FeedResult) -> dg.AssetCheckResult
         if result.state in {"blocked", "rejected"}
         else dg.AssetCheckSeverity.WARN,
         metadata={
+            **result.trend,
             "files_refused": len(refused),
             "rows_quarantined": quarantined,
             "refused": dg.MetadataValue.md("\n".join(refused[:FILES_SHOWN]) or "None."),
@@ -146,6 +147,7 @@ def _rule_check(key: dg.AssetKey, result: FeedResult, rule_id: str) -> dg.AssetC
         rule for delivery in result.deliveries for rule in delivery.rules if rule.rule_id == rule_id
     ]
     failed = [rule for rule in rules if not rule.success]
+    trend = next((one.trend for one in result.rule_summary if one.rule_id == rule_id), {})
     return dg.AssetCheckResult(
         asset_key=key,
         check_name=rule_id,
@@ -154,9 +156,8 @@ def _rule_check(key: dg.AssetKey, result: FeedResult, rule_id: str) -> dg.AssetC
         if any(rule.severity == "quarantine" for rule in failed)
         else dg.AssetCheckSeverity.WARN,
         metadata={
+            **trend,
             "deliveries": len(rules),
-            "evaluated": sum(rule.evaluated or 0 for rule in rules),
-            "unexpected": sum(rule.unexpected or 0 for rule in rules),
             "what": failed[0].sentence if failed else "Nothing failed beyond its share.",
         },
     )

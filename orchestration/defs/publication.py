@@ -5,18 +5,22 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from orchestration.contracts.load import SHIPPED_ROOT
 from orchestration.defs.common import POOL, tags
 from orchestration.ingest.run_state import current_as_of, finish_run
 from orchestration.publication.snapshot import PUBLISHED, publish
-from orchestration.quality.marts import check_marts, load_mart_rules, require_sound_marts
+from orchestration.quality.docs import write_company_docs
+from orchestration.quality.marts import (
+    MART_RULES,
+    check_marts,
+    load_mart_rules,
+    require_sound_marts,
+)
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
 
 SNAPSHOT = dg.AssetKey(["published", "snapshot"])
 # A run every morning, and two hours for it.
 FRESH_FOR = dt.timedelta(hours=26)
-MART_RULES = SHIPPED_ROOT / "expectations" / "marts"
 
 
 def mart_rules(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
@@ -61,7 +65,15 @@ def mart_rules(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDe
         rows with rule and owner in `ops.expectation_failures`.
         """
         results = check_marts(warehouse, marts)
-        yield dg.MaterializeResult(asset_key=key, metadata={"dagster/row_count": len(results)})
+        with warehouse.connect("write data docs") as con:
+            write_company_docs(con, settings.company, marts, settings.data_docs)
+        yield dg.MaterializeResult(
+            asset_key=key,
+            metadata={
+                "dagster/row_count": len(results),
+                "data_docs": dg.MetadataValue.path(str(settings.data_docs / "index.html")),
+            },
+        )
         for relation, result in results:
             yield dg.AssetCheckResult(
                 asset_key=key,
@@ -72,8 +84,7 @@ def mart_rules(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDe
                 else dg.AssetCheckSeverity.ERROR,
                 metadata={
                     "mart": relation,
-                    "evaluated": result.evaluated or 0,
-                    "unexpected": result.unexpected or 0,
+                    **result.trend,
                     "owner": result.owner,
                     "what": result.sentence,
                 },

@@ -1,13 +1,14 @@
 """Registers, the plan of a run, and the dbt models."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from graphlib import TopologicalSorter
 from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 
 from orchestration.defs.common import POOL, column_schema, run_days, tags
-from orchestration.ingest.run_state import begin_run, is_full_run
+from orchestration.ingest.run_state import are_views_current, begin_run, is_full_run
 from orchestration.registry.load import load_registers
 from orchestration.registry.store import definition_hash, registers_hash, store_registers
 from orchestration.resources.dbt_models import DbtModels, NodeResult
@@ -16,6 +17,7 @@ from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
 
 UNIQUE_ID = "dagster_dbt/unique_id"
+MATERIALIZED = "dagster-dbt/materialization_type"
 OWNERS = {
     "staging": "team:data-platform",
     "intermediate": "team:data-platform",
@@ -26,6 +28,15 @@ OWNERS = {
 def dbt_models(settings: Settings) -> DbtModels:
     """Return the dbt project as it is built into this company's warehouse."""
     return DbtModels(settings.dbt_project, settings.dbt_home, settings.environment())
+
+
+def declared_hash(settings: Settings) -> str:
+    """Return the hash over contracts, registers and models as they are now."""
+    return definition_hash(
+        settings.company,
+        load_registers(settings.register_folders),
+        dbt_models(settings).fingerprint(),
+    )
 
 
 def registers(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
@@ -64,17 +75,16 @@ def registers(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDef
 
 def run_plan(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     """Return the asset that enters a run's as-of and what the run replaces."""
-    declared = definition_hash(
-        settings.company,
-        load_registers(settings.register_folders),
-        dbt_models(settings).fingerprint(),
-    )
+    declared = declared_hash(settings)
 
     @dg.asset(
         key=["ops", "run_plan"],
         deps=[
             dg.AssetKey(["registry", "registers"]),
-            *(dg.AssetKey(["raw", feed]) for feed in settings.company.canonical),
+            *(
+                dg.AssetKey([contract.schema_name, feed])
+                for feed, contract in settings.company.canonical.items()
+            ),
         ],
         partitions_def=days,
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -148,7 +158,7 @@ class Translator(DagsterDbtTranslator):
 
 def models(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     """Return all dbt models as assets; Dagster splits them around the Python judgement."""
-    project = dbt_models(settings)
+    project, declared = dbt_models(settings), declared_hash(settings)
 
     @dbt_assets(
         manifest=project.manifest_path,
@@ -176,30 +186,38 @@ def models(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefini
         }
         with warehouse.connect() as con:
             full_refresh = is_full_run(con)
-        results = dbt.build([*specs, *checks], full_refresh=full_refresh, report=context.log.debug)
+            views_stand = are_views_current(con, declared)
+        standing = {
+            unique_id
+            for unique_id, spec in specs.items()
+            if views_stand and spec.metadata[MATERIALIZED] == "view"
+        }
+        nodes = [unique_id for unique_id in (*specs, *checks) if unique_id not in standing]
+        results = dbt.build(nodes, full_refresh=full_refresh, report=context.log.debug)
+        built = {
+            specs[result.unique_id].key: result
+            for result in results
+            if result.unique_id in specs and result.status == "success"
+        }
         with warehouse.connect() as con:
-            relations = describe_relations(
-                con,
-                [
-                    _relation(specs[result.unique_id])
-                    for result in results
-                    if result.unique_id in specs and result.status == "success"
-                ],
-            )
-        for result in results:
-            if result.unique_id in checks:
-                yield _check_result(checks[result.unique_id], result)
-            elif result.status == "success":
-                spec = specs[result.unique_id]
-                relation = relations[_relation(spec)]
+            relations = describe_relations(con, [".".join(key.path) for key in built])
+        unchanged = {specs[unique_id].key for unique_id in standing}
+        for key in _parents_first(specs.values()):
+            if key in built:
+                relation = relations[".".join(key.path)]
                 yield dg.MaterializeResult(
-                    asset_key=spec.key,
+                    asset_key=key,
                     metadata={
                         "dagster/row_count": relation.rows,
                         "dagster/column_schema": column_schema(relation.columns),
-                        "seconds": result.seconds,
+                        "seconds": built[key].seconds,
                     },
                 )
+            elif key in unchanged:
+                yield dg.MaterializeResult(asset_key=key, metadata={"unchanged": True})
+        for result in results:
+            if result.unique_id in checks:
+                yield _check_result(checks[result.unique_id], result)
         failed = [result for result in results if result.status in {"error", "fail", "skipped"}]
         if failed:
             first = failed[0]
@@ -212,8 +230,10 @@ def models(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefini
     return _models
 
 
-def _relation(spec: dg.AssetSpec) -> str:
-    return ".".join(spec.key.path)
+def _parents_first(specs: Iterable[dg.AssetSpec]) -> Iterator[dg.AssetKey]:
+    """Return the keys of assets in the order in which Dagster wants to hear of them."""
+    parents = {spec.key: {dep.asset_key for dep in spec.deps} for spec in specs}
+    return (key for key in TopologicalSorter(parents).static_order() if key in parents)
 
 
 def _check_result(spec: dg.AssetCheckSpec, result: NodeResult) -> dg.AssetCheckResult:

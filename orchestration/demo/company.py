@@ -53,6 +53,17 @@ class Zone:
         """Return the instant of a wall clock reading that exists once."""
         return local - self.offset(local - self.offset(local))
 
+    def once(self, utc: Ints) -> Ints:
+        """Return the instants, those whose wall clock is read twice moved to after that.
+
+        A system that writes its clock without an offset cannot say which of the two it was.
+        """
+        regime = np.maximum(np.searchsorted(self._starts, utc + 3_600, "right") - 1, 0)
+        before = np.maximum(regime - 1, 0)
+        repeated = self._offsets[regime] < self._offsets[before]
+        until = self._starts[regime] + 3_600
+        return np.where(repeated & (utc < until), until, utc)
+
 
 @dataclass(frozen=True)
 class Shift:

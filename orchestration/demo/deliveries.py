@@ -23,14 +23,25 @@ from orchestration.demo.exports import (
     Exports,
     OrderRows,
 )
-from orchestration.demo.faults import PAYROLL, File, Truth, plant_faults, times_thousand
+from orchestration.demo.faults import (
+    FAULTY_STATES,
+    PAYROLL,
+    File,
+    Truth,
+    plant_faults,
+    times_thousand,
+)
+from orchestration.demo.floor import Floor
 from orchestration.demo.leadership import lead, next_month, targets
 from orchestration.demo.people import People
+from orchestration.demo.people_books import people_books
 from orchestration.demo.plant import Counts, Plants, States
 from orchestration.demo.safety import incidents, work_hours
 from orchestration.demo.size import LOOKAHEAD_DAYS, day_of, random
 from orchestration.demo.supply import buy
 from orchestration.demo.text import OPEN
+from orchestration.demo.trade import trade_books
+from orchestration.demo.workforce import Workforce
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,6 +58,8 @@ CANCELLED_SHARE = 0.01
 HOURS_ESTIMATED, PLANS_REVISED, PLANS_OF_NEXT_MONTH = (16, 30), 15, 27
 # The month before the end of the history whose counts hold a wrong unit, and the row.
 WRONG_UNIT_MONTHS_AGO, WRONG_UNIT_ROW = 6, 40
+# State rows that are simulated together; a month of the default company has 54,000.
+STATES_AT_ONCE = 250_000
 _MONDAY = 4  # 1970-01-05 was one: day number modulo 7
 
 
@@ -59,15 +72,25 @@ class Landing:
     bytes: int = 0
     rows: Counter[str] = field(default_factory=Counter)
 
-    def write(self, file: File) -> None:
-        """Store a file under its path; a system that has nothing to say sends nothing."""
+    def write(self, file: File, *, goes_on: bool = False) -> None:
+        """Store a file under its path; a system that has nothing to say sends nothing.
+
+        Parameters
+        ----------
+        file : File
+        goes_on : bool
+            The file is there already: its records go behind those that it has.
+        """
         if not file.rows:
             return
         path = self.folder / file.path
+        goes_on = goes_on and path.is_file()
+        start = file.content.index(b"\n") + 1 if goes_on else 0
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(file.content)
-        self.files += 1
-        self.bytes += len(file.content)
+        with path.open("ab" if goes_on else "wb") as target:
+            target.write(memoryview(file.content)[start:])
+        self.files += not goes_on
+        self.bytes += len(file.content) - start
         self.rows[file.feed] += file.rows
 
 
@@ -78,16 +101,27 @@ def deliver(
     size = company.size
     plants, people = Plants(company), People(company)
     exports = Exports(company, plants, people)
+    workforce = Workforce(company, people, plants.plan)
+    floor = Floor(company, plants, people, workforce)
     months = [span for span in company.months() if span[1] <= size.cut]
     steps = len(months) + 1 + size.daily_deliveries
     truth: Truth = []
 
     for number, (start, end) in enumerate(months):
         progress(f"production of {day_of(start):%Y-%m}", number, steps)
-        states, counts = plants.work(start, end, people.operators)
         file = partial(File, delivered=size.cut + 1, label=f"{day_of(start):%Y%m}")
-        landing.write(_states(exports, states, file, still_open=end == size.cut))
-        counted = file("mes_production_counts", content=exports.production_counts(counts))
+        parts = []
+        for first, last in _spans(company, start, end):
+            states, part = plants.work(first, last, workforce.operators)
+            still_open = last == size.cut
+            landing.write(
+                _states(exports, states, file, still_open=still_open), goes_on=first > start
+            )
+            parts.append(part)
+            for feed_file in floor.month(first, last, states, part, goes_on=last < end):
+                landing.write(feed_file)
+        counts = exports.production_counts(_together(parts))
+        counted = file("mes_production_counts", content=counts)
         if number == max(1, len(months) - WRONG_UNIT_MONTHS_AGO):
             counted, fault = times_thousand(counted, WRONG_UNIT_ROW)
             truth.append(fault)
@@ -95,23 +129,52 @@ def deliver(
 
     progress("orders, people, supply, safety", len(months), steps)
     at_cut = plants.totals()
-    states, counts = plants.work(size.cut + 1, size.last_day, people.operators)
+    counted_daily, daily = _work_daily(exports, workforce, floor, landing)
     final = plants.totals()
     # Orders that begin after the last day are already planned.
-    plants.work(size.last_day + 1, size.last_day + LOOKAHEAD_DAYS, people.operators)
+    for first, last in _spans(company, size.last_day + 1, size.last_day + LOOKAHEAD_DAYS):
+        plants.work(first, last, workforce.operators)
     writer = _Writer(company, exports, at_cut, final)
+    floor.log(writer.log)
+    writer.books.append(floor)
     for feed_file in writer.history(months):
         landing.write(feed_file)
 
-    daily: list[File] = []
     for number, day in enumerate(range(size.cut + 1, size.last_day + 1), len(months) + 1):
         progress(f"delivery of {day_of(day + 1)}", number, steps)
-        daily += writer.daily(day, _of_day(states, day), _of_day(counts, day))
+        daily += writer.daily(day, _of_day(counted_daily, day))
     daily, planted = plant_faults(company, daily)
     for feed_file in daily:
         landing.write(feed_file)
     progress("done", steps, steps)
     return {"deliveries": truth + planted, **writer.truth()}
+
+
+def _work_daily(
+    exports: Exports, workforce: Workforce, floor: Floor, landing: Landing
+) -> tuple[Counts, list[File]]:
+    """Simulate the days after the history and write their states, but for those to be spoilt.
+
+    Returns
+    -------
+    tuple
+        All counts, and the files of states that a fault will change.
+    """
+    company, size = exports.company, exports.company.size
+    kept: list[File] = []
+    parts = []
+    for first, last in _spans(company, size.cut + 1, size.last_day):
+        states, part = exports.plants.work(first, last, workforce.operators)
+        parts.append(part)
+        floor.after(first, last, states, part)
+        for day in range(first, last + 1):
+            file = partial(File, delivered=day + 1, label=f"{day_of(day):%Y%m%d}")
+            of_day = _states(exports, _of_day(states, day), file, still_open=True)
+            if day - size.cut in FAULTY_STATES:
+                kept.append(of_day)
+            else:
+                landing.write(of_day)
+    return _together(parts), kept
 
 
 class Book(Protocol):
@@ -153,7 +216,10 @@ class _Writer:
         self.reports = incidents(company, daily_hours)
         self.plans, self.log = lead(company)
         self.targets = targets(company, self.plants.products)
-        self.books: list[Book] = []
+        self.books: list[Book] = [
+            *trade_books(company, self.plants),
+            *people_books(company, exports.people),
+        ]
 
     def truth(self) -> dict[str, object]:
         """Return what these models drew and no feed says."""
@@ -231,11 +297,10 @@ class _Writer:
 
     # ---------------------------------------------------------------------------------- daily
 
-    def daily(self, day: int, states: States, counts: Counts) -> Iterator[File]:
-        """Yield the delivery that carries one production day."""
+    def daily(self, day: int, counts: Counts) -> Iterator[File]:
+        """Yield the delivery that carries one production day, states apart."""
         exports, bought = self.exports, self.purchases
         file = partial(File, delivered=day + 1, label=f"{day_of(day):%Y%m%d}")
-        yield _states(exports, states, file, still_open=True)
         yield file("mes_production_counts", content=exports.production_counts(counts))
         good, scrap = self.totals
         np.add.at(good, counts.order, counts.good + counts.rework)
@@ -345,6 +410,24 @@ class _Writer:
     def _file_of_orders(self, rows: OrderRows, file: partial[File]) -> File:
         content = self.exports.production_orders(rows, self.plan_start, self.plan_end)
         return file("erp_production_orders", content=content)
+
+
+def _spans(company: Company, first: int, last: int) -> Iterator[tuple[int, int]]:
+    """Cut days into spans of few enough states that memory does not grow with the company."""
+    size = company.size
+    days = max(1, int(STATES_AT_ONCE / (size.machines * size.events_per_machine_day)))
+    for start in range(first, max(first, last) + 1, days):
+        yield start, min(start + days - 1, last)
+
+
+def _together(parts: list[Counts]) -> Counts:
+    """Return the counts of spans as those of one, ordered by machine and time."""
+    if len(parts) == 1:
+        return parts[0]
+    names = Counts.__dataclass_fields__
+    whole = Counts(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+    order = np.argsort(whole.machine, kind="stable")
+    return Counts(*(getattr(whole, name)[order] for name in names))
 
 
 def _states(exports: Exports, rows: States, file: partial[File], *, still_open: bool) -> File:

@@ -116,7 +116,7 @@ class Exports:
         return text.pick(self._reason, np.where(reason < 0, -1, site * len(REASONS) + reason))
 
     def _orders(self, order: Ints) -> Strings:
-        return _blank(text.whole(np.maximum(order, 0) + FIRST_ORDER, width=12), order < 0)
+        return text.blank(text.whole(np.maximum(order, 0) + FIRST_ORDER, width=12), order < 0)
 
     def _operators(self, person: Ints) -> Strings:
         return text.pick(self._operator, person)
@@ -211,7 +211,7 @@ class Exports:
         place = np.where(manual, len(self.company.machine_ids) + line, machine)
         numbers = {
             "labour_hours": text.decimal(sign * labour * 10_000 // 3_600, 4),
-            "machine_hours": _blank(text.decimal(sign * used * 10_000 // 3_600, 4), manual),
+            "machine_hours": text.blank(text.decimal(sign * used * 10_000 // 3_600, 4), manual),
             "good_qty": text.whole(sign * good),
             "scrap_qty": text.whole(sign * scrap),
             "planned_cost": text.decimal(sign * cost, 2),
@@ -229,7 +229,9 @@ class Exports:
                 "actual_start": text.instants(start, self._offset(site, start)),
                 "actual_end": text.instants(end, self._offset(site, end)),
                 **numbers,
-                "reversal_of": _blank(text.whole(confirmation - 3, width=10), entry != REVERSAL),
+                "reversal_of": text.blank(
+                    text.whole(confirmation - 3, width=10), entry != REVERSAL
+                ),
             },
             bare=tuple(numbers),
         )
@@ -498,7 +500,7 @@ class Exports:
                 "WESBS": text.decimal(posted.rejected[rows] * 1000, 3, mark=",", minus="behind"),
                 "SHKZG": text.pick(["S", "H"], (quantity < 0).astype(np.int8)),
                 "BWART": text.pick(["101", "102"], (quantity < 0).astype(np.int8)),
-                "SMBLN": _blank(documents, back < 0),
+                "SMBLN": text.blank(documents, back < 0),
             },
             mark=";",
         )
@@ -731,11 +733,6 @@ class Exports:
                 "baseline_to": text.days([min(size.first_day + 364, size.cut)] * len(rows)),
             }
         )
-
-
-def _blank(column: Strings, where: NDArray[np.bool_]) -> Strings:
-    """Return the column with nulls in some rows."""
-    return column.take(pa.array(np.arange(len(column)), mask=where))
 
 
 def _strings(rows: list[tuple[str | None, ...]]) -> list[Strings]:

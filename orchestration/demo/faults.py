@@ -25,18 +25,45 @@ SYSTEMS = {
         "mes_operation_confirmations",
         "mes_shift_calendar",
         "mes_reason_codes",
+        "mes_downtime_events",
+        "mes_labour_bookings",
+        "mes_quality_measurements",
     ),
+    "cmms": ("cmms_work_orders",),
     "sap": (
         "erp_products",
         "erp_routings",
         "erp_production_orders",
         "erp_purchase_order_lines",
         "erp_goods_receipts",
+        "erp_sales_order_lines",
+        "erp_deliveries",
+        "erp_inventory_snapshots",
     ),
-    "workday": ("hr_employees", "hr_assignments", "hr_org_units", "hr_person_crosswalk"),
-    "ehs": ("ehs_incidents", "ehs_hours_worked"),
+    "workday": (
+        "hr_employees",
+        "hr_assignments",
+        "hr_org_units",
+        "hr_person_crosswalk",
+        "hr_development_plans",
+        "hr_ratings",
+        "hr_consent",
+        "hr_demographics",
+        "hr_time_entries",
+        "hr_absences",
+    ),
+    "lms": ("hr_training_completions",),
+    "survey": ("hr_engagement_survey",),
+    "feedback": ("hr_feedback_360",),
+    "audit": ("audit_findings", "corrective_actions"),
+    "bi": ("bi_usage_log",),
+    "servicenow": ("support_tickets",),
+    "crm": ("erp_complaints_returns",),
+    "finance": ("erp_gl_balances", "fx_rates"),
+    "external": ("external_factors",),
+    "ehs": ("ehs_incidents", "ehs_hours_worked", "ehs_observations"),
     "leaderlog": ("leader_behaviour_events", "leader_plans"),
-    "planning": ("kpi_targets",),
+    "planning": ("kpi_targets", "kpi_overrides", "kpi_annotations"),
 }
 _SYSTEM = {feed: system for system, feeds in SYSTEMS.items() for feed in feeds}
 _SUFFIX = {
@@ -44,20 +71,39 @@ _SUFFIX = {
     "leader_behaviour_events": "jsonl",
     "hr_org_units": "json",
     "hr_person_crosswalk": "json",
+    "hr_development_plans": "json",
+    "hr_ratings": "json",
+    "hr_consent": "json",
+    "hr_demographics": "json",
+    "bi_usage_log": "jsonl",
+    "audit_findings": "xlsx",
+    "corrective_actions": "xlsx",
+    "hr_absences": "json",
     "ehs_hours_worked": "xlsx",
+    "erp_complaints_returns": "jsonl",
+    "erp_gl_balances": "txt",
+    "fx_rates": "txt",
 }
 
 # Feed, delivery that misses it, delivery that brings it.
 LATE = (
     ("mes_operation_confirmations", 8, 10),
     (COUNTS, 12, 16),
+    ("support_tickets", 19, 21),
     (STATES, 25, 27),
 )
 RESTATED, RESTATED_IN = 1, 3
 TRUNCATED, RENAMED, UNPARSABLE = 2, 5, 14  # each mended by the next delivery
 REDELIVERED, REDELIVERED_IN = 2, 3
 PAYROLL = 8
-TIMES_THOUSAND, SWAPPED, DOUBLED, STALE = 11, 22, 26, 20
+TIMES_THOUSAND, SWAPPED, DOUBLED, MISSING = 11, 22, 26, 20
+# Deliveries whose states are changed after they were written; all others need not be kept.
+FAULTY_STATES = frozenset({RENAMED, *(number for feed, number, _ in LATE if feed == STATES)})
+# A counter that sends the quantities of the day before, and a snapshot that stands still.
+STUCK_AT, STUCK, FROZEN_AT, FROZEN = 17, (18, 19, 20), 22, (23, 24, 25)
+# The first file of these feeds on or after this delivery is the one.
+TRAINING_WORDS, TRAINING_RESTATED, TICKETS_RENAMED = 4, 10, 9
+SELF_APPROVED = 2
 UNPARSABLE_WORDS = {
     3: "n/a",
     17: "12,5 kg",
@@ -86,7 +132,7 @@ class File:
             # Members are stored as they are: the sheet's rows less two titles and the header.
             return self.content.count(b"<row ") - XLSX_ROWS_ABOVE
         lines = self.content.count(b"\n")
-        around = {"csv": 1, "jsonl": 0, "json": 2}[self.path.rsplit(".", 1)[1]]
+        around = {"csv": 1, "jsonl": 0, "json": 2, "txt": 0}[self.path.rsplit(".", 1)[1]]
         return lines - around
 
     @property
@@ -108,7 +154,13 @@ def plant_faults(company: Company, files: list[File]) -> tuple[list[File], Truth
     faults.mistake_the_unit()
     faults.swap_columns()
     faults.double_a_shift()
+    faults.stick_a_counter()
+    faults.freeze_a_snapshot()
     faults.leave_out()
+    faults.spoil_training()
+    faults.restate_training()
+    faults.rename_a_ticket_column()
+    faults.approve_ones_own()
     return faults.files, faults.truth
 
 
@@ -167,6 +219,12 @@ class _Faults:
         if max(number, until) > self.company.size.daily_deliveries:
             return None
         return self._original.get((feed, self._first + number))
+
+    def _first_file(self, feed: str, number: int, *, ahead: int, holds: bytes = b"") -> File | None:
+        """Return the first file from a delivery on that leaves `ahead` deliveries behind it."""
+        last = self.company.size.daily_deliveries - ahead
+        found = (self._file(feed, day) for day in range(number, last + 1))
+        return next((file for file in found if file and holds in file.content), None)
 
     def _put(self, kind: str, file: File, expected: str, **more: object) -> None:
         self.files.append(file)
@@ -322,9 +380,112 @@ class _Faults:
                     rows=len(copies),
                 )
 
+    def stick_a_counter(self) -> None:
+        machine = self.company.machine_ids[-1]
+        quantities = ("good_qty", "scrap_qty", "rework_qty")
+        source = self._file(COUNTS, STUCK_AT, STUCK[-1])
+        before = _rows_of(_Table(source), machine) if source else []
+        for number in STUCK if before else ():
+            if file := self._file(COUNTS, number):
+                table = _Table(file)
+                rows = _rows_of(table, machine)
+                for position, row in enumerate(rows):
+                    row |= {name: before[position % len(before)][name] for name in quantities}
+                self.files.remove(file)
+                self._put(
+                    "stale_counter",
+                    replace(file, content=table.content(table.rows)),
+                    "accepted: the same quantities, row by row, day after day",
+                    machine_id=machine,
+                    columns=list(quantities),
+                    repeats=source.path if source else "",
+                    rows=[
+                        n
+                        for n, row in enumerate(table.rows, start=1)
+                        if row["machine_id"] == machine
+                    ],
+                )
+
+    def freeze_a_snapshot(self) -> None:
+        held = self._file("hr_employees", FROZEN_AT, FROZEN[-1] + 1)
+        for number in FROZEN if held else ():
+            if held and (file := self._file("hr_employees", number)):
+                known = set(held.content.splitlines())
+                self.files.remove(file)
+                self._put(
+                    "stale_feed",
+                    replace(file, content=held.content),
+                    "accepted: the bytes of an earlier day; the next snapshot mends it",
+                    repeats=held.path,
+                    rows_untold=sum(line not in known for line in file.content.splitlines()),
+                )
+
     def leave_out(self) -> None:
-        if file := self._file("hr_employees", STALE, STALE + 1):
+        if file := self._file("hr_employees", MISSING, MISSING + 1):
             self.files.remove(file)
             self.truth.append(
-                _record("stale_feed", file, "no file that day; the next snapshot mends it")
+                _record("missing_file", file, "no file that day; the next snapshot mends it")
             )
+
+    def spoil_training(self) -> None:
+        if file := self._first_file("hr_training_completions", TRAINING_WORDS, ahead=1):
+            table = _Table(file)
+            right = [dict(table.rows[0])]
+            table.rows[0]["Score"] = "passed"
+            self._damage(
+                "damaged_unparsable_rows",
+                file,
+                replace(file, content=table.content(table.rows)),
+                replace(self._mended(file), content=table.content(right)),
+                expected="rows quarantined, the others accepted",
+                rows=[1],
+                column="Score",
+            )
+
+    def restate_training(self) -> None:
+        file = self._first_file(
+            "hr_training_completions", TRAINING_RESTATED, ahead=2, holds=b",Completed,"
+        )
+        if file:
+            table = _Table(file)
+            # What was not completed then may be by now, and an old state would undo it.
+            rows = [row for row in table.rows if row["Completed"]]
+            for row in rows:
+                row["Score"] = "100.00"
+            restated = replace(
+                file,
+                delivered=file.delivered + 2,
+                label=f"{file.label}_restated",
+                content=table.content(rows),
+            )
+            self._put(
+                "restated",
+                restated,
+                "a new version of the rows it holds",
+                production_day=str(day_of(file.delivered - 1)),
+                rows=len(rows),
+                change="every score is 100",
+            )
+
+    def rename_a_ticket_column(self) -> None:
+        if file := self._first_file("support_tickets", TICKETS_RENAMED, ahead=1):
+            content = file.content.replace(b",sys_updated_at,", b",updated_on,", 1)
+            self._damage(
+                "damaged_header_renamed",
+                file,
+                replace(file, content=content),
+                self._mended(file),
+                expected="file rejected: REQUIRED_COLUMN_MISSING",
+            )
+
+    def approve_ones_own(self) -> None:
+        """Record what the model drew: the file holds an override of one pair of eyes."""
+        if file := self._file("kpi_overrides", SELF_APPROVED):
+            self.truth.append(
+                _record("self_approved_override", file, "row quarantined by its rule")
+                | {"rows": [1]}
+            )
+
+
+def _rows_of(table: _Table, machine: str) -> list[dict[str, str]]:
+    return [row for row in table.rows if row["machine_id"] == machine]

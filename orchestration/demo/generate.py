@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from orchestration.demo.calendar import shift_calendar
 from orchestration.demo.company import SITE_LEADER_WEIGHT, Company, found
 from orchestration.demo.deliveries import Landing, deliver
+from orchestration.demo.posts import connected_sets
 from orchestration.demo.size import DEFAULT, DemoSize, day_of
 from orchestration.demo.text import OPEN
 
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import date
 
 DEFAULT_SEED = 20_231_001
+SHIFTS_PER_DAY = 3  # on which `events_per_machine_day` is stated
 
 
 @dataclass(frozen=True)
@@ -86,11 +91,49 @@ def generate(
     )
 
 
+def with_machine_events(size: DemoSize, rows: int, *, seed: int = DEFAULT_SEED) -> DemoSize:
+    """Return the size whose machines send about so many states, all else being equal.
+
+    Parameters
+    ----------
+    size : DemoSize
+    rows : int
+        State rows over all deliveries; what comes out lies within 5 % of it.
+    seed : int
+        Of the company: leaders and lines decide when machines work.
+
+    Raises
+    ------
+    ValueError
+        If shifts, breaks and changeovers alone make more rows, or if states would last less than
+        a second.
+    """
+    company = found(seed, size)
+    calendar = shift_calendar(company)
+    inside = (calendar.day <= size.last_day) & (calendar.day >= size.first_day)
+    worked = calendar.only(inside & calendar.working)
+    machines = np.bincount(company.machine_line, minlength=size.lines)
+    of_shift = machines[worked.line]
+    shifts = int(of_shift.sum())
+    # A shift is one row; a changeover or break cuts it and so makes two more, a gap between shifts
+    # is one.
+    changeovers = 2 * shifts * size.orders_per_machine_day / SHIFTS_PER_DAY
+    breaks = 2 * int(of_shift[worked.break_s > 0].sum())
+    gap = np.r_[worked.start[1:] > worked.end[:-1], False]
+    fixed = round(shifts + changeovers + breaks + int(of_shift[gap].sum()))
+    if rows < fixed:
+        raise ValueError(f"the shifts of this company must have {fixed:,} machine events or more")
+    per_day = SHIFTS_PER_DAY * (1 + (rows - fixed) / shifts)
+    return replace(size, events_per_machine_day=round(per_day, 2))
+
+
+def employee(leader: int) -> str:
+    """Return the employee id of a leader."""
+    return f"E{100_001 + leader}"
+
+
 def _facts(company: Company) -> dict[str, object]:
     """Return the drawn facts under the names that the feeds use."""
-
-    def employee(leader: int) -> str:
-        return f"E{100_001 + leader}"
 
     def sites(numbers: tuple[int, ...]) -> list[str]:
         return [company.sites[n].code for n in numbers]
@@ -132,6 +175,7 @@ def _facts(company: Company) -> dict[str, object]:
             }
             for r in company.reigns
         ],
+        "rotations": _rotations(company),
         "shocks": [
             {
                 "kind": s.kind,
@@ -153,4 +197,33 @@ def _facts(company: Company) -> dict[str, object]:
             }
             for s in company.shifts
         ],
+    }
+
+
+def _rotations(company: Company) -> dict[str, object]:
+    """Return which leaders moves connect, and whom nothing can tell from their unit."""
+    size, units = company.size, company.units
+    sets = connected_sets(company.reigns, size.first_day, size.last_day)
+    named = [
+        {
+            "leaders": sorted(employee(n) for n in leaders),
+            "org_units": sorted(units[n].unit_id for n in led),
+            "sites": sorted({company.sites[units[n].site].code for n in led if units[n].site >= 0}),
+        }
+        for leaders, led in sets
+    ]
+
+    def leaders_of(*, alone: bool, one_unit: bool) -> list[str]:
+        return sorted(
+            employee(n)
+            for leaders, led in sets
+            if (len(leaders) == 1) == alone and (alone or (len(led) == 1) == one_unit)
+            for n in leaders
+        )
+
+    return {
+        "connected_sets": named,
+        "separable_by_moves": leaders_of(alone=False, one_unit=False),
+        "separable_by_succession": leaders_of(alone=False, one_unit=True),
+        "never_separate": leaders_of(alone=True, one_unit=False),
     }

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from orchestration.demo.size import random
 from orchestration.demo.text import OPEN
 
 if TYPE_CHECKING:
-    from orchestration.demo.company import Company, Ints
+    from orchestration.demo.company import Company
 
 LEVELS = {"enterprise": "L6", "site": "L5", "area": "L4", "line": "L3"}
 TITLES = {
@@ -70,37 +68,10 @@ class People:
         self.spells = _spells(company, self.employments)
         self.assignments = _assignments(company, self.employments, self.spells)
         self.count = 1 + max(e.person for e in self.employments)
-        self._line_staff = self._staff_of_lines()
 
     def employee_id(self, person: int) -> str:
         """Return the id of the HRIS."""
         return f"E{100_001 + person}"
-
-    def _staff_of_lines(self) -> list[tuple[Ints, Ints, Ints]]:
-        line_of = {int(u): n for n, u in enumerate(self.company.unit_of_line)}
-        staff: list[list[tuple[int, int, int]]] = [[] for _ in line_of]
-        for person, unit, first, last, _ in self.spells:
-            if unit in line_of and person >= self.company.size.leaders:
-                staff[line_of[unit]].append((first, last, person))
-        return [
-            tuple(np.array(column, np.int64) for column in zip(*sorted(rows), strict=True))  # type: ignore[misc]
-            for rows in staff
-        ]
-
-    def operators(self, line: Ints, machine: Ints, day: Ints, shift: Ints) -> Ints:
-        """Return who runs each machine in each shift: somebody of the line that week."""
-        who = np.empty(len(line), np.int64)
-        week = day // 7
-        for number, (first, last, person) in enumerate(self._line_staff):
-            mine = np.flatnonzero(line == number)
-            for start in np.unique(week[mine]).tolist():
-                here = mine[week[mine] == start]
-                present = person[(first <= start * 7) & (last >= start * 7 + 6)]
-                if not len(present):
-                    present = person[:1]
-                turn = (machine[here] * 5 + shift[here] * 3 + start) % len(present)
-                who[here] = present[turn]
-        return who
 
 
 def _employments(company: Company) -> list[Employment]:

@@ -55,8 +55,9 @@ SPEED_SD = 0.04
 AVAILABILITY_RANGE, SPEED_RANGE = (0.05, 0.96), (0.4, 1.05)
 # Shares of shifts with planned maintenance, and with a collector that is silent for a while.
 SERVICE_SHARE, SILENT_SHARE = 0.01, 0.008
-# Shares of the stops beside setups: breakdowns, and in a shock what it is blamed for.
-BREAKDOWN_SHARE, SHOCK_BLAME_SHARE = 0.45, 0.5
+# Shares of the stops beside setups: breakdowns by the machine's class (its number modulo three),
+# and in a shock what it is blamed for.
+BREAKDOWN_SHARES, SHOCK_BLAME_SHARE = (0.30, 0.45, 0.60), 0.5
 # Faults that real collectors have: a state sent again, an end after the next start.
 REPEATED_STATE_SHARE, REPEATED_STATE_LEAST_S = 0.01, 600
 OVERLAP_SHARE, OVERLAP_S = 0.005, 45
@@ -372,7 +373,8 @@ class Plants:
         of = np.repeat(np.arange(count), others)
         room = np.maximum(runs.producing[of] - 2, 0)
         other_at = 1 + (rng.random(len(of)) * room).astype(np.int64)
-        broken = rng.random(len(of)) < BREAKDOWN_SHARE
+        classes = runs.machine[of] % len(BREAKDOWN_SHARES)
+        broken = rng.random(len(of)) < np.array(BREAKDOWN_SHARES)[classes]
         state = np.where(broken, DOWN, IDLE)
         reason = np.where(broken, rng.integers(0, 3, len(of)), rng.integers(3, 6, len(of)))
         for shock in self.company.shocks:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,12 @@ LINE_SWAP_SHARE, SITE_SWAP_SHARE = 0.6, 0.1  # of the changes; the rest are succ
 NEAR_SHARE = 0.65  # of the swaps of lines within a plant
 LEAVER_SHARE = 0.5  # of the succeeded leave the company
 SHORTEST_REIGN = 150
+# Sites whose line leaders change places with each other; a site that stands alone keeps to itself.
+CIRCLES = ((0, 1, 2), (3, 4), (5,))
+# Shares of the history at which a circle's sites exchange two leaders, one pair after the other.
+EXCHANGES_FROM, EXCHANGES_APART = 0.35, 0.08
+# The last line of a site that has more than this many never changes its leader.
+FEWEST_LINES_WITH_A_KEPT_LEADER = 2
 # The number of the daily delivery whose production day has a succession on the first line.
 SUCCESSION_DELIVERY = 12
 
@@ -86,12 +93,55 @@ def fill_posts(
     changes = max(1, round(CHANGES_PER_LINE_YEAR * len(lines) * span / 365))
     earliest = size.first_day + min(60, span // 3)
     days = np.sort(rng.integers(earliest, size.cut - min(30, span // 3), changes))
-    for day in (days - weekday(days)).tolist():  # Mondays
-        posts.change(day, rest)
+    planned = [(day, ()) for day in (days - weekday(days)).tolist()]  # Mondays
+    planned += _exchanges(size, units, lines)
+    for day, pair in sorted(planned):
+        if pair:
+            posts.swap(*pair, day)
+        else:
+            posts.change(day, rest)
     # One succession falls into the daily deliveries, so that an ordinary run meets one.
     if size.daily_deliveries > 1:
         posts.succeed(lines[:1], size.cut + min(SUCCESSION_DELIVERY, size.daily_deliveries - 1))
     return posts.reigns(), posts.exits, posts.home
+
+
+def connected_sets(reigns: list[Reign], first: int, last: int) -> list[tuple[set[int], set[int]]]:
+    """Return leaders and units that moves connect, largest set first.
+
+    Leader and unit are joined if the one led the other on some day from `first` to `last`. Inside
+    a set leaders can be compared; a set of one leader and one unit never separates the two.
+    """
+    sets: list[tuple[set[int], set[int]]] = []
+    for reign in reigns:
+        if reign.first > last or reign.last < first:
+            continue
+        joined = [one for one in sets if reign.leader in one[0] or reign.unit in one[1]]
+        leaders = {reign.leader}.union(*(one[0] for one in joined))
+        units = {reign.unit}.union(*(one[1] for one in joined))
+        sets = [one for one in sets if one not in joined] + [(leaders, units)]
+    return sorted(sets, key=lambda one: (-len(one[1]), -len(one[0]), min(one[1])))
+
+
+def _exchanges(
+    size: DemoSize, units: list[OrgUnit], lines: list[int]
+) -> list[tuple[int, tuple[int, int]]]:
+    """Return the moves that make a circle comparable: day and the two lines that swap leaders."""
+    span, moves = size.cut - size.first_day, []
+    for circle in CIRCLES:
+        of_site = [[line for line in lines if units[line].site == site] for site in circle]
+        of_site = [here for here in of_site if here]
+        # One line a site, so that the moves hang together; the first site's is not its first line,
+        # which is succeeded to in the daily deliveries.
+        pairs = list(
+            pairwise([here[-2:][0] if n == 0 else here[0] for n, here in enumerate(of_site)])
+        )
+        if len(of_site) == 1 and len(of_site[0]) > FEWEST_LINES_WITH_A_KEPT_LEADER:
+            pairs = [(of_site[0][0], of_site[0][1])]
+        for number, pair in enumerate(pairs):
+            day = size.first_day + round(span * (EXCHANGES_FROM + number * EXCHANGES_APART))
+            moves.append((day - (day + 3) % 7, pair))
+    return moves
 
 
 class _Posts:
@@ -116,6 +166,15 @@ class _Posts:
         self._spare = list(range(free, size.leaders))
         self.home[free:] = np.arange(free, size.leaders) % size.plants
         self._since = dict.fromkeys(self._holder, size.first_day - IN_POST_BEFORE)
+        of_site: dict[int, list[int]] = {}
+        for number, unit in enumerate(units):
+            if unit.kind == "line":
+                of_site.setdefault(unit.site, []).append(number)
+        self._kept = {
+            here[-1] for here in of_site.values() if len(here) > FEWEST_LINES_WITH_A_KEPT_LEADER
+        }
+        self._waits_at = {leader: int(self.home[leader]) for leader in self._spare}
+        self._circle = {site: n for n, circle in enumerate(CIRCLES) for site in circle}
 
     def reigns(self) -> list[Reign]:
         """Return all reigns so far, by unit and time; those of today are open."""
@@ -128,25 +187,32 @@ class _Posts:
         kind = self.rng.random()
         if kind < LINE_SWAP_SHARE and len(lines) > 1:
             here = lines[self.rng.integers(len(lines))]
-            far = [unit for unit in lines if unit != here]
+            far = [unit for unit in lines if unit != here and self._meet(unit, here)]
             near = [unit for unit in far if self.units[unit].site == self.units[here].site]
             pool = near if near and self.rng.random() < NEAR_SHARE else far
-            self._swap(here, pool[self.rng.integers(len(pool))], day)
+            if pool:
+                self.swap(here, pool[self.rng.integers(len(pool))], day)
         elif kind < LINE_SWAP_SHARE + SITE_SWAP_SHARE:
             sites = [] if self._doubled else self._ripe("site", day - 2 * rest)
             if len(sites) > 1:
-                self._swap(*self.rng.choice(sites, 2, replace=False).tolist(), day)
+                self.swap(*self.rng.choice(sites, 2, replace=False).tolist(), day)
         else:
             areas = [] if self._doubled else self._ripe("area", day - rest)
             self.succeed(lines + areas, day)
 
     def succeed(self, candidates: list[int], day: int) -> None:
-        """Give the post of one of the candidates to a spare leader, if there is one."""
+        """Give the post of one of the candidates to a spare leader of its circle, if any."""
         if not (candidates and self._spare):
             return
         unit = candidates[self.rng.integers(len(candidates))]
+        circle = self._circle[self.units[unit].site]
+        near = [one for one in self._spare if self._circle[self._waits_at[one]] == circle]
+        if not near:
+            return
         leaving = self._holder[unit]
-        self._hand_over(unit, self._spare.pop(0), day)
+        self._spare.remove(near[0])
+        self._waits_at[leaving] = self.units[unit].site
+        self._hand_over(unit, near[0], day)
         if self.rng.random() < LEAVER_SHARE:
             self.exits[leaving] = day - 1
         else:
@@ -156,10 +222,15 @@ class _Posts:
         return [
             unit
             for unit, since in self._since.items()
-            if self.units[unit].kind == kind and since < before
+            if self.units[unit].kind == kind and since < before and unit not in self._kept
         ]
 
-    def _swap(self, here: int, there: int, day: int) -> None:
+    def _meet(self, one: int, other: int) -> bool:
+        sites = (self.units[one].site, self.units[other].site)
+        return self._circle[sites[0]] == self._circle[sites[1]]
+
+    def swap(self, here: int, there: int, day: int) -> None:
+        """Let the leaders of two units change places."""
         first, second = self._holder[here], self._holder[there]
         self._hand_over(here, second, day)
         self._hand_over(there, first, day)

@@ -1,4 +1,4 @@
-"""Hours worked, and incidents as a Poisson process on them."""
+"""Hours worked, incidents as a Poisson process on them, and what leaders saw on safety walks."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from orchestration.demo.company import Company, Floats, Ints
+    from orchestration.demo.leadership import Events
     from orchestration.demo.people import Employment
 
 FATALITY, DAFW, DJTR, OTHER, FIRST_AID, NEAR_MISS = range(6)
@@ -33,6 +34,34 @@ WORDS = (
     "Dust in the eye during cleaning",
     "Strained back, lifting a fixture alone",
 )
+
+SAFE, UNSAFE_ACT, UNSAFE_CONDITION = range(3)
+SEEN = ("safe", "unsafe_act", "unsafe_condition")
+SEEN_MIX = (0.62, 0.14, 0.24)
+COACHED_SHARE = 0.8  # of the unsafe acts
+SAFETY_WALK = 3  # among the kinds of leaders' activities
+CATEGORIES = ("ppe", "machine_guard", "lifting", "housekeeping", "traffic")
+SEEN_WORDS = (
+    "Gloves worn at the deburring bench",
+    "Light curtain bypassed with a bracket, removed at once",
+    "Walkway kept clear",
+    "Load lifted by two, as agreed",
+    "Fork truck waited at the crossing",
+)
+
+
+@dataclass(frozen=True)
+class Observations:
+    """One row per observation, in time order."""
+
+    leader: Ints
+    site: Ints
+    at: Ints
+    day: Ints
+    kind: Ints
+    category: Ints
+    coached: Ints
+    words: Ints
 
 
 @dataclass(frozen=True)
@@ -155,6 +184,24 @@ def incidents(company: Company, daily: Floats) -> Incidents:
     }
     sort = np.lexsort((versions["version"], versions["number"], written))
     return Incidents(**{name: values[sort] for name, values in versions.items()})
+
+
+def observations(company: Company, log: Events) -> Observations:
+    """Draw what leaders saw: one observation on each safety walk that they logged."""
+    rng = random(company.seed, "observations")
+    walks = np.flatnonzero(log.kind == SAFETY_WALK)
+    kind = rng.choice(len(SEEN), len(walks), p=SEEN_MIX)
+    coached = (kind == UNSAFE_ACT) & (rng.random(len(walks)) < COACHED_SHARE)
+    return Observations(
+        leader=log.leader[walks],
+        site=log.site[walks],
+        at=log.at[walks] + 60 * (log.minutes[walks] // 2),
+        day=log.day[walks],
+        kind=kind,
+        category=rng.integers(0, len(CATEGORIES), len(walks)),
+        coached=coached.astype(np.int64),
+        words=rng.integers(0, len(SEEN_WORDS), len(walks)),
+    )
 
 
 def _by_site(site: Ints, values: Ints, convert: list[Callable[[Ints], Ints]]) -> Ints:

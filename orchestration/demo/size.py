@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
+Rows = TypeVar("Rows")
 EPOCH = date(1970, 1, 1)
 # How far the plants are simulated beyond the last delivered day: planned orders need a future.
 LOOKAHEAD_DAYS = 30
 DAYS_PER_WEEK, WORKDAYS = 7, 5
+MOST_EVENTS_PER_MACHINE_DAY = 5_000
 
 
 def day_number(day: date) -> int:
@@ -42,6 +46,11 @@ def to_workday(days: NDArray[np.int64]) -> NDArray[np.int64]:
 def random(seed: int, purpose: str, part: int = 0) -> np.random.Generator:
     """Return a stream for each purpose, so that no model's draws move another's."""
     return np.random.default_rng([seed, zlib.crc32(purpose.encode()), part])
+
+
+def table(kind: type[Rows], rows: Sequence[Sequence[int]]) -> Rows:
+    """Return rows of whole numbers as arrays, one for each field of a dataclass."""
+    return kind(*np.array(rows, np.int64).reshape(-1, len(fields(kind))).T)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -138,6 +147,11 @@ class DemoSize:
         if self.leaders < 2 + self.plants + self.lines:
             raise ValueError(
                 "leaders must cover the enterprise, plants and lines, and one to spare"
+            )
+        if self.events_per_machine_day > MOST_EVENTS_PER_MACHINE_DAY:
+            raise ValueError(
+                f"a machine must have at most {MOST_EVENTS_PER_MACHINE_DAY:,} events a day, "
+                "because states last whole seconds; take more machines or months"
             )
         if (self.history_end + timedelta(days=1)).day != 1:
             raise ValueError("history_end must be the last day of a month")

@@ -62,6 +62,11 @@ def join(*parts: Strings | str) -> Strings:
     return pc.binary_join_element_wise(*parts, "", null_handling="emit_null")
 
 
+def blank(column: Strings, where: NDArray[np.bool_]) -> Strings:
+    """Return the column with nulls in some rows."""
+    return column.take(pa.array(np.arange(len(column)), mask=where))
+
+
 def decimal(scaled: ArrayLike, places: int, *, mark: str = ".", minus: str = "before") -> Strings:
     """Return whole multiples of ``10**-places`` as decimals, the minus before or behind."""
     numbers = np.asarray(scaled, dtype=np.int64)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from orchestration.contracts.model import format_regex, utc_name
-from orchestration.ingest.sql import quote_literal
+from orchestration.ingest.sql import is_one_of, quote_literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -174,8 +174,9 @@ class ColumnSql:
         """Keys are cut at their ends; every other value is kept as it is, unless it is blank."""
         trimmed = self._trimmed(self.build.layers[0][raw])
         trimmed = raw if not self.context.padded else self.build.add(0, self.alias("t"), trimmed)
-        empty = ", ".join(quote_literal(word) for word in ("", *self.dialect.nulls))
-        test = f"{trimmed} = ''" if not self.dialect.nulls else f"{trimmed} in ({empty})"
+        test = f"{trimmed} = ''"
+        if self.dialect.nulls:
+            test = is_one_of(trimmed, ("", *self.dialect.nulls))
         kept = trimmed if self.column.kind in {"key", "code", "bool", "flag"} else raw
         return f"case when {test} then null else {kept} end"
 
@@ -221,14 +222,14 @@ class ColumnSql:
         final = f"case when {c} is null then null else coalesce({v}, '{UNCLASSIFIED}') end"
         self._value(final, f"case when {c} is null then null else coalesce({v}, '?' || {c}) end")
         self.build.note("UNKNOWN_CODE", self.name, f"{c} is not null and {v} is null")
-        spelled = ", ".join(quote_literal(code) for code in sorted(exact))
         if self.column.values is not None:
-            self.build.note("CASE_FOLDED", self.name, f"{v} is not null and {c} not in ({spelled})")
+            spelled = is_one_of(c, sorted(exact))
+            self.build.note("CASE_FOLDED", self.name, f"{v} is not null and not {spelled}")
 
     def _text(self, c: str) -> None:
         self._require()
         self._value(c, c)
-        self.build.note("FORMULA_INJECTION", self.name, f"left({c}, 1) in ('=', '+', '-', '@')")
+        self.build.note("FORMULA_INJECTION", self.name, is_one_of(f"left({c}, 1)", "=+-@"))
         if self.column.watch_personal_data:
             watched = f"{_EMAIL}|{_SOCIAL_SECURITY}|{_PHONE}"
             self.build.note(
@@ -248,12 +249,14 @@ class ColumnSql:
         )
 
     def _flag(self, c: str) -> None:
-        yes = ", ".join(quote_literal(word.lower()) for word in self.dialect.true_words)
-        no = ", ".join(quote_literal(word.lower()) for word in self.dialect.false_words)
+        yes, no = (
+            is_one_of(f"lower({c})", [word.lower() for word in words])
+            for words in (self.dialect.true_words, self.dialect.false_words)
+        )
         v = self.build.add(
             2,
             self.alias("v"),
-            f"case when lower({c}) in ({yes}) then true when lower({c}) in ({no}) then false end",
+            f"case when {yes} then true when {no} then false end",
         )
         self.build.reason(
             self.name, f"case when {c} is not null and {v} is null then 'KEY_FORMAT' end"
@@ -432,6 +435,8 @@ class ColumnSql:
             sound = f"{day} >= date '{earliest}'"
         if self.column.max is not None:
             sound += f" and {day} <= date '{self.column.max}'"
+        if is_open and not self.column.nullable:
+            sound += f" and not {is_open}"
         self._require(sound)
         cases += (
             f"when {iso} is null then "
@@ -449,20 +454,23 @@ class ColumnSql:
         words = self._open_words()
         if not words:
             return ""
-        tests = [f"{c} in ({', '.join(quote_literal(word) for word in words)})"]
+        tests = [is_one_of(c, words)]
         days = {parsed for word in words if (parsed := _as_date(word)) is not None}
         if days:
-            listed = ", ".join(f"date '{day_}'" for day_ in sorted(days))
-            tests.append(f"coalesce({day} in ({listed}), false)")
+            listed = is_one_of(day, (one.isoformat() for one in sorted(days)), "date")
+            tests.append(f"coalesce({listed}, false)")
         return "(" + " or ".join(tests) + ")"
 
     def _century(self, iso: str) -> str:
         century = self.column.century
         assert century is not None
+        today = self.context.delivery_date
         options = []
         for prefix in ("19", "20"):
             day = f"try_cast('{prefix}' || {iso} as date)"
-            age = f"date_sub('year', {day}, date '{self.context.delivery_date}')"
+            # date_sub lets those born on 29 February turn a year older on the 28th.
+            birthday_is_ahead = f"month({day}) * 100 + day({day}) > {today.month * 100 + today.day}"
+            age = f"{today.year} - year({day}) - ({birthday_is_ahead})::int"
             options.append((day, f"{age} between {century.min_age} and {century.max_age}"))
         (old, is_old), (new, is_new) = options
         self.build.note("CENTURY_PIVOT", self.name, f"{self.alias('d')} is not null")
@@ -563,24 +571,32 @@ class ColumnSql:
             f"case when {form} < 2 then length({s}) when right({s}, 1) = 'Z' then length({s}) - 1 "
             f"else length({s}) - 6 end"
         )
-        wall = build.add(6, self.alias("w"), f"try_cast(left({s}, {zone_at}) as timestamp)")
+        wall = f"try_cast(left({s}, {zone_at}) as timestamp)"
         delivered = f"nullif(substr({s}, {zone_at} + 1), '')"
-        zone = self._zone()
-        instant = f"make_timestamp(epoch_us(try_cast({s} as timestamptz)))"
         allowed = self.dialect.timestamps
+        if allowed != "offset":
+            # Otherwise it is only asked for where a record has no zone, or is refused.
+            wall = build.add(6, self.alias("w"), wall)
+        zone = self._zone()
+        if zone is not None:
+            zone = build.add(6, self.alias("z"), zone)
+        zoned = build.add(
+            6, self.alias("a"), f"case when {form} = 2 then try_cast({s} as timestamptz) end"
+        )
+        instant = f"make_timestamp(epoch_us({zoned}))"
         local = "null::timestamp"
         if zone is not None and allowed != "offset":
             local = self._local_instant(wall, zone)
             if self.column.fold_by and self.context.fold:
                 local = self._second_time_is_later(wall, zone, local)
         used = {
-            "offset": f"case when {form} = 2 then {instant} end",
+            "offset": instant,
             "local": f"case when {form} = 1 then {local} end",
             "either": f"case when {form} = 2 then {instant} when {form} = 1 then {local} end",
         }[allowed]
         u = build.add(8, self.alias("u"), used)
         self._ts_reasons(c, form, wall, u, zone)
-        self._ts_values(form, delivered, wall, u, zone)
+        self._ts_values(form, delivered, wall, u, zone=zone, zoned=zoned)
         rare = f"not {usual} and {u} is not null"
         build.note("TIME_24H", self.name, f"{rare} and substr({text}, 12, 2) = '24'")
         build.note("LEAP_SECOND", self.name, f"{rare} and contains({text}, ':60')")
@@ -627,13 +643,15 @@ class ColumnSql:
                 return self.alias(letter)
         return c
 
-    def _ts_values(self, form: str, delivered: str, wall: str, u: str, zone: str | None) -> None:
+    def _ts_values(
+        self, form: str, delivered: str, wall: str, u: str, *, zone: str | None, zoned: str
+    ) -> None:
         if zone is None:
             local, zone_text = f"case when {u} is not null then {wall} end", delivered
         else:
             local = (
                 f"case when {u} is null then null when {form} = 1 or {zone} is null then {wall} "
-                f"else timezone({zone}, timezone('UTC', {u})) end"
+                f"else timezone({zone}, {zoned}) end"
             )
             zone_text = f"coalesce({zone}, {delivered})"
         values = self.build.values
@@ -654,8 +672,8 @@ class ColumnSql:
     def _zone_of(self, site_column: str | None, zone_column: str | None) -> str | None:
         if zone_column is not None:
             alias = self._cleaned(zone_column)
-            known = ", ".join(quote_literal(zone) for zone in self.context.known_zones) or "''"
-            return f"(case when {alias} in ({known}) then {alias} end)"
+            known = is_one_of(alias, self.context.known_zones)
+            return f"(case when {known} then {alias} end)"
         assert site_column is not None
         alias = self._code_value(site_column)
         branches = " ".join(
@@ -691,12 +709,18 @@ class ColumnSql:
     def _second_time_is_later(self, wall: str, zone: str, first: str) -> str:
         """Return SQL in which a wall clock that occurred before is the later instant."""
         by = ", ".join((*map(self._cleaned, self.column.fold_by), wall))
-        occurred = self.build.add(
-            7, self.alias("o"), f"row_number() over (partition by {by} order by _row_no)"
-        )
+        key = [name for name in self.contract.key if name not in {self.name, *self.column.fold_by}]
+        again = f"row_number() over (partition by {by} order by _row_no) > 1"
+        if key:
+            # A record that is delivered twice happened once, so it is one instant.
+            own = ", ".join((by, *map(self._cleaned, key)))
+            again = (
+                f"min(_row_no) over (partition by {own}) > min(_row_no) over (partition by {by})"
+            )
+        occurred = self.build.add(7, self.alias("o"), again)
         later = f"timezone({zone}, {wall})"
         return (
-            f"case when {occurred} > 1 and {self._is_ambiguous(wall, zone)} "
+            f"case when {occurred} and {self._is_ambiguous(wall, zone)} "
             f"then timezone('UTC', {later}) else {first} end"
         )
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestration.contracts.model import Touches
 from orchestration.ingest.landing import INCOMING, sync_folder
 from orchestration.ingest.sql import column_list, quote_identifier, quote_literal, quote_relation
 from orchestration.ingest.typing_sql import typed_key
@@ -43,6 +44,8 @@ META_COLUMNS = {
 # Differ from run to run by nature, so they are no content.
 RUN_COLUMNS = frozenset({"run_id", "recorded_at_utc", "loaded_at_utc"})
 LAKE, LAKE_BLOCKED = "lake", "lake_blocked"
+# The folder of restricted feeds, which has its own rights.
+APART = "restricted/"
 ROWS = "_batch_rows"
 FILES = "_batch_files"
 ASIDE = "_batch_aside"
@@ -81,12 +84,14 @@ class BatchFile:
 
 @dataclass(frozen=True)
 class FileCounts:
-    """What the rows of one file did to the raw table."""
+    """What the rows of one file did to the raw table, and the days that they speak of."""
 
     new: int = 0
     changed: int = 0
     unchanged: int = 0
     removed: int = 0
+    first_date: dt.date | None = None
+    last_date: dt.date | None = None
 
 
 def typed_keys(contract: Contract) -> list[str]:
@@ -94,9 +99,9 @@ def typed_keys(contract: Contract) -> list[str]:
     return [typed_key(contract, name) for name in contract.key]
 
 
-def raw_table(feed: str) -> str:
+def raw_table(contract: Contract) -> str:
     """Return the quoted name of a feed's raw table."""
-    return quote_relation(f"raw.{feed}")
+    return quote_relation(f"{contract.schema_name}.{contract.feed}")
 
 
 def ensure_raw_table(con: duckdb.DuckDBPyConnection, contract: Contract) -> None:
@@ -106,14 +111,14 @@ def ensure_raw_table(con: duckdb.DuckDBPyConnection, contract: Contract) -> None
     that reads it has to know. Where a contract changed, kept columns keep their values.
     """
     wanted = {**contract.typed_columns(), **META_COLUMNS}
-    table = raw_table(contract.feed)
-    present = dict(
-        con.execute(
-            "select column_name, data_type from duckdb_columns() "
-            "where schema_name = 'raw' and table_name = ? and not internal order by column_index",
-            [contract.feed],
-        ).fetchall()
-    )
+    table = raw_table(contract)
+    exists = con.execute(
+        "select 1 from duckdb_tables() where schema_name = ? and table_name = ?",
+        [contract.schema_name, contract.feed],
+    ).fetchall()
+    # Of this table alone: the engine's list of all columns of all tables takes 20 ms.
+    described = con.execute(f"describe {table}").fetchall() if exists else []
+    present = {row[0]: row[1] for row in described}
     if list(present.items()) == list(wanted.items()):
         return
     columns = ", ".join(
@@ -132,7 +137,7 @@ def reference_list(con: duckdb.DuckDBPyConnection, contract: Contract) -> str:
     con.execute(
         f"create or replace temp view {quote_identifier(view)} as "
         f"select distinct {quote_identifier(typed_keys(contract)[0])} "
-        f"from {raw_table(contract.feed)}"
+        f"from {raw_table(contract)}"
     )
     return view
 
@@ -309,9 +314,10 @@ def write_lake(
         f"select _file_no, sha256(string_agg(_row_hash, '' order by {order})) {kept} group by all"
     ).fetchall()
     values = column_list([*contract.typed_columns(), "_row_hash"])
+    apart = APART if contract.sensitivity == "restricted" else ""
     paths: dict[int, str] = {}
     for number, content in sorted(contents):
-        area = LAKE_BLOCKED if number in blocked else LAKE
+        area = apart + (LAKE_BLOCKED if number in blocked else LAKE)
         relative = f"{area}/{contract.feed}/{content}.parquet"
         paths[number] = relative
         target = home / relative
@@ -412,13 +418,24 @@ def plan_merge(
         "where not list_contains(?::date[], _delivery_date) group by all",
         [list(blocked)],
     ).fetchall()
+    spans = {
+        number: dates
+        for number, *dates in con.execute(
+            "select _file_no, min(_from_date), max(greatest(_from_date, _to_date)) from _fresh "
+            "where not _held group by _file_no"
+        ).fetchall()
+    }
     counts = {}
     for number, total in kept:
         seen = in_play.get(number, FileCounts())
         # What is not in play came too late: a later delivery is visible already.
         superseded = total - seen.new - seen.changed - seen.unchanged
         counts[number] = FileCounts(
-            seen.new, seen.changed, seen.unchanged + superseded, removed.pop(number, 0)
+            seen.new,
+            seen.changed,
+            seen.unchanged + superseded,
+            removed.pop(number, 0),
+            *spans.get(number, ()),
         )
     for number, count in removed.items():
         counts[number] = FileCounts(removed=count)
@@ -471,7 +488,7 @@ def _is_first_load(
     if contract.delivery.mode == "snapshot" and len(accepted_days) > 1:
         return False
     return con.execute(
-        f"select not exists (select 1 from {raw_table(contract.feed)}) "
+        f"select not exists (select 1 from {raw_table(contract)}) "
         f"and (select count(*) filter (where _held) = 0 "
         f"and count(*) = count(distinct hash({column_list(keys)})) from _fresh)"
     ).fetchall()[0][0]
@@ -528,7 +545,7 @@ def _deliveries(
     con.execute(
         "create or replace temp table _deliveries as with "
         f"stored as (select {scoped}{comma} max(left(_last_delivery, 10)::date) as _day "
-        f"from {raw_table(contract.feed)} {'group by ' + scoped if scope else ''}), "
+        f"from {raw_table(contract)} {'group by ' + scoped if scope else ''}), "
         f"fresh as ({fresh}) select fresh.*, stored._day as _stored_day, "
         "case when fresh._day = _stored_day then 0 else "
         f"dense_rank() over ({partition} order by nullif(fresh._day, _stored_day) nulls last) "
@@ -559,7 +576,7 @@ def _versions(
         f"select null::bigint as _row_id, null::bigint as _file_no, rowid as _raw_rowid, {names}, "
         f"_row_hash as _hash, _last_delivery as _ord, "
         f"{first} as _from_date, {last} as _to_date, false as _held "
-        f"from {raw_table(contract.feed)} as stored"
+        f"from {raw_table(contract)} as stored"
     )
     fresh = (
         f"select _row_id, _file_no, null::bigint as _raw_rowid, "
@@ -640,25 +657,36 @@ def _history(con: duckdb.DuckDBPyConnection, keys: list[str], *, snapshot: bool)
 
 
 def _beside(con: duckdb.DuckDBPyConnection, contract: Contract, as_of: dt.date) -> None:
-    """Leave `_beside`, the dates of stored rows that depend on rows of their group that changed."""
+    """Leave `_beside`, the dates of stored rows that depend on rows that changed.
+
+    Those are the rows of the same group, and the rows that a changed one supersedes.
+    """
     first, last = _touch_expressions(contract, as_of)
-    group = column_list(list(contract.touches.group)) if contract.touches else ""
+    touches = contract.touches
+    changed = (
+        f"{ROWS} semi join (select _row_id from _history where _kind in ('new', 'changed')) "
+        "using (_row_id)"
+    )
+    dependent = []
+    if isinstance(touches, Touches) and touches.group:
+        group = column_list(list(touches.group))
+        dependent.append(f"semi join (select {group} from {changed}) using ({group})")
+    if isinstance(touches, Touches) and touches.supersedes is not None:
+        key, superseded = column_list(list(contract.key)), quote_identifier(touches.supersedes)
+        dependent.append(f"where {key} in (select {superseded} from {changed})")
     con.execute(
-        f"create or replace temp table _beside as "
-        f"select distinct {first} as _from_date, {last} as _to_date "
-        f"from {raw_table(contract.feed)} "
-        + (
-            f"semi join (select {group} from {ROWS} semi join (select _row_id from _history "
-            f"where _kind in ('new', 'changed')) using (_row_id)) using ({group})"
-            if group
-            else "limit 0"
+        "create or replace temp table _beside as "
+        + " union ".join(
+            f"select distinct {first} as _from_date, {last} as _to_date "
+            f"from {raw_table(contract)} {condition}"
+            for condition in dependent or ["limit 0"]
         )
     )
 
 
 def apply_merge(con: duckdb.DuckDBPyConnection, contract: Contract) -> None:
     """Carry out the planned merge; call inside the transaction of the feed."""
-    raw = raw_table(contract.feed)
+    raw = raw_table(contract)
     con.execute(
         f"delete from {raw} where rowid in (select _raw_rowid from _final "
         "where _raw_rowid is not null and (not _present or _origin >= 0))"
@@ -714,11 +742,11 @@ def withheld_dates(
 
 def _touch_expressions(contract: Contract, as_of: dt.date) -> tuple[str, str]:
     """Return SQL for first and last touched date of a row; an open end reaches to the as-of."""
-    if contract.touches is None:
+    if not isinstance(contract.touches, Touches):
         return "null::date", "null::date"
     # The earliest of those that a row gives: `least` leaves out what is missing.
     starts = [_local_date(contract, name) for name in contract.touches.from_]
-    first = f"least({', '.join(starts)})"
+    first = f"least({', '.join(starts)}) - {contract.touches.days_before}"
     open_end = f"date {quote_literal(as_of.isoformat())}"
     if contract.touches.to is None:
         return first, open_end
@@ -751,16 +779,18 @@ def record_rows(con: duckdb.DuckDBPyConnection, contract: Contract, run_id: str)
     """Keep every row that was set aside and every row that failed a rule.
 
     The guard leaves the raw text of the rows that it sets aside; a row that was well formed and
-    fails a rule is kept as its typed values, and its text is in the landed file at that row.
+    fails a rule is kept as its typed values, and its text is in the landed file at that row. Of a
+    restricted feed file and row number are kept and nothing that stands there.
     """
     values = ", ".join(
         f"{quote_literal(name)}, {quote_identifier(name)}" for name in contract.typed_columns()
     )
+    restricted = contract.sensitivity == "restricted"
+    text = "null" if restricted else f"coalesce(_raw, json_object({values})::varchar)"
     con.execute(
         "insert into ops.quarantine select ?, _attempt_id, ?, null, _file_id, _file_name, "
         "_delivery_date, _row_no, _reason, _rule_id, _owner, "
-        f"coalesce(_raw, json_object({values})::varchar) "
-        f"from {ASIDE} join {ROWS} using (_row_id) join {FILES} on {FILES}._file_no = "
+        f"{text} from {ASIDE} join {ROWS} using (_row_id) join {FILES} on {FILES}._file_no = "
         f"{ROWS}._file_no order by {ROWS}._row_id, _reason, _rule_id",
         [run_id, contract.feed],
     )
@@ -768,11 +798,12 @@ def record_rows(con: duckdb.DuckDBPyConnection, contract: Contract, run_id: str)
     key = ", ".join(
         f"{quote_literal(name)}, {quote_identifier(name)}::varchar" for name in typed_keys(contract)
     )
+    row_key = "null" if restricted else f"json_object({key})::varchar"
     for rule in contract.rules:
         con.execute(
             "insert into ops.expectation_failures "
             f"select ?, ?, _delivery_date, {FAILURES}.rule_id, ?, ?, "
-            f"_file_id, _row_no, json_object({key})::varchar from {FAILURES} "
+            f"_file_id, _row_no, {row_key} from {FAILURES} "
             f"join {ROWS} using (_row_id) join {FILES} using (_file_no) "
             f"where {FAILURES}.rule_id = ? order by _row_id",
             [run_id, contract.feed, rule.severity, rule.owner, rule.id],
@@ -780,16 +811,17 @@ def record_rows(con: duckdb.DuckDBPyConnection, contract: Contract, run_id: str)
 
 
 def record_source_quarantine(
-    con: duckdb.DuckDBPyConnection, attempt: Attempt, steward: str, judged: str
+    con: duckdb.DuckDBPyConnection, attempt: Attempt, contract: Contract, judged: str
 ) -> None:
     """Note the rows of a source file that were set aside, until the feed is committed."""
+    text = "null" if contract.sensitivity == "restricted" else "_raw"
     con.execute(
         f"insert into {SOURCE_QUARANTINE} select ?, ?, ?, ?, ?, ?, ?::date, _row_no, "
-        f"unnest(list_distinct(_reasons)), null, ?, _raw from {quote_identifier(judged)} "
+        f"unnest(list_distinct(_reasons)), null, ?, {text} from {quote_identifier(judged)} "
         "where len(_reasons) > 0",
         [
             *(attempt.run_id, attempt.attempt_id, attempt.feed, attempt.source, attempt.sha256),
-            *(attempt.file_name, attempt.delivery_date, steward),
+            *(attempt.file_name, attempt.delivery_date, contract.steward),
         ],
     )
 

@@ -28,7 +28,6 @@ class Delivered:
     """A file as it arrived, and the plain bytes that are in it."""
 
     plain: Path
-    sha256: str
     declared_rows: int | None
     findings: tuple[Finding, ...]
 
@@ -47,7 +46,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read_sidecar(path: Path, sha256: str) -> int | None:
+def read_sidecar(path: Path) -> int | None:
     """Check the checksum of a `<file>.manifest.json` and return the rows it declares."""
     sidecar = path.with_name(path.name + SIDECAR_SUFFIX)
     if not sidecar.is_file():
@@ -62,7 +61,10 @@ def read_sidecar(path: Path, sha256: str) -> int | None:
             f"The manifest {sidecar.name} cannot be read, so nothing vouches for the file; ask "
             "the sender for both again.",
         ) from error
-    if declared is not None and str(declared).lower() != sha256:
+    if declared is None:
+        return rows
+    sha256 = sha256_of(path)
+    if str(declared).lower() != sha256:
         raise FileRefusedError(
             "CHECKSUM_MISMATCH",
             f"The manifest promises sha256 {declared}, the file has {sha256}: it changed on the "

@@ -24,6 +24,7 @@ SKIPPED = "skip_file"
 
 DDL = """
 create schema if not exists raw;
+create schema if not exists restricted;
 create schema if not exists ops;
 create table if not exists ops.delivery_log (
     attempt_id varchar, run_id varchar, feed varchar, source varchar, source_system varchar,
@@ -33,6 +34,7 @@ create table if not exists ops.delivery_log (
     action varchar, reason_codes varchar[], message varchar,
     records bigint, rows_ok bigint, rows_quarantined bigint,
     rows_new bigint, rows_changed bigint, rows_unchanged bigint, rows_removed bigint,
+    first_date date, last_date date,
     contract_hash varchar, lake_path varchar, recorded_at_utc timestamp
 );
 create table if not exists ops.quarantine (
@@ -79,7 +81,8 @@ class Attempt:
     """One attempt to load one file, as a row of `ops.delivery_log`.
 
     ``source`` names the source table of a feed that is made by a SELECT, and is None for the
-    feed's own rows.
+    feed's own rows. ``first_date`` and ``last_date`` are the first and last day, by the wall clock,
+    that rows of an accepted file speak of.
     """
 
     attempt_id: str
@@ -105,6 +108,8 @@ class Attempt:
     rows_changed: int = 0
     rows_unchanged: int = 0
     rows_removed: int = 0
+    first_date: dt.date | None = None
+    last_date: dt.date | None = None
     lake_path: str | None = None
 
     @property
@@ -139,7 +144,7 @@ class Known:
 
 
 def create_tables(con: duckdb.DuckDBPyConnection) -> None:
-    """Create the schemas `raw` and `ops` and the log tables, where they are missing."""
+    """Create the schemas of feeds and `ops` and the log tables, where they are missing."""
     con.execute(DDL)
 
 
@@ -207,7 +212,8 @@ def record_attempts(
         "? as manifest_sha256, ? as bytes, ? as delivery_date, ? as received_at_utc, ? as action, "
         "?::varchar[] as reason_codes, ? as message, ? as records, ? as rows_ok, "
         "? as rows_quarantined, ? as rows_new, ? as rows_changed, ? as rows_unchanged, "
-        "? as rows_removed, ? as contract_hash, ? as lake_path, ? as recorded_at_utc",
+        "? as rows_removed, ? as first_date, ? as last_date, ? as contract_hash, "
+        "? as lake_path, ? as recorded_at_utc",
         [
             (
                 *(one.attempt_id, one.run_id, one.feed, one.source, one.source_system),
@@ -215,7 +221,8 @@ def record_attempts(
                 *(one.bytes, one.delivery_date),
                 *(one.received_at_utc, one.action, list(one.reason_codes), one.message),
                 *(one.records, one.rows_ok, one.rows_quarantined, one.rows_new),
-                *(one.rows_changed, one.rows_unchanged, one.rows_removed, one.contract_hash),
+                *(one.rows_changed, one.rows_unchanged, one.rows_removed),
+                *(one.first_date, one.last_date, one.contract_hash),
                 *(one.lake_path, recorded_at),
             )
             for one in attempts

@@ -1,4 +1,7 @@
-"""`steelyard feed check`: judge one file by one contract without loading anything."""
+"""`steelyard feed check`: judge one file by one contract without loading anything.
+
+The contract is a file, or the one that a company's profile makes of a feed of the catalogue.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,17 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from orchestration.contracts.load import ContractError, load_contract
+from orchestration.contracts.load import ContractError, load_company, load_contract
 from orchestration.ingest.guard import judge_file
 from orchestration.ingest.history import History
-from orchestration.ingest.relations import GOOD
+from orchestration.ingest.landing import form_of
 from orchestration.ingest.sql import quote_identifier
+from orchestration.ingest.typed_rows import GOOD
 from orchestration.ingest.typing_sql import key_columns
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from orchestration.contracts.model import Contract
     from orchestration.ingest.verdict import Verdict
 
@@ -35,23 +41,28 @@ def _feed() -> None:
 
 
 def check_file(
-    contract_path: Path | str,
+    contract: Contract | Path | str,
     file: Path | str,
     *,
     history: Path | str | None = None,
     received_at: dt.datetime | None = None,
+    site_zones: Mapping[str, str] | None = None,
     with_rules: bool = True,
 ) -> Verdict:
     """Judge one file by one contract.
 
     Parameters
     ----------
-    contract_path, file : Path
-        The contract's YAML and the delivered file.
+    contract : Contract or Path
+        The contract or its YAML.
+    file : Path
+        The delivered file.
     history : Path or None
         Folder with `delivery_log.csv`, `deliveries/` and `reference/`.
     received_at : datetime or None
         When the file arrived; default now.
+    site_zones : mapping or None
+        Site to IANA zone, for contracts whose `time_zone` names a site column.
     with_rules : bool
         Whether the contract's row rules are run too; Great Expectations takes 6 s to import.
 
@@ -62,11 +73,22 @@ def check_file(
     FileNotFoundError
         If there is no such file.
     """
-    contract = load_contract(contract_path)
+    if isinstance(contract, (Path, str)):
+        contract = load_contract(contract)
     received = received_at or dt.datetime.now(dt.UTC)
     with duckdb.connect() as con:
-        known = None if history is None else history_from_folder(con, contract, Path(history))
-        verdict = judge_file(con, contract, file, received_at=received, history=known, table=TABLE)
+        known = None
+        if history is not None:
+            known = history_from_folder(con, contract, Path(history), site_zones)
+        verdict = judge_file(
+            con,
+            contract,
+            file,
+            received_at=received,
+            history=known,
+            site_zones=site_zones,
+            table=TABLE,
+        )
         if with_rules and contract.rules and verdict.accepted:
             from orchestration.quality.file_rules import apply_rules  # noqa: PLC0415
 
@@ -75,7 +97,10 @@ def check_file(
 
 
 def history_from_folder(
-    con: duckdb.DuckDBPyConnection, contract: Contract, folder: Path
+    con: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    folder: Path,
+    site_zones: Mapping[str, str] | None = None,
 ) -> History:
     """Judge the earlier deliveries of a folder, oldest first, and return them as relations."""
     with (folder / "delivery_log.csv").open(encoding="utf-8", newline="") as file:
@@ -92,6 +117,7 @@ def history_from_folder(
             path,
             received_at=dt.datetime.fromisoformat(entry["delivered_at"]),
             delivery_date=dt.date.fromisoformat(entry["delivery_date"]),
+            site_zones=site_zones,
             table=table,
             keep_internal=True,
         )
@@ -152,8 +178,15 @@ def verdict_json(verdict: Verdict) -> str:
 
 @feed_app.command("check")
 def check(
-    contract: Annotated[Path, typer.Argument(help="YAML file of the contract.")],
+    contract: Annotated[
+        str, typer.Argument(help="YAML file of the contract; with --company the name of a feed.")
+    ],
     file: Annotated[Path, typer.Argument(help="The delivered file.")],
+    *,
+    company: Annotated[
+        str | None,
+        typer.Option(help="Judge by the contract of this company: a name, or a folder of one."),
+    ] = None,
     history: Annotated[
         Path | None,
         typer.Option(help="Folder with delivery_log.csv, deliveries/ and reference/."),
@@ -175,7 +208,14 @@ def check(
     if history is not None and not (history / "delivery_log.csv").is_file():
         raise typer.BadParameter(f"{history} holds no delivery_log.csv", param_hint="--history")
     try:
-        verdict = check_file(contract, file, history=history, received_at=arrived)
+        judged_by: Contract | str = contract
+        zones: Mapping[str, str] = {}
+        if company is not None:
+            of = load_company(company)
+            judged_by, zones = form_of(of, contract, file).contract, of.site_zones
+        verdict = check_file(
+            judged_by, file, history=history, received_at=arrived, site_zones=zones
+        )
     except ContractError as error:
         raise typer.BadParameter(str(error), param_hint="CONTRACT") from error
     if as_json:

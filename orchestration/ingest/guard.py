@@ -25,9 +25,10 @@ from orchestration.ingest.containers import (
     unpack,
 )
 from orchestration.ingest.messages import SENTENCES, sentence
-from orchestration.ingest.records import Records, read_records, read_relation
-from orchestration.ingest.relations import GOOD, Relations
+from orchestration.ingest.records import Records, Shape, read_records, read_relation
+from orchestration.ingest.relations import Relations
 from orchestration.ingest.sql import quote_identifier
+from orchestration.ingest.typed_rows import GOOD, INTERNAL, TypedRows
 from orchestration.ingest.typing_sql import key_columns, raw_text, typing_select
 from orchestration.ingest.verdict import (
     FileRefusedError,
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
     from orchestration.ingest.history import History
 
 SHOWN_CHARACTERS = 40
+# Below, writing a Parquet file costs more than it saves.
+STAGED_BYTES = 1 << 26
 
 
 def judge_file(
@@ -59,13 +62,14 @@ def judge_file(
     site_zones: Mapping[str, str] | None = None,
     table: str = "judged",
     keep_internal: bool = False,
+    staging: Path | None = None,
 ) -> Verdict:
-    """Judge one file and leave its typed records in a temp table.
+    """Judge one file and leave its typed records in a temp view.
 
     Parameters
     ----------
     con : duckdb.DuckDBPyConnection
-        Where the temp table is left.
+        Where the view is left.
     contract : Contract
         The effective contract of the file's form.
     path : Path
@@ -81,11 +85,14 @@ def judge_file(
     site_zones : mapping or None
         Site to IANA zone, for contracts whose `time_zone` names a site column.
     table : str
-        Name of the temp table: `_row_no`, the typed columns, `_row_hash`, `_reasons` (codes of
+        Name of the temp view: `_row_no`, the typed columns, `_row_hash`, `_reasons` (codes of
         what sets the record aside; empty: it is good) and `_raw` (text of records set aside).
         Dropped repeats are not in it; of a file that is not taken it is empty.
     keep_internal : bool
         Keep the guard's own columns too (how history is compared).
+    staging : Path or None
+        Where the typed records of a large file are kept, as Parquet, as long as the view is read;
+        None: in memory, whatever the size.
 
     Returns
     -------
@@ -119,6 +126,8 @@ def judge_file(
         site_zones=site_zones,
         table=table,
         keep_internal=keep_internal,
+        staging=staging if path.stat().st_size >= STAGED_BYTES else None,
+        scratch=staging,
     )
 
 
@@ -159,16 +168,15 @@ def _delivered(
     refuse_in_flight(name)
     if path.stat().st_size == 0:
         raise FileRefusedError("EMPTY_FILE", "The file has no bytes; ask for it again.")
-    sha256 = sha256_of(path)
-    if history is not None and sha256 in history.sha256s:
+    if history is not None and history.sha256s and sha256_of(path) in history.sha256s:
         raise FileRefusedError(
             "DUPLICATE_FILE", "The same bytes were delivered before; nothing is loaded twice."
         )
-    declared_rows = read_sidecar(path, sha256)
+    declared_rows = read_sidecar(path)
     plain, findings = unpack(path, work, packed_formats_stay=contract.dialect.format == "xlsx")
     if plain.stat().st_size == 0:
         raise FileRefusedError("EMPTY_FILE", "The archive holds a file without bytes.")
-    return Delivered(plain, sha256, declared_rows, tuple(findings))
+    return Delivered(plain, declared_rows, tuple(findings))
 
 
 def _judge(
@@ -184,38 +192,36 @@ def _judge(
     site_zones: Mapping[str, str] | None,
     table: str,
     keep_internal: bool = False,
+    staging: Path | None = None,
+    scratch: Path | None = None,
 ) -> Verdict:
     received = received_at.astimezone(dt.UTC) if received_at.tzinfo else received_at
     received = received.replace(tzinfo=None)
-    try:
-        with tempfile.TemporaryDirectory(prefix="guard-") as work:
+    rows = TypedRows(con, contract, table, staging)
+    # In the home, where there is one: there the next run removes what a killed one has unpacked.
+    with tempfile.TemporaryDirectory(dir=scratch, prefix="guard-") as work:
+        try:
             records = read(Path(work))
-        found.extend(records.findings)
-        context = Context(
-            plain=records.plain,
-            padded=records.padded or not records.plain,
-            site_zones=site_zones or {},
-            known_zones=_known_zones(con, contract, records),
-            received_at=received,
-            delivery_date=delivery_date or received.date(),
-        )
-        verdict = _judge_records(
-            con, contract, records, context, found=found, name=name, history=history, table=table
-        )
-        if not keep_internal:
-            _drop_internal(con, contract, table)
-    except FileRefusedError as refusal:
-        _empty_table(con, contract, table)
-        finding = refusal.finding
-        verdict = Verdict(action_of([finding]), 0, 0, (*found, finding), 0)
-    con.execute(f"drop table if exists {table}__text")
+            found.extend(records.findings)
+            context = Context(
+                plain=records.plain,
+                padded=records.padded or not records.plain,
+                site_zones=site_zones or {},
+                known_zones=_known_zones(con, contract, records),
+                received_at=received,
+                delivery_date=delivery_date or received.date(),
+            )
+            verdict = _judge_records(
+                con, contract, records, context, found=found, name=name, history=history, rows=rows
+            )
+            if not keep_internal:
+                rows.show(internal=False)
+        except FileRefusedError as refusal:
+            rows.show_nothing()
+            finding = refusal.finding
+            verdict = Verdict(action_of([finding]), 0, 0, (*found, finding), 0)
+        con.execute(f"drop view if exists {table}__text")
     return verdict
-
-
-def _drop_internal(con: duckdb.DuckDBPyConnection, contract: Contract, table: str) -> None:
-    """Leave only what is promised of the table."""
-    for column in ("_issues", "_notes", "_width", *({"_key"} & set(key_columns(contract)))):
-        con.execute(f"alter table {table} drop column {column}")
 
 
 def _judge_records(
@@ -227,66 +233,68 @@ def _judge_records(
     found: list[Finding],
     name: str,
     history: History | None,
-    table: str,
+    rows: TypedRows,
 ) -> Verdict:
-    _type(con, contract, records, context, table)
-    relations = Relations(con, contract, records, table, delivery_date=context.delivery_date)
-    key = ", ".join(quote_identifier(column) for column in key_columns(contract))
-    # Distinct hashes prove distinct keys; equal hashes are looked at one by one.
-    distinct = (
-        f"count(distinct hash({key})) filter ({GOOD})" if key else f"count(*) filter ({GOOD})"
-    )
-    row = con.execute(
-        f"select count(*), count(*) filter (_width = 0), count(*) filter ({GOOD}), "
-        f"count(_notes), {distinct} from {table}"
-    ).fetchone()
-    assert row is not None
-    count, well_formed, good, noted, distinct_keys = row
-    issues = _unnested(con, table, "_issues", "_issues is not null") if good < count else {}
+    well_formed, wrong, noted = _type(contract, records, context, rows)
+    relations = Relations(con, contract, records, rows, delivery_date=context.delivery_date)
+    issues = _unnested(con, rows.view, "_issues", "_issues is not null") if wrong else {}
     relations.refuse_by_type({pair: number for pair, (number, _) in issues.items()}, well_formed)
     relations.refuse_by_period(name)
-    found += [_told(con, contract, records, pair, where) for pair, where in issues.items()]
-    if distinct_keys < good:
-        relations.keys()
+    if wrong:
+        found += _told(con, contract, records, issues)
+        rows.set_aside_by_issue()
+    relations.keys()
     relations.within_file(history)
     if history is not None:
         relations.against_history(history)
     found += relations.findings
     if noted:
-        found += _noted(con, contract, records, table)
+        found += _noted(con, contract, records, rows.view)
     row = con.execute(
-        f"select count(*) filter ({GOOD}), count(*) filter (not ({GOOD})) from {table}"
+        f"select count(*) filter ({GOOD}), count(*) filter (not ({GOOD})) from {rows.view}"
     ).fetchone()
     assert row is not None
     kept, set_aside = row
-    assert records.count == count == kept + set_aside + relations.dropped, "no record is lost"
+    assert records.count == kept + set_aside + relations.dropped, "no record is lost"
     if set_aside:
-        _fill_raw(con, contract, records, table)
+        _fill_raw(con, contract, records, rows)
     return Verdict(action_of(found), kept, set_aside, tuple(found), records.count)
 
 
 def _type(
-    con: duckdb.DuckDBPyConnection,
-    contract: Contract,
-    records: Records,
-    context: Context,
-    table: str,
-) -> None:
-    """Make the typed table; where times occur twice, their order in the file is looked at."""
-    con.execute(
-        f"create or replace temp table {table} as {typing_select(contract, records, context)}"
-    )
+    contract: Contract, records: Records, context: Context, rows: TypedRows
+) -> tuple[int, int, int]:
+    """Write the typed rows, once more where they turn out not to be what was expected.
+
+    Returns
+    -------
+    tuple of int
+        Well-formed records, records with an issue, records with a note.
+    """
+    _write(contract, records, context, rows)
+    measures = "count(*) filter (_width = 0), count(_issues), count(_notes)"
+    if records.complete is not None:
+        count, narrowest, widest, last = rows.one(
+            "count(*), coalesce(min(_width), 0), coalesce(max(_width), 0), "
+            "coalesce(arg_max(_width, _row_no), 0)"
+        )
+        records.complete(Shape(count, narrowest, widest, last))
+        if records.ragged:
+            _write(contract, records, context, rows)
     if any(column.fold_by for column in contract.columns.values()):
-        row = con.execute(
-            f"select count(*) from {table} "
-            "where len(list_filter(_notes, lambda x: starts_with(x, 'AMBIGUOUS_'))) > 0"
-        ).fetchone()
-        if row is not None and row[0]:
-            context = dataclasses.replace(context, fold=True)
-            con.execute(
-                f"create or replace temp table {table} as "
-                f"{typing_select(contract, records, context)}"
-            )
+        # Where times occur twice, their order in the file is looked at.
+        (ambiguous,) = rows.one(
+            "count(*)", "len(list_filter(_notes, lambda x: starts_with(x, 'AMBIGUOUS_'))) > 0"
+        )
+        if ambiguous:
+            _write(contract, records, dataclasses.replace(context, fold=True), rows)
+    well_formed, wrong, noted = rows.one(measures)
+    return well_formed, wrong, noted
+
+
+def _write(contract: Contract, records: Records, context: Context, rows: TypedRows) -> None:
+    key = {"_key"} & set(key_columns(contract))
+    rows.write(typing_select(contract, records, context), (*INTERNAL, *key))
 
 
 def _known_zones(
@@ -334,7 +342,7 @@ def _noted(
         del notes[pair]
         if twice:
             notes[pair] = (len(twice), twice[0])
-    return [_told(con, contract, records, pair, where) for pair, where in notes.items()]
+    return _told(con, contract, records, notes)
 
 
 def decoded_twice(text: str) -> bool:
@@ -349,42 +357,49 @@ def _told(
     con: duckdb.DuckDBPyConnection,
     contract: Contract,
     records: Records,
-    pair: tuple[str, str],
-    where: tuple[int, int],
-) -> Finding:
-    (code, name), (count, first) = pair, where
-    value = ""
-    position = records.positions.get(name)
-    if position is not None and "{value}" in SENTENCES[code]:
-        value = "personal, not shown"
-        if contract.columns[name].sensitivity in {"public", "internal"}:
-            row = con.execute(
-                f"select f{position} from {records.table} where rowid = {first - 1}"
-            ).fetchone()
-            value = repr(row[0][:SHOWN_CHARACTERS]) if row is not None else ""
-    return Finding(code, first, sentence(code, name, value, count), name or None, count)
+    noticed: dict[tuple[str, str], tuple[int, int]],
+) -> list[Finding]:
+    """Return one finding for each code and column, with the first value where it may be shown."""
+    positions = {
+        (code, name): position
+        for code, name in noticed
+        if (position := records.positions.get(name)) is not None and "{value}" in SENTENCES[code]
+    }
+    shown = {
+        pair: position
+        for pair, position in positions.items()
+        if contract.columns[pair[1]].sensitivity in {"public", "internal"}
+    }
+    values = {}
+    if shown:
+        firsts = ", ".join(str(number) for number in {noticed[pair][1] for pair in shown})
+        texts = ", ".join(f"f{position}" for position in set(shown.values()))
+        cursor = con.execute(
+            f"select _row_no, {texts} from {records.numbered} where _row_no in ({firsts})"
+        )
+        names = [column[0] for column in cursor.description or ()]
+        values = {row[0]: dict(zip(names, row, strict=True)) for row in cursor.fetchall()}
+    told = []
+    for (code, name), (count, first) in noticed.items():
+        value = ""
+        if (code, name) in shown:
+            value = repr(values[first][f"f{shown[code, name]}"][:SHOWN_CHARACTERS])
+        elif (code, name) in positions:
+            value = "personal, not shown"
+        told.append(Finding(code, first, sentence(code, name, value, count), name or None, count))
+    return told
 
 
 def _fill_raw(
-    con: duckdb.DuckDBPyConnection, contract: Contract, records: Records, table: str
+    con: duckdb.DuckDBPyConnection, contract: Contract, records: Records, rows: TypedRows
 ) -> None:
     """Give the records that are set aside the text they came as."""
     text = "_line"
     if not records.has_line:
         text = raw_text(records.fields, records.delimiter, contract.dialect.quote)
     con.execute(
-        f"update {table} set _raw = {text} from {records.table} as texts "
-        f"where not ({GOOD}) and texts.rowid = {table}._row_no - 1"
+        f"update {rows.aside} set _raw = {text} from {records.numbered} as texts "
+        f"where not _is_dropped and texts._row_no = {rows.aside}._row_no"
     )
     for number, raw in records.too_long.items():
-        con.execute(f"update {table} set _raw = ? where _row_no = ?", [raw, number])
-
-
-def _empty_table(con: duckdb.DuckDBPyConnection, contract: Contract, table: str) -> None:
-    columns = ", ".join(
-        f"{quote_identifier(name)} {kind}" for name, kind in contract.typed_columns().items()
-    )
-    con.execute(
-        f"create or replace temp table {table} (_row_no bigint, {columns}, _row_hash varchar, "
-        "_reasons varchar[], _raw varchar)"
-    )
+        con.execute(f"update {rows.aside} set _raw = ? where _row_no = ?", [raw, number])

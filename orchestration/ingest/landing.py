@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from orchestration.contracts.load import ContractError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -119,14 +121,45 @@ def find_files(
     return sorted(found.values(), key=lambda file: (*file.order, file.source or ""))
 
 
+def form_of(company: Company, feed: str, path: Path) -> Form:
+    """Return the form that a file of a feed has, wherever the file lies.
+
+    A feed's only form is the form of all its files. Of several it is the first whose pattern the
+    path ends like, else the first whose pattern the name is like.
+
+    Raises
+    ------
+    ContractError
+        If the company does not deliver the feed, or none of its forms is like the file.
+    """
+    declared = company.feeds.get(feed)
+    if declared is None:
+        raise ContractError(
+            f"{company.name} delivers no {feed}; name one of {', '.join(sorted(company.feeds))}."
+        )
+    forms = (
+        *declared.forms,
+        *(one for source in declared.sources.values() for one in source.forms),
+    )
+    if len(forms) == 1:
+        return forms[0]
+    place = path.resolve().as_posix()
+    for form in forms:
+        if re.fullmatch(f".*/{_named(form.files).pattern}", place):
+            return form
+    for form in forms:
+        if _named(form.files.rpartition("/")[2]).fullmatch(path.name):
+            return form
+    raise ContractError(
+        f"{path.name} has no form of {feed} of {company.name}; its files are named "
+        f"{', '.join(form.files for form in forms)}."
+    )
+
+
 def _matches(landing: Path, pattern: str) -> Iterator[tuple[Path, str, dt.date | None]]:
     place = next((one for one in DATE_PLACES if one in pattern), "")
-    names, date = DATE_PLACES.get(place, ("", ""))
-    before, _, after = pattern.partition(place) if place else (pattern, "", "")
-    named = re.compile(
-        _glob_regex(before) + (f"(?P<date>{date})" if place else "") + _glob_regex(after)
-    )
-    for path in landing.glob(before + names + after):
+    named = _named(pattern)
+    for path in landing.glob(pattern.replace(place, DATE_PLACES[place][0]) if place else pattern):
         relative = path.relative_to(landing).as_posix()
         if not path.is_file() or is_in_flight(relative) or relative.endswith(SIDECAR_SUFFIX):
             continue
@@ -141,6 +174,13 @@ def _matches(landing: Path, pattern: str) -> Iterator[tuple[Path, str, dt.date |
         except ValueError:  # 2026-02-30 is a folder name, not a day
             continue
         yield path, relative, day
+
+
+def _named(pattern: str) -> re.Pattern[str]:
+    place = next((one for one in DATE_PLACES if one in pattern), "")
+    before, _, after = pattern.partition(place) if place else (pattern, "", "")
+    date = f"(?P<date>{DATE_PLACES[place][1]})" if place else ""
+    return re.compile(_glob_regex(before) + date + _glob_regex(after))
 
 
 def _glob_regex(pattern: str) -> str:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import tempfile
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestration.ingest import commit, delivery_log
@@ -18,6 +20,7 @@ from orchestration.ingest.delivery_log import BLOCKED, SKIPPED, Attempt
 from orchestration.ingest.guard import judge_file, judge_relation
 from orchestration.ingest.history import History
 from orchestration.ingest.landing import (
+    INCOMING,
     DeliveredFile,
     LandedFile,
     arrival,
@@ -33,7 +36,6 @@ from orchestration.quality.expectations import sentence as rule_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
-    from pathlib import Path
 
     import duckdb
 
@@ -101,6 +103,14 @@ class FeedResult:
             for results in by_rule.values()
         )
 
+    @property
+    def trend(self) -> dict[str, int | float]:
+        """Numbers that are plotted over runs; none where no row was delivered."""
+        delivered = self.total("rows_ok") + self.total("rows_quarantined")
+        if not delivered:
+            return {}
+        return {"row_count": delivered, "success_percent": 100 * self.total("rows_ok") / delivered}
+
     def total(self, measure: str) -> int:
         """Return the sum of a count over all deliveries, such as ``rows_quarantined``."""
         return sum(delivery.total(measure) for delivery in self.deliveries)
@@ -114,6 +124,7 @@ class _Load:
     company: Company
     contract: Contract
     home: Path
+    staging: Path
     as_of: dt.date
     run_id: str
     known: delivery_log.Known
@@ -167,7 +178,11 @@ def ingest_feed(
         raise commit.UnloadableContractError(
             f"Feed {feed} declares no key, so no row could ever be restated; declare one."
         )
-    with warehouse.connect(f"load {feed}") as con:
+    with (
+        warehouse.connect(f"load {feed}") as con,
+        # On the disk of the home: memory is often what a temporary folder is made of.
+        tempfile.TemporaryDirectory(dir=warehouse.home, prefix=INCOMING) as staging,
+    ):
         con.begin()
         delivery_log.create_tables(con)
         commit.ensure_raw_table(con, contract)
@@ -177,6 +192,7 @@ def ingest_feed(
             company=company,
             contract=contract,
             home=warehouse.home,
+            staging=Path(staging),
             as_of=as_of,
             run_id=run_id,
             known=delivery_log.known_files(con, feed),
@@ -189,11 +205,14 @@ def ingest_feed(
         days = {file.delivery_date for file in files}
         if delivery_dates is not None:
             days &= set(delivery_dates)
-        commit.start_quarantine(con)
+        if days:
+            commit.start_quarantine(con)
         if declared is not None and declared.select is not None:
             _judge_relations(load, declared, files, days, progress)
         else:
             _judge_files(load, [file for file in files if file.delivery_date in days], progress)
+        if not load.batch and not load.attempts:
+            return _nothing_new(load)
         _gather(load)
         rules = _run_rules(load)
         return _commit(load, rules)
@@ -254,8 +273,11 @@ def _judge_files(
             history=_history(load, file.delivery_date),
             site_zones=load.company.site_zones,
             table=_judged_table(len(load.batch)),
+            staging=load.staging,
         )
         _take(load, attempt, verdict)
+        if file.form.contract.closed and not verdict.accepted:
+            landed.path.unlink()
         if verdict.accepted:
             load.seen.add((sha256, contract))
 
@@ -292,7 +314,7 @@ def _history(load: _Load, day: dt.date) -> History | None:
         return None
     earlier = [when for when in load.known.records if when < day]
     counts = load.known.records[max(earlier)] if earlier else ()
-    stored = commit.raw_table(load.contract.feed)
+    stored = commit.raw_table(load.contract)
     references = {}
     for check in load.contract.checks:
         if check.kind == "reference" and check.reference in load.company.canonical:
@@ -453,12 +475,13 @@ def _judge_source(load: _Load, file: DeliveredFile, table: str) -> tuple[Attempt
         delivery_date=file.delivery_date,
         site_zones=load.company.site_zones,
         table=table,
+        staging=load.staging,
     )
     attempt = _judged(attempt, verdict)
     load.attempts.append(attempt)
     load.findings += [(attempt, finding) for finding in verdict.findings]
     if verdict.rows_quarantined:
-        commit.record_source_quarantine(load.con, attempt, load.contract.steward, table)
+        commit.record_source_quarantine(load.con, attempt, load.contract, table)
     return attempt, verdict, table
 
 
@@ -589,6 +612,32 @@ def _run_rules(load: _Load) -> dict[dt.date, list[RuleResult]]:
 # -------------------------------------------------------------------------------------- commit
 
 
+def _nothing_new(load: _Load) -> FeedResult:
+    """Say how the feed stands; the day may have made it late."""
+    load.con.begin()
+    state, reason = delivery_log.refresh_feed_state(
+        load.con,
+        load.contract.feed,
+        load.contract,
+        as_of=load.as_of,
+        run_id=load.run_id,
+        missing=load.missing,
+    )
+    load.con.commit()
+    return FeedResult(
+        feed=load.contract.feed,
+        run_id=load.run_id,
+        state=state,
+        reason=reason,
+        raw_rows=_raw_rows(load),
+    )
+
+
+def _raw_rows(load: _Load) -> int:
+    table = commit.raw_table(load.contract)
+    return load.con.execute(f"select count(*) from {table}").fetchall()[0][0]
+
+
 def _commit(load: _Load, rules: dict[dt.date, list[RuleResult]]) -> FeedResult:
     con, contract = load.con, load.contract
     feed = contract.feed
@@ -622,6 +671,8 @@ def _commit(load: _Load, rules: dict[dt.date, list[RuleResult]]) -> FeedResult:
             as_of=load.as_of,
         )
         touched = commit.touched_ranges(con)
+    if contract.touches == "nothing":
+        touched = []
     said = {
         day: tuple(
             result.sentence
@@ -654,13 +705,16 @@ def _commit(load: _Load, rules: dict[dt.date, list[RuleResult]]) -> FeedResult:
         commit.record_results(con, feed, load.run_id, rules)
         commit.record_findings(con, load.findings)
         # Until its first delivery all readings that need a feed say that it never came.
-        is_first = accepted_days and (first_accepted or dt.date.max) > min(accepted_days)
+        rests_on_it = contract.touches != "nothing"
+        is_first = (
+            rests_on_it and accepted_days and (first_accepted or dt.date.max) > min(accepted_days)
+        )
         commit.record_touched(con, feed, load.run_id, [(None, None)] if is_first else touched)
         commit.record_withheld(
             con,
             contract,
             load.run_id,
-            blocked={day: " ".join(sentences) for day, sentences in blocked.items()},
+            blocked={day: "; ".join(sentences) for day, sentences in blocked.items()},
             accepted_days=accepted_days,
             as_of=load.as_of,
         )
@@ -676,7 +730,6 @@ def _commit(load: _Load, rules: dict[dt.date, list[RuleResult]]) -> FeedResult:
         con.rollback()
         raise
     con.commit()
-    raw_rows = con.execute(f"select count(*) from {commit.raw_table(feed)}").fetchall()[0][0]
     return FeedResult(
         feed=feed,
         run_id=load.run_id,
@@ -693,7 +746,7 @@ def _commit(load: _Load, rules: dict[dt.date, list[RuleResult]]) -> FeedResult:
         ),
         findings=tuple((attempt.relative_path, finding) for attempt, finding in load.findings),
         touched=tuple(touched),
-        raw_rows=raw_rows,
+        raw_rows=_raw_rows(load),
     )
 
 
@@ -732,7 +785,7 @@ def _finished(
             attempt,
             action=BLOCKED,
             reason_codes=(*attempt.reason_codes, "BATCH_BLOCKED"),
-            message=" ".join(blocked),
+            message="; ".join(blocked),
             rows_ok=0,
         )
     counts = counts or commit.FileCounts()
@@ -743,12 +796,14 @@ def _finished(
         rows_changed=counts.changed,
         rows_unchanged=counts.unchanged,
         rows_removed=counts.removed,
+        first_date=counts.first_date,
+        last_date=counts.last_date,
     )
     if more:
         return replace(
             attempt,
             action="quarantine_rows",
             reason_codes=(*attempt.reason_codes, "EXPECTATION_FAILED"),
-            message=" ".join((attempt.message, *said)).strip(),
+            message="; ".join(part for part in (attempt.message, *said) if part),
         )
     return attempt

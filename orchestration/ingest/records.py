@@ -26,13 +26,15 @@ from orchestration.ingest.text import Record, TextLines
 from orchestration.ingest.verdict import FileRefusedError, Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from orchestration.contracts.model import Contract, Dialect
 
 # Excel cuts a sheet without a word at the old (xls) and the new (xlsx) number of rows.
 ROW_LIMITS = (65_536, 1_048_576)
+# What DuckDB's reader is told to expect: its buffers grow with it, for each thread.
+LINE_BYTES, RECORD_BYTES = 2_000_000, 100_000_000
 TRAILER = re.compile(r"T\|([0-9]{8})")
 # No text of a file can be this; a field that is missing comes out as NULL, an empty one as ''.
 _NEVER = r"\x01\x02never"
@@ -42,28 +44,33 @@ _NAME_BREAKS = re.compile(r"[\s\-]")
 
 @dataclass
 class Records:
-    """All records of a file as text, in a temp table of columns f0, f1, ... and `_width`.
+    """All records of a file as text, in a temp view of columns f0, f1, ... and `_width`.
 
     Attributes
     ----------
     table : str
-        The temp table; `rowid` + 1 is the number of the record.
+        The view. It reads the file anew each time, in the order of the records.
     positions : dict
         Contract column to position in the file; None where it is not delivered.
     fields : int
         Fields that a record should have.
     count : int
-        Records.
+        Records; not known before they were read where `complete` is given.
     plain : bool
         Whether all text is ASCII without control characters.
     ragged : bool
         Whether a record may have another number of fields.
     padded : bool
         Whether a field may begin or end with a blank.
+    longest : int or None
+        No field has more bytes; None where that is not known.
     has_line : bool
-        Whether the table holds the raw text too (`_line`), because its fields do not give it.
+        Whether the view holds the raw text too (`_line`), because its fields do not give it.
     too_long : dict
         Raw text of records with too many fields.
+    complete : callable or None
+        What is left to check once the records were read: raises where the file breaks off or
+        holds other than it declares, and fills in what is known only then.
     """
 
     table: str
@@ -74,9 +81,26 @@ class Records:
     delimiter: str
     ragged: bool = True
     padded: bool = True
+    longest: int | None = None
     has_line: bool = False
     too_long: dict[int, str] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    complete: Callable[[Shape], None] | None = None
+
+    @property
+    def numbered(self) -> str:
+        """SQL of the records with their numbers from 1, `_row_no`."""
+        return f"(select *, row_number() over () as _row_no from {self.table})"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What was counted while records were read; widths against what they should be."""
+
+    count: int
+    narrowest: int
+    widest: int
+    last: int
 
 
 def read_records(
@@ -88,20 +112,20 @@ def read_records(
     table: str,
     declared_rows: int | None,
 ) -> Records:
-    """Read one plain file into a temp table of text.
+    """Lay a view of text over one plain file, rewritten first where it must be.
 
     Parameters
     ----------
     con : duckdb.DuckDBPyConnection
-        Where the table is made.
+        Where the view is made.
     contract : Contract
         Its dialect and the names of its columns.
     path : Path
         The unpacked file.
     work : Path
-        A folder for the rewritten file.
+        A folder for the rewritten file; both files must stay as long as the view is read.
     table : str
-        Name of the temp table.
+        Name of the view.
     declared_rows : int or None
         Control total of a sidecar.
 
@@ -157,10 +181,10 @@ def _read_text(
         _refuse_not_tabular(scan.head.decode("utf-8", errors="ignore"))
         direct = None
         if dialect.format == "csv":
-            direct = _direct(con, source, path, scan, table=table, work=work)
+            direct = _direct(
+                con, source, path, scan, table=table, work=work, declared_rows=declared_rows
+            )
         if direct is not None:
-            _refuse_limits(dialect, scan.lines)
-            _refuse_totals(direct.count, source.trailer_rows, declared_rows)
             return direct
     lines = TextLines(path, dialect, bytewise=bytewise, valid_utf8=scan.utf8)
     if not bytewise:
@@ -216,7 +240,7 @@ def _direct_json(
             f"coalesce(o.{quote_identifier(name)}, '') as f{i}" for i, name in enumerate(header)
         )
         con.execute(
-            f"create or replace temp table {table} as "
+            f"create or replace temp view {table} as "
             f"select {texts}, 0::tinyint as _width, json::varchar as _line "
             f"from (select json, from_json(json, {quote_literal(shape)}) as o "
             f"from read_json_objects({file}, compression = 'none'))"
@@ -376,6 +400,13 @@ class _Source:
                 "assigned; ask for an export with distinct names.",
             )
         self._refuse_missing(wanted)
+        undeclared = sorted(set(self.names) - set(wanted.values()))
+        if self.contract.closed and undeclared:
+            raise FileRefusedError(
+                "SCHEMA_MISMATCH",
+                f"{self.contract.feed} takes its declared columns alone, and this file has "
+                f"{', '.join(undeclared)} too; ask for an export without it. Nothing was kept.",
+            )
         for name, normal in wanted.items():
             self.positions[name] = self.names.index(normal) if normal in self.names else None
         self._note_names(header, set(wanted.values()))
@@ -524,6 +555,7 @@ def _direct(
     *,
     table: str,
     work: Path,
+    declared_rows: int | None,
 ) -> Records | None:
     """Let DuckDB read a file that is exactly what its dialect says; None if it is not."""
     dialect = source.dialect
@@ -559,56 +591,65 @@ def _direct(
     path = _globless(path, work)
     columns = ", ".join(f"'f{i}': 'VARCHAR'" for i in range(fields))
     quote = dialect.quote or ""
+    # With line ends inside quotes a record may be longer than any line, and is read by one thread.
     parallel = not scan.quoted_line_ends
-    where = "" if trailer is None else f"where not (f0 = 'T|{trailer:08d}' and f1 is null)"
+    longest = max(2 * scan.longest_line, LINE_BYTES) if parallel else RECORD_BYTES
+    where = (
+        ""
+        if trailer is None
+        else f"where not (rtrim(f0, ' \t') = 'T|{trailer:08d}' and f1 is null)"
+    )
     con.execute(
-        f"create or replace temp table {table} as "
+        f"create or replace temp view {table} as "
         f"select *, case when _x is not null then 1 when f{fields - 1} is null then -1 else 0 end"
         "::tinyint as _width "
         f"from read_csv({quote_literal(str(path))}, auto_detect = false, header = false, "
         f"skip = {int(dialect.header)}, delim = {quote_literal(dialect.delimiter)}, "
         f"quote = {quote_literal(quote)}, escape = {quote_literal(quote)}, compression = 'none', "
         f"columns = {{{columns}, '_x': 'VARCHAR'}}, strict_mode = false, null_padding = true, "
-        f"nullstr = [{quote_literal(_NEVER)}], max_line_size = 100000000, parallel = {parallel}) "
-        f"{where}"
+        f"nullstr = [{quote_literal(_NEVER)}], max_line_size = {longest}, "
+        f"buffer_size = {8 * longest}, parallel = {parallel}) {where}"
     )
-    row = con.execute(
-        f"select count(*), coalesce(max(_width), 0), coalesce(min(_width), 0) from {table}"
-    ).fetchone()
-    assert row is not None
-    count, widest, narrowest = row
-    if count == 0 and not source.contract.delivery.may_be_empty:
-        raise _no_rows()
-    if trailer is None and not scan.tail.endswith((b"\n", b"\r")):
-        _refuse_if_cut(con, table, fields)
-    source.trailer_rows = trailer
     findings = source.findings
     ends = "\n" if scan.cr == 0 else "\r" if scan.lf == 0 else "\r\n"
     if scan.bom:
         findings.insert(0, Finding("BOM_REMOVED", None, "The byte order mark was removed."))
     if (scan.lf or scan.cr) and ends != dialect.record_end:
         findings.append(line_ends_finding(ends, dialect))
-    too_long: dict[int, str] = {}
-    if widest > 0:
-        lines = TextLines(path, dialect, bytewise=True, valid_utf8=True)
-        again = _Source(source.contract).bind_stream(_text_records(lines, dialect))
-        too_long = {
-            number: record.raw
-            for number, record in enumerate(again, start=1)
-            if len(record.fields) > fields
-        }
-    return Records(
+    records = Records(
         table=table,
         positions=source.positions,
         fields=fields,
-        count=count,
+        count=0,
         plain=scan.ascii and not scan.controls,
         delimiter=dialect.delimiter,
-        ragged=widest > 0 or narrowest < 0,
+        # Looked for while the records are typed; most files have none.
+        ragged=False,
         padded=scan.padded or scan.quoted_line_ends,
-        too_long=too_long,
+        longest=scan.longest_line if parallel else None,
         findings=findings,
     )
+
+    def complete(shape: Shape) -> None:
+        if shape.count == 0 and not source.contract.delivery.may_be_empty:
+            raise _no_rows()
+        if trailer is None and shape.last < 0 and not scan.tail.endswith((b"\n", b"\r")):
+            _refuse_if_cut(con, records)
+        _refuse_limits(dialect, scan.lines)
+        _refuse_totals(shape.count, trailer, declared_rows)
+        records.count = shape.count
+        records.ragged = shape.widest > 0 or shape.narrowest < 0
+        if shape.widest > 0:
+            lines = TextLines(path, dialect, bytewise=True, valid_utf8=True)
+            again = _Source(source.contract).bind_stream(_text_records(lines, dialect))
+            records.too_long = {
+                number: record.raw
+                for number, record in enumerate(again, start=1)
+                if len(record.fields) > fields
+            }
+
+    records.complete = complete
+    return records
 
 
 def line_ends_finding(ends: str, dialect: Dialect) -> Finding:
@@ -625,11 +666,13 @@ def _trailer(scan: Scan, dialect: Dialect) -> int | None:
     return int(match[1]) if match and dialect.trailer else None
 
 
-def _refuse_if_cut(con: duckdb.DuckDBPyConnection, table: str, fields: int) -> None:
-    present = " + ".join(f"(f{i} is not null)::int" for i in range(fields))
-    row = con.execute(f"select {present} from {table} order by rowid desc limit 1").fetchone()
-    if row is not None and row[0] < fields:
-        raise _refuse_truncated(row[0], fields)
+def _refuse_if_cut(con: duckdb.DuckDBPyConnection, records: Records) -> None:
+    present = " + ".join(f"(f{i} is not null)::int" for i in range(records.fields))
+    row = con.execute(
+        f"select {present} from {records.numbered} order by _row_no desc limit 1"
+    ).fetchone()
+    if row is not None and row[0] < records.fields:
+        raise _refuse_truncated(row[0], records.fields)
 
 
 def _load_rewritten(
@@ -676,13 +719,12 @@ def _load_rewritten(
     columns = ", ".join(f"'f{i}': 'VARCHAR'" for i in range(fields))
     columns += ", '_line': 'VARCHAR'" if has_line else ""
     con.execute(
-        f"create or replace temp table {table} as select * "
+        f"create or replace temp view {table} as select * "
         f"from read_csv({quote_literal(str(path))}, auto_detect = false, header = false, "
         "delim = ',', quote = '\"', escape = '\"', compression = 'none', "
         f"columns = {{'_width': 'TINYINT', {columns}}}, nullstr = [{quote_literal(_NEVER)}], "
-        "new_line = '\\n', strict_mode = false, max_line_size = 100000000)"
+        f"new_line = '\\n', strict_mode = false, max_line_size = {RECORD_BYTES})"
     )
-    path.unlink()
     return Records(
         table=table,
         positions=source.positions,
@@ -728,10 +770,12 @@ def read_relation(
         f"coalesce({as_iso_text(quote_identifier(name), kind, contract.dialect)}, '') as f{i}"
         for i, (name, kind, *_) in enumerate(described)
     )
+    # Kept, because a SELECT may give its rows in another order each time.
     con.execute(
-        f"create or replace temp table {table} as "
+        f"create or replace temp table {table}_kept as "
         f"select {texts}, 0::tinyint as _width from ({select_sql})"
     )
+    con.execute(f"create or replace temp view {table} as from {table}_kept")
     row = con.execute(f"select count(*) from {table}").fetchone()
     assert row is not None
     if row[0] == 0 and not contract.delivery.may_be_empty:

@@ -27,7 +27,8 @@ from orchestration.contracts.model import (
     Volume,
     format_regex,
 )
-from orchestration.ingest.sql import quote_identifier, quote_literal
+from orchestration.ingest.sql import column_list, quote_identifier, quote_literal
+from orchestration.ingest.typed_rows import GOOD
 from orchestration.ingest.typing_sql import key_columns, typed_key
 from orchestration.ingest.verdict import FileRefusedError, Finding
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from orchestration.contracts.model import Column, Contract
     from orchestration.ingest.history import History
     from orchestration.ingest.records import Records
+    from orchestration.ingest.typed_rows import TypedRows
 
 # Codes that say "this is not a value of that type", against "this value may not be".
 TYPE_CODES = frozenset(
@@ -56,7 +58,6 @@ TYPE_CODES = frozenset(
 )
 _PERIOD = re.compile(r"_([0-9]{8})(?:\.[A-Za-z0-9]+)+$")
 _DESTROYED = r"[0-9]{2}:[0-9]{2}\.[0-9]"
-GOOD = "len(_reasons) = 0"
 
 
 class Relations:
@@ -67,14 +68,15 @@ class Relations:
         con: duckdb.DuckDBPyConnection,
         contract: Contract,
         records: Records,
-        table: str,
+        rows: TypedRows,
         *,
         delivery_date: dt.date,
     ) -> None:
         self.con = con
         self.contract = contract
         self.records = records
-        self.table = table
+        self.rows = rows
+        self.table = rows.view
         self.delivery_date = delivery_date
         self.findings: list[Finding] = []
         self.dropped = 0
@@ -113,16 +115,6 @@ class Relations:
         return self._row(
             f"select count(*), min(_row_no) from {self.table} where {GOOD} and ({condition})"
         )
-
-    def _set_aside(self, code: str, source: str) -> tuple[int, int | None]:
-        """Quarantine the records whose numbers a SELECT returns as `_row_no`."""
-        count, first = self._row(f"select count(*), min(_row_no) from ({source})")
-        if count:
-            self.con.execute(
-                f"update {self.table} set _reasons = list_append(_reasons, '{code}') "
-                f"where _row_no in (select _row_no from ({source}))"
-            )
-        return count, first
 
     def _checks(self, kind: type[Check]) -> list[Any]:
         return [check for check in self.contract.checks if isinstance(check, kind)]
@@ -236,33 +228,35 @@ class Relations:
 
     def keys(self) -> None:
         """Keep exact duplicates once; set aside all records of a key with different content."""
-        key = ", ".join(quote_identifier(name) for name in key_columns(self.contract))
-        if not key:
+        names = key_columns(self.contract)
+        if not names:
             return
-        # By hash, so that a part of the key without a value is equal to another without one.
-        twice = (
-            f"hash({key}) in (select hash({key}) from {self.table} where {GOOD} "
-            f"group by {key} having count(*) > 1)"
+        # Equal keys have equal hashes, a part without a value included. Others may have too (383 of
+        # 1,000,000 texts alike), so the few rows whose hash occurs twice are compared themselves.
+        key, pair = column_list(names), f"{self.table}__pair"
+        (pairs,) = self._row(
+            f"create or replace temp table {pair} as select hash({key}) as hashed "
+            f"from {self.table} where {GOOD} group by hashed having count(*) > 1"
         )
+        if not pairs:
+            return
+        suspects = f"{GOOD} and hash({key}) in (select hashed from {pair})"
         numbered = (
             f"select _row_no, row_number() over (partition by {key}, _row_hash order by _row_no) "
-            f"as copy from {self.table} where {GOOD} and {twice}"
+            f"as copy from {self.table} where {suspects}"
         )
-        again = f"select _row_no from ({numbered}) where copy > 1"
-        copies, first = self._row(f"select count(*), min(_row_no) from ({again})")
-        if copies:
-            self.con.execute(f"delete from {self.table} where _row_no in ({again})")
-            self.dropped += copies
-            self._found(
-                "EXACT_DUPLICATE",
-                copies,
-                first,
-                f"{copies} records repeat another one in every column; each is kept once.",
-            )
-        count, first = self._set_aside(
-            "KEY_CONFLICT",
+        copies, first = self.rows.drop(f"select _row_no from ({numbered}) where copy > 1")
+        self.dropped += copies
+        self._found(
+            "EXACT_DUPLICATE",
+            copies,
+            first,
+            f"{copies} records repeat another one in every column; each is kept once.",
+        )
+        count, first = self.rows.set_aside(
             f"select _row_no from (select _row_no, count(*) over (partition by {key}) as copies "
-            f"from {self.table} where {GOOD} and {twice}) where copies > 1",
+            f"from {self.table} where {suspects}) where copies > 1",
+            "KEY_CONFLICT",
         )
         self._found(
             "KEY_CONFLICT",
@@ -304,10 +298,8 @@ class Relations:
             f"select _row_no from (select _row_no, {before} = {value} as again "
             f"from {self.table} where {GOOD}) where again"
         )
-        count, first = self._row(f"select count(*), min(_row_no) from ({repeats})")
-        if count:
-            self.con.execute(f"delete from {self.table} where _row_no in ({repeats})")
-            self.dropped += count
+        count, first = self.rows.drop(repeats)
+        self.dropped += count
         self._found(
             "COLLAPSED_REPEATS",
             count,
@@ -354,7 +346,7 @@ class Relations:
                 check.from_,
             )
             return
-        count, first = self._set_aside("OVERLAPPING_INTERVALS", touched)
+        count, first = self.rows.set_aside(touched, "OVERLAPPING_INTERVALS")
         self._found(
             "OVERLAPPING_INTERVALS",
             count,
@@ -460,9 +452,10 @@ class Relations:
             check.parent,
         )
         if check.one_root:
-            # By id: the head of an enterprise has a row for each of its versions.
+            # By id, because the head of an enterprise may have a row for each of its versions.
+            counted = "*" if check.roots_by == "row" else f"distinct {child}"
             roots, first = self._row(
-                f"select count(distinct {child}), min(_row_no) from {self.table} "
+                f"select count({counted}), min(_row_no) from {self.table} "
                 f"where {GOOD} and {parent} is null"
             )
             if roots > 1:
@@ -470,7 +463,8 @@ class Relations:
                     "MULTIPLE_ROOTS",
                     roots,
                     first,
-                    f"{roots} different {check.id} have no {check.parent}; one is expected.",
+                    f"{roots} {'rows' if check.roots_by == 'row' else f'different {check.id}'} "
+                    f"have no {check.parent}; one is expected.",
                     check.parent,
                 )
         edges = self._rows(

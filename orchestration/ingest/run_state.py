@@ -29,6 +29,10 @@ create table if not exists ops.run_history (
     is_full boolean not null, started_at_utc timestamp not null, published_at_utc timestamp,
     unsettled_since date
 );
+create table if not exists ops.published_gaps (
+    feed varchar not null, production_date date not null, gap_kind varchar not null,
+    reason varchar not null
+);
 """
 
 # Feeds that readings may not trust, as `int_feeds__status` sees them; what was never delivered is
@@ -38,10 +42,13 @@ select min(coalesce(states.last_accepted_delivery_date, date '0001-01-01'))
 from ops.feed_state as states
 inner join registry.feeds as feeds on states.feed = feeds.feed
 where
-    states.state in ('blocked', 'rejected', 'late')
-    or (
-        feeds.cadence = 'daily' and not feeds.may_be_empty
-        and states.last_accepted_delivery_date < ?
+    feeds.moves_readings
+    and (
+        states.state in ('blocked', 'rejected', 'late')
+        or (
+            feeds.cadence = 'daily' and not feeds.may_be_empty
+            and states.last_accepted_delivery_date < ?
+        )
     )
 """
 
@@ -50,11 +57,13 @@ where
 class PublishedRun:
     """The last run that was published, and whether no later one has begun.
 
-    ``unsettled_since`` is the last accepted delivery before which no feed was late or blocked.
+    ``definition_hash`` is None where a later run with other definitions has begun: it may have
+    built some of them before it failed. ``unsettled_since`` is the last accepted delivery before
+    which no feed was late or blocked.
     """
 
     as_of: dt.date
-    definition_hash: str
+    definition_hash: str | None
     is_latest: bool
     unsettled_since: dt.date | None
 
@@ -125,12 +134,25 @@ def last_published(con: duckdb.DuckDBPyConnection) -> PublishedRun | None:
     """Return the last run that was published; None before the first."""
     con.execute(DDL)
     rows = con.execute(
-        "select as_of_date, definition_hash, "
-        "started_at_utc = max(started_at_utc) over () as latest, unsettled_since "
-        "from ops.run_history "
-        "qualify published_at_utc is not null order by started_at_utc desc limit 1"
+        "with published as (select * from ops.run_history where published_at_utc is not null "
+        "order by started_at_utc desc limit 1), "
+        "later as (select runs.definition_hash from ops.run_history as runs, published "
+        "where runs.started_at_utc > published.started_at_utc) "
+        "select as_of_date, "
+        "case when definition_hash = all (select definition_hash from later) "
+        "then definition_hash end, "
+        "not exists (select 1 from later), unsettled_since from published"
     ).fetchall()
     return PublishedRun(*rows[0]) if rows else None
+
+
+def are_views_current(con: duckdb.DuckDBPyConnection, definition_hash: str) -> bool:
+    """Return whether the views of the models stand as these definitions say.
+
+    A view does not change with the data, and two of five models are views.
+    """
+    published = last_published(con)
+    return published is not None and published.definition_hash == definition_hash
 
 
 def begin_run(
@@ -138,7 +160,9 @@ def begin_run(
 ) -> RunPlan:
     """Enter a run's as-of and what it replaces; needs the registers and the delivery log."""
     previous = last_published(con)
-    latency = con.execute("select coalesce(max(latency_days), 0) from registry.feeds").fetchall()
+    latency = con.execute(
+        "select coalesce(max(latency_days), 0) from registry.feeds where moves_readings"
+    ).fetchall()
     unsettled = con.execute(_UNSETTLED, [as_of]).fetchall()[0][0]
     # What a feed that has recovered leaves behind must be replaced once more.
     since = [unsettled, previous.unsettled_since if previous else None]
@@ -180,13 +204,22 @@ def _first_date(con: duckdb.DuckDBPyConnection) -> dt.date | None:
 
 
 def finish_run(con: duckdb.DuckDBPyConnection) -> None:
-    """Enter that a run was published; what it touched needs no one any more."""
+    """Enter that a run was published; what it touched needs no one any more.
+
+    Days that lack a delivery are kept as the published readings know them, so that the next run
+    finds the readings of which one was filled or has opened.
+    """
     con.begin()
     con.execute(
         "update ops.run_history set published_at_utc = now()::timestamp where run_id = ?",
         [current_run(con)],
     )
     con.execute("delete from ops.touched")
+    con.execute("delete from ops.published_gaps")
+    con.execute(
+        "insert into ops.published_gaps by name "
+        "select feed, production_date, gap_kind, reason from intermediate.int_feeds__gaps"
+    )
     con.commit()
 
 

@@ -1,5 +1,12 @@
 """The one place where a name from a contract becomes part of a SQL text."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 
 def quote_identifier(name: str) -> str:
     """Return ``name`` as a quoted SQL identifier; a dot is part of the name, not a separator.
@@ -32,6 +39,21 @@ def quote_literal(text: str) -> str:
     "'Ludwig''s plant'"
     """
     return "'" + text.replace("'", "''") + "'"
+
+
+def is_one_of(expression: str, words: Iterable[str], kind: str = "varchar") -> str:
+    """Return SQL that is true for one of some words and false for any other value, or none.
+
+    The engine makes a join of an `in` with more than a few words, and a join may give the rows in
+    another order than their source; where a row's place is its number, that must not happen.
+
+    Examples
+    --------
+    >>> is_one_of("code", ["a", "b"])
+    "(case code when 'a'::varchar then true when 'b'::varchar then true else false end)"
+    """
+    branches = " ".join(f"when {quote_literal(word)}::{kind} then true" for word in words)
+    return f"(case {expression} {branches} else false end)" if branches else "false"
 
 
 def column_list(names: list[str], *, prefix: str = "") -> str:

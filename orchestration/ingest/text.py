@@ -11,7 +11,7 @@ from orchestration.ingest.scan import BOM
 from orchestration.ingest.verdict import FileRefusedError, Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from orchestration.contracts.model import Dialect
@@ -78,14 +78,21 @@ class TextLines:
         return start.decode(self.encoding if marked else "ascii", errors="ignore")
 
     def __iter__(self) -> Iterator[str]:
+        return self._parts(iter)
+
+    def pieces(self, characters: int) -> Iterator[str]:
+        """Yield the text in pieces, wherever its lines end; a document may be one line."""
+        return self._parts(lambda reader: iter(lambda: reader.read(characters), ""))
+
+    def _parts(self, cut: Callable[[io.TextIOWrapper], Iterator[str]]) -> Iterator[str]:
         with self.path.open("rb") as raw:
             raw.seek(self._start)
             errors = "steelyard_c1" if codecs.lookup(self.encoding).name == "cp1252" else "strict"
             # newline="": cut at LF, CRLF and CR only, and leave them on.
             reader = io.TextIOWrapper(raw, encoding=self.encoding, errors=errors, newline="")
             try:
-                for line in reader:
-                    text = line
+                for part in cut(reader):
+                    text = part
                     if MARK in text:
                         if self.lines == 0 and not self.bom and text.startswith(MARK):
                             text = text[1:]

@@ -16,7 +16,7 @@ from orchestration.contracts.model import (
     Product,
 )
 from orchestration.ingest.column_sql import ColumnSql, Context, Layers, folds
-from orchestration.ingest.sql import quote_identifier, quote_literal
+from orchestration.ingest.sql import is_one_of, quote_identifier, quote_literal
 
 if TYPE_CHECKING:
     from orchestration.contracts.model import Contract
@@ -29,10 +29,10 @@ _CONTROL = r"[\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x{9F}]"
 
 
 def typing_select(contract: Contract, records: Records, context: Context) -> str:
-    """Return the SELECT that types a table of records.
+    """Return the SELECT that types a table of records, one row each, in their order.
 
-    Its columns: `_row_no`, the typed columns, `_row_hash`, `_reasons` (codes), `_raw`, and for the
-    guard itself `_issues` and `_notes` (``CODE:column``), `_key` (see `key_columns`), `_width`.
+    Its columns: the typed columns, `_row_hash`, and for the guard itself `_issues` and `_notes`
+    (``CODE:column``), `_width`, `_key` (see `key_columns`).
     """
     build = Layers()
     for name, column in contract.columns.items():
@@ -72,9 +72,11 @@ def _row_checks(contract: Contract, build: Layers) -> None:
             wrong = f"{typed(check.to)} < {typed(check.from_)}"
             column, code = check.to, "NEGATIVE_DURATION"
         elif isinstance(check, Consent):
-            countries = ", ".join(quote_literal(country) for country in check.countries)
             country = f"split_part(upper({cleaned(check.country_column)}), '-', 1)"
-            wrong = f"{country} in ({countries}) and not coalesce({typed(check.column)}, false)"
+            wrong = (
+                f"{is_one_of(country, check.countries)} "
+                f"and not coalesce({typed(check.column)}, false)"
+            )
             column, code = check.column, "CONSENT_MISSING"
         elif isinstance(check, NotBlank):
             wrong = f"{cleaned(check.column)} is null"
@@ -113,15 +115,19 @@ def _recompute(check: Product, contract: Contract, build: Layers) -> None:
 def _assemble(contract: Contract, records: Records, context: Context, build: Layers) -> str:
     texts = [f"f{i}" for i in range(records.fields)]
     limit = contract.dialect.max_field_characters
-    # strlen counts bytes and is free; length counts characters and is asked only then.
-    long = " or ".join(f"(strlen({f}) > {limit} and length({f}) > {limit})" for f in texts)
-    build.require(f"not ({long})")
-    reasons = [("", f"case when {long} then 'FIELD_TOO_LONG' end")]
+    reasons = []
+    if records.longest is None or records.longest > limit:
+        # strlen counts bytes and is free; length counts characters and is asked only then.
+        long = " or ".join(f"(strlen({f}) > {limit} and length({f}) > {limit})" for f in texts)
+        build.require(f"not ({long})")
+        reasons.append(("", f"case when {long} then 'FIELD_TOO_LONG' end"))
     if not context.plain:
         control = " or ".join(f"regexp_matches({f}, {quote_literal(_CONTROL)})" for f in texts)
         build.require(f"not ({control})")
         reasons.append(("", f"case when {control} then 'CONTROL_CHARACTER' end"))
-    inner = f"select rowid + 1 as _row_no, {', '.join(texts)}, _width" + "".join(
+    # A number costs a pass on one thread, so it is only given where the order decides a value.
+    number = "row_number() over () as _row_no, " if context.fold else ""
+    inner = f"select {number}{', '.join(texts)}, _width" + "".join(
         f", {expression} as {alias}" for alias, expression in build.layers[0].items()
     )
     inner += f" from {records.table}"
@@ -132,7 +138,7 @@ def _assemble(contract: Contract, records: Records, context: Context, build: Lay
     told = ", ".join(
         f"{expression} || ':{name}'" for name, expression in (*reasons, *build.reasons)
     )
-    sound = " and ".join(f"({condition})" for condition in build.sound)
+    sound = " and ".join(f"({condition})" for condition in build.sound) or "true"
     # Most records are sound: the reasons are asked for, one by one, only of the others.
     issues = (
         f"case when {sound} then null "
@@ -163,12 +169,9 @@ def _assemble(contract: Contract, records: Records, context: Context, build: Lay
         )
         key = f", concat({parts}) as _key"
     return (
-        f"select _row_no, {values}, {hashed} as _row_hash, "
-        "case when _issues is null then []::varchar[] else list_distinct(list_transform(_issues, "
-        "lambda x: split_part(x, ':', 1))) end as _reasons, "
-        "null::varchar as _raw, "
-        f"_issues, {notes} as _notes, _width{key} "
+        f"select {values}, {hashed} as _row_hash, _issues, {notes} as _notes, _width{key} "
         f"from (select *, {issues} as _issues from ({inner}))"
+        + (" order by _row_no" if context.fold else "")
     )
 
 

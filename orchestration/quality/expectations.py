@@ -79,6 +79,17 @@ class RuleResult:
             return None
         return self.unexpected / self.evaluated if self.evaluated else 0.0
 
+    @property
+    def trend(self) -> dict[str, int | float]:
+        """Numbers that are plotted over runs; none where no row was looked at."""
+        if not self.evaluated or self.unexpected is None:
+            return {}
+        return {
+            "row_count": self.evaluated,
+            "unexpected_count": self.unexpected,
+            "success_percent": 100 * (self.evaluated - self.unexpected) / self.evaluated,
+        }
+
 
 def enough_pass(evaluated: int, unexpected: int, mostly: float) -> bool:
     """Return whether at least the share ``mostly`` passes; nothing evaluated is nothing wrong.
@@ -135,15 +146,20 @@ def run_rules(
         return []
     expectations = [_expectation(rule) for rule in rules]
     outcomes = _validate(con, expectations, key_columns)
+    conditions = {
+        rule.id: _evaluated_where(rule, expectation)
+        for rule, expectation in zip(rules, expectations, strict=True)
+        if is_about_rows(expectation)
+    }
+    counts = _evaluated(con, outcomes, conditions)
     results = []
-    for rule, expectation in zip(rules, expectations, strict=True):
+    for rule in rules:
         outcome = outcomes[rule.id]
-        row_level = is_about_rows(expectation)
-        where = _evaluated_where(rule, expectation) if row_level else "true"
-        evaluated = unexpected = None
+        where = conditions.get(rule.id, "true")
+        evaluated = counts.get(rule.id)
+        unexpected = None
         success = bool(outcome["success"])
-        if row_level:
-            evaluated = _evaluated(con, outcome["result"], where)
+        if evaluated is not None:
             unexpected = outcome["result"].get("unexpected_count")
             if unexpected is None:
                 unexpected = int(outcome["result"].get("observed_value", 0))
@@ -203,7 +219,7 @@ def require_row_rules(feed: str, rules: Iterable["Rule"]) -> None:
                 f"Feed {feed}, rule {rule.id}: row_condition is not supported; "
                 "write the condition into an UnexpectedRowsExpectation."
             )
-        if _snake(rule.expectation) in ABOUT_OTHER_ROWS or not is_about_rows(_expectation(rule)):
+        if snake(rule.expectation) in ABOUT_OTHER_ROWS or not is_about_rows(_expectation(rule)):
             raise RuleError(
                 f"Feed {feed}, rule {rule.id}: {rule.expectation} is not about single rows. "
                 "Keys and volumes are checks of the contract; whole tables are judged as marts."
@@ -228,7 +244,7 @@ def is_about_rows(expectation: "Expectation") -> bool:
     )
 
 
-def _snake(name: str) -> str:
+def snake(name: str) -> str:
     """Return the registered name of an expectation that may be given by its class name."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
@@ -244,7 +260,7 @@ def _expectation(rule: "Rule") -> "Expectation":
     from great_expectations.expectations.registry import get_expectation_impl  # noqa: PLC0415
 
     try:
-        kind = get_expectation_impl(_snake(rule.expectation))
+        kind = get_expectation_impl(snake(rule.expectation))
     except ExpectationNotFoundError as error:
         raise RuleError(f"Rule {rule.id}: no expectation is named {rule.expectation}") from error
     kwargs: dict[str, Any] = dict(rule.kwargs)
@@ -273,7 +289,8 @@ def _validate(
         validation = batch.validate(
             suite,
             result_format={
-                "result_format": "COMPLETE",
+                # COMPLETE would bring every failing value into memory; we fetch keys, in SQL.
+                "result_format": "BASIC",
                 "unexpected_index_column_names": list(key_columns),
                 "return_unexpected_index_query": True,
                 "exclude_unexpected_values": True,
@@ -297,20 +314,32 @@ def _validate(
     return outcomes
 
 
-def _evaluated(con: duckdb.DuckDBPyConnection, result: dict[str, Any], where: str) -> int:
-    """Count the rows the rule was about; our count and the library's must be one."""
-    row = con.execute(f"select count(*) filter (where {where}) from {BATCH_VIEW}").fetchall()[0]
-    ours = int(row[0])
-    if "element_count" in result:
-        theirs = result["element_count"] - (result.get("missing_count") or 0)
-        if theirs != ours:
-            raise RuleError(f"The library evaluated {theirs} rows where {ours} meet {where}")
-    return ours
+def _evaluated(
+    con: duckdb.DuckDBPyConnection,
+    outcomes: dict[str, dict[str, Any]],
+    conditions: dict[str, str],
+) -> dict[str, int]:
+    """Count the rows each rule was about, in one pass; our count and the library's must be one."""
+    if not conditions:
+        return {}
+    measures = ", ".join(f"count(*) filter (where {where})" for where in conditions.values())
+    row = con.execute(f"select {measures} from {BATCH_VIEW}").fetchall()[0]
+    counts = dict(zip(conditions, row, strict=True))
+    for rule_id, ours in counts.items():
+        result = outcomes[rule_id]["result"]
+        if "element_count" in result:
+            theirs = result["element_count"] - (result.get("missing_count") or 0)
+            if theirs != ours:
+                raise RuleError(
+                    f"Rule {rule_id}: the library evaluated {theirs} rows where {ours} meet "
+                    f"{conditions[rule_id]}"
+                )
+    return counts
 
 
 def _evaluated_where(rule: "Rule", expectation: "Expectation") -> str:
     """Return the condition of the rows a rule is about: missing values take no part."""
-    name = _snake(rule.expectation)
+    name = snake(rule.expectation)
     if name == CUSTOM_SQL or name in ABOUT_MISSING_VALUES:
         return "true"
     if hasattr(expectation, "column"):
@@ -344,17 +373,14 @@ def _keep(
     if query is None:
         query = rule.kwargs["unexpected_rows_query"].format(batch=BATCH_VIEW)
     try:
-        con.execute(
+        kept = con.execute(
             f"insert into {quote_identifier(failures)} "
             f"select {quote_literal(rule.id)}, {keys} from ({query.strip().rstrip(';')}) as failing"
-        )
+        ).fetchall()[0][0]
     except duckdb.BinderException as error:
         raise RuleError(
             f"Rule {rule.id}: unexpected_rows_query must return the columns "
             f"{', '.join(key_columns)}; select * does"
         ) from error
-    kept = con.execute(
-        f"select count(*) from {quote_identifier(failures)} where rule_id = ?", [rule.id]
-    ).fetchall()[0][0]
     if kept != unexpected:
         raise RuleError(f"Rule {rule.id}: {unexpected} rows fail, but {kept} could be kept")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
+from orchestration.contracts.load import SHIPPED_ROOT
 from orchestration.contracts.model import Rule
 from orchestration.ingest.commit import record_results
 from orchestration.ingest.delivery_log import create_tables
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     import duckdb
 
     from orchestration.resources.warehouse import Warehouse
+
+
+MART_RULES = SHIPPED_ROOT / "expectations" / "marts"
 
 
 class MartRules(BaseModel):

@@ -91,6 +91,8 @@ _TYPES: dict[str, dict[str, str]] = {
         "cadence": "VARCHAR",
         "latency_days": "BIGINT",
         "may_be_empty": "BOOLEAN",
+        "moves_readings": "BOOLEAN",
+        "is_whole_each_time": "BOOLEAN",
         "owner": "VARCHAR",
         "steward": "VARCHAR",
         "sensitivity": "VARCHAR",
@@ -126,6 +128,9 @@ def all_tables(company: Company, registers: Registers) -> dict[str, list[dict[st
                 "cadence": contract.delivery.cadence,
                 "latency_days": contract.delivery.latency_days,
                 "may_be_empty": contract.delivery.may_be_empty,
+                "moves_readings": contract.touches != "nothing",
+                "is_whole_each_time": contract.delivery.mode == "snapshot"
+                and not contract.delivery.scope,
                 "owner": contract.owner,
                 "steward": contract.steward,
                 "sensitivity": contract.sensitivity,

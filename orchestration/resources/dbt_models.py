@@ -96,6 +96,8 @@ class DbtModels:
     ) -> list[NodeResult]:
         """Build models and run tests, named by their unique ids, in dependency order.
 
+        Of no nodes nothing is built, and dbt is not started.
+
         Parameters
         ----------
         nodes : sequence of str
@@ -115,6 +117,8 @@ class DbtModels:
         DbtError
             If dbt itself failed, or kept silent about a node that was asked for.
         """
+        if not nodes:
+            return []
         arguments = [
             "build",
             "--select",

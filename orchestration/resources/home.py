@@ -60,7 +60,10 @@ def adopt_home(con: duckdb.DuckDBPyConnection, home: Path) -> None:
 
 
 def _sweep(home: Path) -> None:
-    for store in (landing.LANDED, commit.LAKE, commit.LAKE_BLOCKED):
+    lakes = [
+        apart + lake for apart in ("", commit.APART) for lake in (commit.LAKE, commit.LAKE_BLOCKED)
+    ]
+    for store in ("", landing.LANDED, *lakes):
         for left in (home / store).glob(f"{landing.INCOMING}*"):
             if left.is_dir():
                 shutil.rmtree(left)

@@ -15,17 +15,30 @@ import duckdb
 FILES = Path(__file__).parents[2].parent / "shared" / "data" / "adventureworks"
 
 TABLES = (
+    "CurrencyRate",
     "Department",
     "Employee",
     "EmployeeDepartmentHistory",
     "Location",
     "Product",
     "ProductCategory",
+    "ProductInventory",
     "ProductSubcategory",
     "PurchaseOrderDetail",
     "PurchaseOrderHeader",
     "ScrapReason",
 )
+
+# Tables of the warehouse: `|` and no header.
+WAREHOUSE_TABLES = {
+    "DimAccount": "id, parent, code, parent_code, name, kind, operator, members, value_type, "
+    "options",
+    "DimCurrency": "id, code, name",
+    "DimDate": "id, day, weekday_no, weekday, dia, jour, day_no, year_day, week, month, mes, mois, "
+    "month_no, quarter, year, semester, fiscal_quarter, fiscal_year, fiscal_semester",
+    "DimOrganization": "id, parent, ownership, name, currency",
+    "FactFinance": "id, day, organization, department, scenario, account, amount, closed_at",
+}
 
 # The ordinals of a hierarchyid path: bits of the value in brackets, the number they start from.
 # Each ends in 1, the mark of a child (0 would mean "between two children").
@@ -164,6 +177,30 @@ TRANSFERS_BY_DEPARTMENT_AND_MONTH = """
     order by period
 """
 
+LEDGER_BY_SCENARIO_TYPE_AND_YEAR = """
+    select
+        entry.scenario,
+        case when DimAccount.code like '3%' then 'Equity' else DimAccount.kind end as kind,
+        -- Fiscal 2011 ended in June 2011. The calendar of the warehouse counts so to 2010 and one
+        -- year less from 2011 on, so that its fiscal 2010 has 18 months.
+        DimDate.year::int + (DimDate.month_no::int > 6)::int,
+        count(*),
+        sum(entry.amount::decimal(38, 12)::decimal(18, 4))
+    from FactFinance as entry
+    inner join DimAccount on entry.account = DimAccount.id
+    inner join DimDate on entry.closed_at::date - 3 = DimDate.day::date
+    group by all
+"""
+
+STOCK = """
+    select
+        count(*),
+        sum(stock.Quantity::int),
+        sum(stock.Quantity::int * Product.StandardCost::decimal(18, 4))
+    from ProductInventory as stock
+    inner join Product using (ProductID)
+"""
+
 LEAVERS = "select count(*) from Employee where CurrentFlag <> '1'"
 
 
@@ -182,6 +219,13 @@ def connect() -> duckdb.DuckDBPyConnection:
             f"create table {table} as select * from read_csv('{path}', columns = {{{names}}}, "
             f"header = false, delim = '\t', quote = '', escape = '', auto_detect = false, "
             f"encoding = '{encoding}')"
+        )
+    for table, names in WAREHOUSE_TABLES.items():
+        columns_sql = ", ".join(f"'{name}': 'varchar'" for name in names.split(", "))
+        connection.execute(
+            f"create table {table} as select * from read_csv('{FILES}/finance/{table}.csv', "
+            f"columns = {{{columns_sql}}}, header = false, delim = '|', quote = '', escape = '', "
+            "auto_detect = false)"
         )
     production = FILES / "production"
     connection.execute(f"create view wo as select * from '{production}/fct_workorder.parquet'")

@@ -33,6 +33,8 @@ MACHINE_FEEDS = {
     "KPI015": "mes_production_counts",
     "KPI017": "mes_production_counts",
     "KPI039": "ehs_hours_worked, ehs_incidents",
+    "KPI044": "erp_complaints_returns, erp_deliveries, erp_sales_order_lines",
+    "KPI045": "erp_deliveries, erp_sales_order_lines",
     "KPI062": "leader_behaviour_events, leader_plans",
 }
 
@@ -147,7 +149,11 @@ def test_feeds_that_never_came_say_so(outcome):
     assert never == {
         "ehs_hours_worked",
         "ehs_incidents",
+        "erp_complaints_returns",
+        "erp_deliveries",
         "erp_routings",
+        "erp_sales_order_lines",
+        "external_factors",
         "hr_person_crosswalk",
         "kpi_targets",
         "leader_behaviour_events",

@@ -19,10 +19,13 @@ pytestmark = pytest.mark.skipif(
 )
 
 FEEDS = [
+    "erp_gl_balances",
     "erp_goods_receipts",
+    "erp_inventory_snapshots",
     "erp_production_orders",
     "erp_products",
     "erp_purchase_order_lines",
+    "fx_rates",
     "hr_assignments",
     "hr_employees",
     "hr_org_units",
@@ -95,7 +98,7 @@ def test_figures_that_need_other_feeds_have_none(company):
 def test_every_file_and_feed_is_taken_without_setting_a_row_aside(guarded):
     _, verdicts = guarded
 
-    assert len(verdicts) == 12 + len(FEEDS)
+    assert len(verdicts) == 18 + len(FEEDS)
     for name, verdict in verdicts.items():
         assert verdict.accepted, name
         assert verdict.rows_quarantined == 0, name
@@ -400,3 +403,114 @@ def test_the_default_as_of_is_after_every_day_that_a_row_carries(delivered, comp
 
     assert value(delivered, last) == date(2015, 8, 12)
     assert company.facts.as_of == date(2015, 8, 31)
+
+
+# ------------------------------------------------------------------------- ledger, rates and stock
+
+
+def test_the_ledger_by_scenario_type_and_fiscal_year_is_that_of_the_files(delivered, files):
+    word = {"1": "actual", "2": "budget"}
+    kind = {
+        "Assets": "asset", "Liabilities": "liability", "Equity": "equity", "Revenue": "revenue",
+        "Expenditures": "expense", "Balances": "statistical", "Flow": "statistical",
+    }  # fmt: skip
+    expected = {}
+    for scenario, name, year, count, amount in rows(files, oracle.LEDGER_BY_SCENARIO_TYPE_AND_YEAR):
+        before = expected.get((word[scenario], kind[name], year), (0, 0))
+        expected[word[scenario], kind[name], year] = (before[0] + count, before[1] + amount)
+
+    found = {
+        key: (count, amount)
+        for *key_parts, count, amount in rows(
+            delivered,
+            "select scenario, account_type, fiscal_year, count(*), sum(amount) "
+            "from erp_gl_balances group by all",
+        )
+        for key in [tuple(key_parts)]
+    }
+
+    assert found == expected
+    assert sum(count for count, _ in found.values()) == 39_409
+
+
+def test_every_month_of_the_ledger_has_its_closing_though_month_ends_drift(delivered, files):
+    closings = rows(
+        delivered,
+        "select fiscal_year, fiscal_period, count(distinct posting_date) from erp_gl_balances "
+        "where scenario = 'actual' group by all order by all",
+    )
+    quarters = dict(
+        rows(files, "select distinct month_no::int, fiscal_quarter::int from DimDate order by all")
+    )
+
+    # December 2010 to December 2013 is the sixth month of fiscal 2011 to that of fiscal 2014.
+    assert len(closings) == 37
+    assert (closings[0][:2], closings[-1][:2]) == ((2011, 6), (2014, 6))
+    assert [close[:2] for close in closings if close[2] > 1] == [(2012, 6), (2013, 6)]
+    # July is the first period: in the calendar of the warehouse it begins the first quarter.
+    assert {(period + 5) % 12 + 1: (period + 2) // 3 for _, period, _ in closings} == quarters
+
+
+def test_a_key_by_period_instead_of_posting_date_would_lose_balances(delivered):
+    company, by_period = rows(
+        delivered,
+        "select count(distinct (company, ledger, posting_date, scenario, cost_centre, account, "
+        "version)), count(distinct (company, ledger, fiscal_year, fiscal_period, scenario, "
+        "cost_centre, account, version)) from erp_gl_balances",
+    )[0]
+
+    assert (company, by_period) == (39_409, 39_403)
+
+
+def test_the_budget_ends_before_the_actuals(delivered):
+    last = dict(
+        rows(delivered, "select scenario, max(posting_date) from erp_gl_balances group by all")
+    )
+
+    assert last == {"actual": date(2013, 12, 28), "budget": date(2011, 11, 29)}
+
+
+def test_books_are_in_the_currency_of_their_organisation_and_heads_in_none(delivered):
+    currencies = rows(
+        delivered,
+        "select currency, list(distinct company order by company) from erp_gl_balances "
+        "group by all order by currency nulls last",
+    )
+
+    assert [(code, companies) for code, companies in currencies if code] == [
+        ("AUD", ["13"]),
+        ("CAD", ["8"]),
+        ("EUR", ["11", "12"]),
+        ("USD", ["3", "4", "5", "6", "7"]),
+    ]
+    assert value(
+        delivered, "select list(distinct account_type) from erp_gl_balances where currency is null"
+    ) == ["statistical"]
+
+
+def test_rates_are_the_average_and_the_closing_one_of_each_day(delivered, files):
+    expected = rows(
+        files,
+        "select CurrencyRateDate::date, ToCurrencyCode, AverageRate::decimal(18, 8), "
+        "EndOfDayRate::decimal(18, 8) from CurrencyRate order by 1, 2",
+    )
+    found = rows(
+        delivered,
+        "select rate_date, to_ccy, max(rate) filter (where kind = 'avg'), "
+        "max(rate) filter (where kind = 'eod') from fx_rates where from_ccy = 'USD' "
+        "group by all order by 1, 2",
+    )
+
+    assert len(found) == 13_532
+    assert found == expected
+
+
+def test_stock_is_that_of_one_day_and_all_of_it(delivered, files):
+    ours = rows(
+        delivered,
+        'select count(*), sum(qty)::bigint, sum("value") from erp_inventory_snapshots '
+        "group by snapshot_date",
+    )
+
+    assert ours == rows(files, oracle.STOCK)
+    assert ours[0][:2] == (1_069, 335_974)

@@ -271,6 +271,13 @@ def test_an_unknown_column_is_a_warning(tmp_path):
     assert told(verdict) == {"UNKNOWN_COLUMN"}
 
 
+@pytest.mark.parametrize("change", [("_", " "), ("_", "-"), ("event_id", '"Event ID"')])
+def test_a_header_is_repeated_however_its_names_are_written(tmp_path, change):
+    verdict = judge(tmp_path, "mes_counts", counts(count(), HEADER.replace(*change)))
+    assert answer(verdict) == ("accept_with_warning", 1, 0)
+    assert told(verdict) == {"REPEATED_HEADER"}
+
+
 def test_a_repeated_header_is_no_record(tmp_path):
     verdict = judge(
         tmp_path, "mes_counts", counts(count(), HEADER, HEADER.upper(), count("E00002", good="x"))
@@ -320,7 +327,7 @@ def test_a_cut_last_record_in_an_irregular_file_is_seen_too(tmp_path):
     assert "TRUNCATED" in told(judge(tmp_path, "mes_counts", cut))
 
 
-@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n"])
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n\n", "  \n"])
 def test_a_trailer_is_no_record_and_counts_them(tmp_path, end):
     text = counts(count(), count("E00002", good="-1")) + "T|00000002" + end
     assert answer(judge(tmp_path, "mes_counts", text)) == ("quarantine_rows", 1, 1)
@@ -556,6 +563,14 @@ def test_local_times_that_occur_twice_are_told_and_those_that_do_not_exist_set_a
     assert told(verdict) == {"AMBIGUOUS_LOCAL_TIME", "NONEXISTENT_LOCAL_TIME", "LATE"}
 
 
+def test_a_record_that_is_delivered_twice_in_the_repeated_hour_is_one_event(tmp_path):
+    received = dt.datetime(2026, 10, 26, 4, tzinfo=dt.UTC)
+    again, other = local("2026-10-25 02:30:00", "2026-10-25 02:30:00")
+    verdict = judge(tmp_path, "mes_counts_local", counts(again, again, other), received=received)
+    assert answer(verdict) == ("accept_with_warning", 2, 0)
+    assert told(verdict) == {"AMBIGUOUS_LOCAL_TIME", "EXACT_DUPLICATE"}
+
+
 def test_an_offset_in_the_local_feed_is_no_declared_form(tmp_path):
     verdict = judge(tmp_path, "mes_counts_local", counts(count()))
     assert told(verdict) == {"TIMESTAMP_FORMAT"}
@@ -678,8 +693,11 @@ def test_hierarchies(tmp_path):
     ) == {"HIERARCHY_CYCLE"}
     assert judged(("1", "A", "9", day)) == {"MISSING_MANAGER"}
     assert judged(("1", "A", "", day), ("2", "B", "", day)) == {"MULTIPLE_ROOTS"}
-    # Two spells of one head are one root.
-    assert judged(("1", "A", "", day), ("1", "A", "", "2022-01-01")) == set()
+    # Rows are counted, so a head who left and came back is told of too.
+    assert judged(("1", "A", "", day), ("1", "A", "", "2022-01-01")) == {"MULTIPLE_ROOTS"}
+    assert judged(("1", "A", "", day), ("2", "B", "2", day), ("3", "C", "2", day)) == {
+        "HIERARCHY_CYCLE"
+    }
     assert judged(("1", "A", "", day), ("2", "B", "1", day), ("2", "X", "1", "2022-01-01")) == {
         "ID_REUSE"
     }
@@ -724,10 +742,10 @@ def test_dates_of_sap(tmp_path):
     text = (
         "employee_id;entry;exit\n00002001;20190301;00000000\n00002002;01.03.2019;31.12.9999\n"
         "00002003;20190301;20991231\n00002004;20190230;\n00002005;2019-03-01;\n00002006;43525;\n"
-        "00002007;19490101;\n00002008;00000000;\n"
+        "00002007;19490101;\n00002008;00000000;\n00002009;99991231;\n"
     )
     verdict = judge(tmp_path, "hr_entry_exit", text)
-    assert answer(verdict) == ("quarantine_rows", 3, 5)
+    assert answer(verdict) == ("quarantine_rows", 3, 6)
     assert told(verdict) == {
         "OPEN_ENDED",
         "INVALID_DATE",
@@ -772,6 +790,22 @@ def test_the_century_of_a_birth_is_the_one_with_a_plausible_age(tmp_path, born, 
     assert told(judge(tmp_path, "hr_birth_dates", f"employee_id,dob\n1,{born}\n")) == {code}
 
 
+@pytest.mark.parametrize(
+    ("born", "received", "code"),
+    [
+        # 13 until the end of February, 90 on its last day.
+        ("02/29/12", "2026-02-28", "INVALID_DATE"),
+        ("02/29/12", "2026-03-01", "CENTURY_PIVOT"),
+        ("02/29/36", "2027-02-28", "CENTURY_PIVOT"),
+        ("02/29/36", "2027-03-01", "INVALID_DATE"),
+    ],
+)
+def test_nobody_born_on_a_leap_day_is_older_before_march(tmp_path, born, received, code):
+    arrived = dt.datetime.fromisoformat(f"{received}T12:00:00Z")
+    text = f"employee_id,dob\n1,{born}\n"
+    assert told(judge(tmp_path, "hr_birth_dates", text, received=arrived)) == {code}
+
+
 def test_work_orders_of_excel(tmp_path):
     header = (
         "WorkOrderID,ProductID,OrderQty,StockedQty,ScrappedQty,StartDate,EndDate,DueDate,"
@@ -813,6 +847,77 @@ def test_the_number_format_is_in_doubt_only_if_most_values_fit_after_times_1000(
     assert told(judged("239.554", "251818")) == {"RANGE"}
     assert told(judged("5", "6")) == {"RANGE"}
     assert told(judged('"239,554"')) == {"NOT_A_NUMBER"}
+
+
+def damaged(**damage):
+    return lambda: counts(count(**damage), count("E00099"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "codes"),
+    [
+        # Two damages: the earlier check, or the stronger level, decides.
+        (
+            lambda: counts(count(), count("E00002"))[:-20] + "\r\n",
+            (1, 1),
+            "COLUMN_COUNT LINE_ENDS_MIXED",
+        ),
+        (lambda: counts(count(good="x"), "T|00000002"), None, "CONTROL_TOTAL_MISMATCH"),
+        (
+            lambda: counts("E1", header=HEADER.replace("site_id", "s"))[:-1],
+            None,
+            "REQUIRED_COLUMN_MISSING",
+        ),
+        (
+            lambda: counts(count(), header=HEADER.replace("site_id", "event_id")),
+            None,
+            "DUPLICATE_COLUMN",
+        ),
+        (lambda: counts(HEADER), None, "NO_ROWS"),
+        (
+            lambda: counts(count(), count(), count(good="-1")),
+            (1, 1),
+            "EXACT_DUPLICATE NEGATIVE_QUANTITY",
+        ),
+        (lambda: counts(count(), count(comment="")), (0, 2), "KEY_CONFLICT"),
+        (
+            lambda: counts(count(comment="=\u00c3\u00bc"), count("E00002")),
+            (2, 0),
+            "FORMULA_INJECTION MOJIBAKE",
+        ),
+        (lambda: counts(count(), count("E00002")) + "\ufeff", (2, 0), "BOM_INSIDE_FILE"),
+        (lambda: counts(",,,,,,,,,", count()), (1, 1), "NOT_A_RECORD REQUIRED_VALUE_MISSING"),
+        # Characters that some readers take for a line end, a blank or a digit.
+        (damaged(comment="a\u2028b\u2029c"), (2, 0), ""),
+        (damaged(comment="a\x85b"), (1, 1), "CONTROL_CHARACTER"),
+        (damaged(comment="a\x1cb"), (1, 1), "CONTROL_CHARACTER"),
+        (damaged(comment="a\x0cb"), (1, 1), "CONTROL_CHARACTER"),
+        (damaged(comment="a\rb"), (2, 1), "COLUMN_COUNT LINE_ENDS_MIXED"),
+        (damaged(event='"E00001\nx"'), (1, 1), "NOT_A_RECORD"),
+        (damaged(good="1_000"), (1, 1), "NOT_A_NUMBER"),
+        (damaged(good="\uff11\uff12"), (1, 1), "NOT_A_NUMBER"),
+        (damaged(good="12 pcs"), (1, 1), "UNIT_SUFFIX"),
+        (damaged(good="\u2014"), (1, 1), "NOT_A_NUMBER"),
+        (damaged(order="000000712233.0"), (1, 1), "KEY_FORMAT"),
+        (damaged(machine="M\u200b-10"), (2, 0), "KEY_NORMALISED"),
+        (damaged(machine="M\u00a0-10"), (1, 1), "KEY_FORMAT"),
+        (damaged(comment="x" * 3_000_000), (1, 1), "FIELD_TOO_LONG"),
+        (damaged(comment='"' + '""' * 10_000 + '"'), (2, 0), ""),
+        # Instants at the borders of what is plausible or late.
+        (damaged(ts="2015-01-01T01:00:00+02:00"), (1, 1), "IMPLAUSIBLE_DATE"),
+        (damaged(ts="2026-10-06T24:00:00+02:00"), (1, 1), "FUTURE_TIMESTAMP"),
+        (damaged(ts="9999-12-31T24:00:00Z"), (1, 1), "FUTURE_TIMESTAMP"),
+        (damaged(ts="2026-09-21T23:00:00-04:00"), (2, 0), "LATE"),
+        (damaged(ts="2026-10-02T12:30:60+02:00"), (2, 0), "LEAP_SECOND"),
+        (damaged(ts="2026-10-02 07:15:00 CEST"), (1, 1), "TIMESTAMP_FORMAT"),
+        (damaged(ts="00:15.0"), (1, 1), "TIMESTAMP_FORMAT"),
+    ],
+)
+def test_what_an_adversary_would_send(tmp_path, text, expected, codes):
+    verdict = judge(tmp_path, "mes_counts", text())
+    assert (verdict.rows_ok, verdict.rows_quarantined) == (expected or (0, 0))
+    assert told(verdict) == set(codes.split())
+    assert (verdict.action == "reject_file") is (expected is None)
 
 
 # ----------------------------------------------------------------------------------- people and law

@@ -15,6 +15,7 @@ from orchestration.registry.load import load_registers
 ROOT = Path(__file__).parents[2]
 MODELS = sorted((ROOT / "dbt_project" / "models").rglob("*.sql"))
 MARTS = ("core", "kpi", "scorecard")
+FEEDS = ("raw", "restricted")
 
 # No model converts a zone or asks a clock: the guard stored UTC, wall clock and zone, and the
 # as-of is a parameter of the run.
@@ -111,7 +112,7 @@ def test_only_staging_reads_what_the_guard_stored(manifest):
         layer(node)
         for node in nodes(manifest)
         for parent in node["depends_on"]["nodes"]
-        if parent.startswith("source.") and manifest["sources"][parent]["source_name"] == "raw"
+        if parent.startswith("source.") and manifest["sources"][parent]["source_name"] in FEEDS
     }
 
     assert readers == {"staging"}
@@ -129,7 +130,7 @@ def test_every_feed_has_a_staging_model_that_a_model_reads(manifest):
     feeds = {
         unique_id
         for unique_id, source in manifest["sources"].items()
-        if source["source_name"] == "raw"
+        if source["source_name"] in FEEDS
     }
     staged = {
         parent: node["unique_id"]
@@ -140,7 +141,66 @@ def test_every_feed_has_a_staging_model_that_a_model_reads(manifest):
 
     assert feeds == set(staged)
     read = {parent for node in nodes(manifest) for parent in node["depends_on"]["nodes"]}
-    assert set(staged.values()) - read == set()
+    # Nothing reads what is restricted, until there is a model of groups that may leave.
+    restricted = {staged[feed] for feed in feeds if ".restricted." in feed}
+    assert set(staged.values()) - read == restricted
+    assert {manifest["nodes"][name]["schema"] for name in restricted} == {"restricted"}
+    assert {manifest["nodes"][name]["access"] for name in restricted} == {"private"}
+
+
+def test_no_measure_rests_on_a_feed_that_touches_nothing():
+    contracts = load_contracts(ROOT / "expectations" / "feeds")
+    silent = {feed for feed, contract in contracts.items() if contract.touches == "nothing"}
+    measures = load_registers((ROOT / "seeds" / "registry",)).measures
+
+    assert silent
+    assert silent & {feed for measure in measures.values() for feed in measure.feeds} == set()
+
+
+def test_the_words_of_people_stay_with_the_guard(manifest):
+    """Free text about persons and what is restricted is in no mart."""
+    contracts = load_contracts(ROOT / "expectations" / "feeds")
+    words = {
+        spelt
+        for contract in contracts.values()
+        for name, column in contract.columns.items()
+        if (column.kind == "text" and column.sensitivity == "personal")
+        or (contract.sensitivity == "restricted" and column.kind == "code")
+        for spelt in (name, f"{name}_code")
+    }
+
+    assert {"comment", "rationale", "gender_code"} <= words
+    for mart in nodes(manifest):
+        if layer(mart) == "marts":
+            assert set(mart["columns"]) & (words - {"action_code"}) == set(), mart["name"]
+
+
+def test_machine_tables_are_read_again_for_exactly_the_feeds_that_they_read(manifest):
+    """`int_touched__production` names them; what else touches the same days leaves them alone."""
+    parents = {
+        name: node["depends_on"]["nodes"] for name, node in manifest["nodes"].items()
+        if node["resource_type"] == "model"
+    }  # fmt: skip
+    # What all models read: which days there are, and what this run touches.
+    control = {"dim_days", "int_touched__ranges"}
+    todo = [
+        node["unique_id"]
+        for node in nodes(manifest)
+        if node["config"].get("meta", {}).get("touched_by") == "int_touched__machine_days"
+    ]
+    feeds, seen = set(), set()
+    while todo:
+        node = todo.pop()
+        if node.startswith("source."):
+            source = manifest["sources"][node]
+            feeds |= {source["name"]} if source["source_name"] == "raw" else set()
+        elif node not in seen and node.split(".")[-1] not in control:
+            seen.add(node)
+            todo += parents[node]
+    path = ROOT / "dbt_project/models/intermediate/control/int_touched__production.sql"
+    named = set(re.findall(r"'(\w+)'", path.read_text("utf-8").split("where")[-1]))
+
+    assert named == feeds
 
 
 def test_scorecards_are_read_by_no_model(manifest):

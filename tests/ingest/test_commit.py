@@ -264,6 +264,19 @@ def test_a_changed_date_touches_the_old_and_the_new_day_but_not_those_between():
     assert touched == [(day(2), day(2)), (day(8), day(8))]
 
 
+def test_a_correction_touches_the_days_of_the_row_whose_place_it_takes():
+    # `site` stands for the column that names the superseded row.
+    days = {"touches": {"from": "day", "to": "day", "supersedes": "site"}}
+    home = Home(contract("correction", **days))
+    first, other = Row("a", site="", day=dt.date(2026, 3, 2)), Row("b", site="")
+    home.load((dt.date(2026, 3, 5), "f", [first, other]))
+
+    correction = Row("c", site="a", day=dt.date(2026, 3, 9))
+    _, touched = home.load((dt.date(2026, 3, 12), "g", [correction]))
+
+    assert touched == [(day, day) for day in (dt.date(2026, 3, 2), dt.date(2026, 3, 9))]
+
+
 def test_neighbouring_days_become_one_range():
     home = Home(contract("append"))
 

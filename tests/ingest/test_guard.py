@@ -14,13 +14,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from orchestration.contracts.load import SHIPPED_ROOT, load_contract
 from orchestration.contracts.model import Contract
 from orchestration.ingest import records as records_module
-from orchestration.ingest.column_sql import Layers
+from orchestration.ingest.column_sql import Context, Layers
 from orchestration.ingest.guard import judge_file, judge_relation
 from orchestration.ingest.history import History
 from orchestration.ingest.scan import scan_bytes
+from orchestration.ingest.typing_sql import typing_select
 
+ACCEPTANCE = "tests/acceptance/contracts/*.yml"
 RECEIVED = dt.datetime(2026, 10, 6, 4, tzinfo=dt.UTC)
 
 
@@ -653,3 +656,119 @@ def test_a_record_that_is_taken_for_sound_has_no_reason_to_be_set_aside(con, jud
 
     assert len(gated) > 300
     assert sorted(gated) == sorted(asked)
+
+
+CONTRACTS = sorted(
+    [*SHIPPED_ROOT.glob("expectations/feeds/*/*.yml"), *SHIPPED_ROOT.glob(ACCEPTANCE)],
+    key=lambda path: path.stem,
+)
+
+
+@pytest.mark.parametrize("path", CONTRACTS, ids=lambda path: path.stem)
+def test_typing_keeps_the_order_of_the_file_because_it_joins_nothing(con, path):
+    # A row's place is its number; a join, which the engine makes of a long `in`, may lose it.
+    declared = load_contract(path)
+    fields = len(declared.columns)
+    texts = ", ".join(f"''::varchar as f{i}" for i in range(fields))
+    con.execute(f"create view texts as select {texts}, 0::tinyint as _width from range(9)")
+    records = records_module.Records(
+        table="texts",
+        positions={name: i for i, name in enumerate(declared.columns)},
+        fields=fields,
+        count=9,
+        plain=False,
+        delimiter=",",
+    )
+    context = Context(
+        plain=False,
+        padded=True,
+        site_zones={"DE01": "Europe/Berlin"},
+        known_zones=tuple(f"Etc/GMT+{hour}" for hour in range(12)),
+        received_at=moment(2026, 10, 6, 4),
+        delivery_date=dt.date(2026, 10, 6),
+    )
+
+    plan = con.execute(f"explain {typing_select(declared, records, context)}").fetchall()[0][1]
+
+    assert "hash join" not in plan.lower()
+
+
+@pytest.mark.parametrize("is_staged", [False, True])
+def test_a_row_of_a_large_file_keeps_its_number_its_value_and_its_raw_text(
+    con, tmp_path, monkeypatch, is_staged
+):
+    monkeypatch.setattr("orchestration.ingest.guard.STAGED_BYTES", 0)
+    declared = contract(
+        {
+            "id": "key",
+            "state": {"type": "code", "values": ["a", "b", "c", "d", "e", "f", "g"]},
+            "qty": "int",
+        },
+        key=["id"],
+    )
+    lines = [f"K{i},{'abcdefg'[i % 7]},{i}" for i in range(300_000)]
+    lines[250_000] = "K250000,a,many"
+    lines[260_000] = lines[123]  # an exact repeat
+    path = tmp_path / "f.csv"
+    path.write_text("\n".join(["id,state,qty", *lines, ""]))
+
+    verdict = judge_file(
+        con, declared, path, received_at=RECEIVED, staging=tmp_path if is_staged else None
+    )
+
+    assert (verdict.records, verdict.rows_ok, verdict.rows_quarantined) == (300_000, 299_998, 1)
+    assert con.execute(
+        "select count(*), count(*) filter (id <> 'K' || (_row_no - 1)), max(_row_no) from judged"
+    ).fetchall() == [(299_999, 0, 300_000)]
+    assert con.execute(
+        "select _row_no, _reasons, _raw from judged where len(_reasons) > 0"
+    ).fetchall() == [(250_001, ["NOT_A_NUMBER"], "K250000,a,many")]
+
+
+@pytest.mark.parametrize("characters", [1, 2, 3, 7, 50, 10_000])
+def test_a_list_of_objects_is_read_the_same_in_pieces_of_any_size(
+    con, judge, monkeypatch, characters
+):
+    monkeypatch.setattr("orchestration.ingest.json_records.PIECE_CHARACTERS", characters)
+    objects = [
+        {"id": f"K{i}", "n": i * 10, "deep": {"x": 'a "quoted" ], [ text'}} for i in range(20)
+    ]
+    declared = contract(
+        {"id": "key", "n": "int", "x": {"type": "text", "name_in_file": "deep.x"}},
+        key=["id"],
+        dialect={"format": "json"},
+    )
+
+    verdict = judge(declared, json.dumps(objects, indent=1), name="f.json")
+
+    assert (verdict.action, verdict.rows_ok) == ("accept", 20)
+    assert con.execute("select id, n, x from judged order by _row_no").fetchall() == [
+        (one["id"], one["n"], one["deep"]["x"]) for one in objects
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ('[{"id": "a"}', "TRUNCATED"),
+        ('[{"id": "a"}, {"id"', "TRUNCATED"),
+        ('[{"id": "a"} {"id": "b"}]', "NOT_TABULAR"),
+        ('[{"id": "a"}] and more', "NOT_TABULAR"),
+        ('[{"id": "a",}, {"id": "b"}]', "NOT_TABULAR"),
+        ('{"id": "a"}', "SCHEMA_MISMATCH"),
+        ("[1, 2", "TRUNCATED"),
+        ("[", "TRUNCATED"),
+    ],
+)
+def test_a_broken_list_of_objects_is_refused_with_its_kind(judge, text, code):
+    declared = contract({"id": "key"}, key=["id"], dialect={"format": "json"})
+
+    assert judge(declared, text, name="f.json").findings[0].code == code
+
+
+def test_a_broken_list_names_the_line_that_is_broken(judge):
+    declared = contract({"id": "key"}, key=["id"], dialect={"format": "json"})
+
+    (finding,) = judge(declared, '[{"id": "a"},\n{"id": "b"},\n{id: 1}]', name="f.json").findings
+
+    assert "in line 3" in finding.message

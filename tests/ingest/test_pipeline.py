@@ -415,6 +415,25 @@ def test_a_rejected_file_is_logged_and_leaves_the_other_feeds_alone(plant):
     assert plant.query("select count(*) from raw.mes_production_counts") == [(0,)]
 
 
+def test_a_closed_contract_refuses_a_further_column_and_keeps_none_of_its_bytes(plant):
+    plant.declare(REASONS | {"closed": True})
+    path = plant.put(
+        "mes/mes_reason_codes/2026-03-02/reasons.csv", "reason_code,reason_text,icd\nR1,jam,F32\n"
+    )
+    name = hashlib.sha256(path.read_bytes()).hexdigest()
+
+    (attempt,) = plant.load("mes_reason_codes").deliveries[0].attempts
+
+    assert (attempt.action, attempt.reason_codes) == ("reject_file", ("SCHEMA_MISMATCH",))
+    assert "icd" in attempt.message
+    assert not (plant.home / "landing" / name[:2] / name).exists()
+    kept = [one.read_bytes() for one in plant.home.rglob("*") if one.is_file()]
+    assert not any(b"F32" in content for content in kept)
+    # The day's report without the column is taken.
+    plant.reasons("2026-03-02", "R1,jam")
+    assert plant.load("mes_reason_codes").raw_rows == 1
+
+
 def test_a_rejected_file_is_tried_again_under_another_contract_only(plant):
     plant.put(
         "mes/mes_production_counts/2026-03-02/counts.csv",
@@ -638,3 +657,76 @@ def test_a_feed_without_a_key_cannot_be_loaded(plant):
 
     with pytest.raises(commit.UnloadableContractError, match="mes_reason_codes declares no key"):
         plant.load("mes_reason_codes")
+
+
+# ------------------------------------------------------------------------- what must not be told
+
+STATED = {
+    "feed": "hr_stated",
+    "system": "hr",
+    "domain": "people",
+    "sensitivity": "restricted",
+    "delivery": {"mode": "snapshot", "cadence": "monthly"},
+    "key": ["employee_id"],
+    "touches": "nothing",
+    "columns": {
+        "employee_id": {"type": "key", "sensitivity": "restricted"},
+        "gender": {"type": "code", "values": ["female", "male"], "sensitivity": "restricted"},
+        "born": {"type": "int", "sensitivity": "restricted"},
+    },
+    "rules": [
+        {
+            "id": "born_is_plausible",
+            "expectation": "expect_column_values_to_be_between",
+            "kwargs": {"column": "born", "min_value": 1900},
+            "severity": "quarantine",
+            "owner": "privacy-steward",
+            "mostly": 0.1,
+        }
+    ],
+}
+STATED_PROFILE = {
+    "profile": "plant_hr",
+    "source_system": "hr",
+    "feeds": {"hr_stated": {"files": "hr/hr_stated/{delivery_date}/*.csv"}},
+}
+STATED_ROWS = "employee_id,gender,born\nE-ANN,female,1971\nE-BOB,xenon,1972\nE-CEM,male,forty\n"
+STATED_ROWS += "E-DAN,male,1873\n"
+
+
+def test_no_log_tells_what_stands_in_a_restricted_feed(plant):
+    plant.declare(STATED)
+    plant.write("plant/expectations/hr.yml", STATED_PROFILE)
+    plant.put("hr/hr_stated/2026-03-02/stated.csv", STATED_ROWS)
+
+    result = plant.load("hr_stated")
+
+    # An unknown code is kept as UNCLASSIFIED; a number in words and one out of range are not.
+    assert plant.query("select employee_id from restricted.hr_stated order by 1") == [
+        ("E-ANN",), ("E-BOB",),
+    ]  # fmt: skip
+    assert plant.query("select row_no, reason, raw from ops.quarantine order by 1") == [
+        (3, "NOT_A_NUMBER", None), (4, "EXPECTATION_FAILED", None),
+    ]  # fmt: skip
+    assert plant.query("select rule_id, row_no, row_key from ops.expectation_failures") == [
+        ("born_is_plausible", 4, None)
+    ]
+    told = [finding.message for _, finding in result.findings]
+    told += [str(row) for row in plant.query("from ops.delivery_log")]
+    tables = plant.query("select table_name from duckdb_tables() where schema_name = 'ops'")
+    told += [str(row) for (table,) in tables for row in plant.query(f"from ops.{table}")]
+    secrets = ["E-ANN", "E-BOB", "E-CEM", "E-DAN", "xenon", "forty", "1873"]
+    assert [secret for secret in secrets if secret in " ".join(told)] == []
+    assert not (plant.home / "lake" / "hr_stated").exists()
+    assert len(list((plant.home / "restricted" / "lake" / "hr_stated").glob("*.parquet"))) == 1
+
+
+def test_a_feed_on_which_no_reading_rests_touches_no_day(plant):
+    plant.declare(STATED)
+    plant.write("plant/expectations/hr.yml", STATED_PROFILE)
+    plant.put("hr/hr_stated/2026-03-02/stated.csv", STATED_ROWS)
+
+    result = plant.load("hr_stated")
+
+    assert result.total("rows_new") == 2
+    assert plant.query("select * from ops.touched") == []

@@ -222,3 +222,24 @@ def test_a_rule_that_cannot_run_is_an_error_with_its_name(con, bad, cause):
 def test_a_feed_refuses_rules_whose_verdict_depends_on_other_rows(expectation, kwargs):
     with pytest.raises(RuleError, match="Feed mes_production_counts, rule r"):
         require_row_rules("mes_production_counts", [rule("r", expectation, kwargs)])
+
+
+@pytest.mark.parametrize("percent", [1, 50, 100])
+def test_every_failing_row_is_kept_however_many_fail(con, percent):
+    con.execute(
+        "create table many as select i as _row_no, "
+        f"case when i % 100 < {percent} then -1 else 1 end as qty from range(20000) t(i)"
+    )
+    positive = rule(
+        "positive", "expect_column_values_to_be_between", {"column": "qty", "min_value": 0}
+    )
+
+    (result,) = run_rules(con, "many", [positive], ["_row_no"])
+
+    assert result.unexpected == 200 * percent
+    assert result.trend == {
+        "row_count": 20000,
+        "unexpected_count": 200 * percent,
+        "success_percent": 100 - percent,
+    }
+    assert failing(con, "positive") == [i for i in range(20000) if i % 100 < percent]

@@ -19,7 +19,7 @@ from orchestration.resources.home import (
 
 # The tables of `ops` of this version of a home. With other tables raise HOME_VERSION: homes of
 # the version before are then completed, or refused with the cure.
-LAYOUT_OF_THIS_VERSION = (2, "8679f47d2c8efb9110c4c43c659675f4cd4ccdccb3b714620c83cce30b6b3982")
+LAYOUT_OF_THIS_VERSION = (2, "1387864758606a06436043c3708653fb1ba449e2a33d17ba4cf45de93bc372e5")
 
 
 def test_other_log_tables_are_another_version_of_a_home():

@@ -267,3 +267,50 @@ def test_a_changed_target_reaches_judgements_and_scorecards(house, tmp_path):
     # July had ended before the new version was valid.
     assert held_against == [("2026-07-01", float(old["target"])), ("2026-08-01", 0.8)]
     expect_as_rebuilt(house, tmp_path)
+
+
+def test_a_reversal_and_a_complaint_change_the_days_that_were_promised(house, tmp_path):
+    day = FIRST_DAY + 9 * DAY
+    # Two orders of one line each, promised in July and there a day or more before.
+    orders = house.query(
+        "select order_id, max(line_no), max(site_id), max(promised_date), max(product_id), "
+        "max(order_qty) from core.fct_sales_order_lines group by order_id "
+        "having count(*) = 1 and bool_and(is_on_time_in_full and in_full_date < promised_date "
+        "and not is_complained_of) "
+        "and max(promised_date) between date '2026-07-08' and date '2026-07-31' order by 1 limit 2"
+    )
+    (order, line, *_, quantity), complained = orders
+    delivery = house.query(
+        "select delivery_id from raw.erp_deliveries where order_id = ? order by 1", [order]
+    )[0][0]
+    sent, mark = records(house, "erp_deliveries", of="202606.csv")
+    # It is taken back only now, but the two together were never there.
+    reversal = sent[0] | {
+        "VBELN": "0089999999", "VGBEL": order, "VGPOS": line, "SMBLN": delivery,
+        "LFIMG": f"{quantity}-".replace(".", ","), "WADAT_IST": f"{day - DAY:%Y%m%d}",
+        "LFDAT": f"{day - DAY:%Y%m%d}",
+    }  # fmt: skip
+    house.deliver("erp_deliveries", day, table([reversal], mark))
+    # Of the other a complaint is told late: opened 30 days after the promised day.
+    path = house.delivered("erp_complaints_returns")[0]
+    told = json.loads(path.read_text("utf-8").splitlines()[0])
+    opened = complained[3] + 30 * DAY
+    complaint = told | {
+        "complaint_id": "Q9999999", "order_id": complained[0], "product_id": complained[4],
+        "opened_ts": f"{opened}T10:00:00+00:00", "closed_ts": f"{opened}T11:00:00+00:00",
+        "justified": True,
+    }  # fmt: skip
+    house.deliver("erp_complaints_returns", day, json.dumps(complaint) + "\n")
+    kept = (
+        "select kpi_id, sum(numerator)::int from kpi.fct_kpi_readings where kpi_id in "
+        "('KPI044', 'KPI045') and entity_kind = 'enterprise' and period_kind = 'month' "
+        "and period_start_date = date '2026-07-01' group by 1"
+    )
+    before = dict(house.query(kept))
+
+    load(house, day, "erp_deliveries", "erp_complaints_returns")
+
+    after = dict(house.query(kept))
+    # Both orders are perfect no more; the line that was complained of did come on time in full.
+    assert (after["KPI044"], after["KPI045"]) == (before["KPI044"] - 2, before["KPI045"] - 1)
+    expect_as_rebuilt(house, tmp_path)

@@ -13,7 +13,7 @@ from .conftest import FIRST_DAY, House
 
 DAY = dt.timedelta(days=1)
 STATES, COUNTS = "mes_machine_states", "mes_production_counts"
-BLOCKED_DAY, RELEASED_DAY = FIRST_DAY + DAY, FIRST_DAY + 2 * DAY
+BLOCKED_DAY, RELEASED_DAY, RESUMED_DAY = (FIRST_DAY + n * DAY for n in (1, 2, 3))
 RESTATED = dt.date(2026, 9, 18)
 
 
@@ -132,6 +132,55 @@ def test_a_feed_that_may_have_nothing_to_say_is_not_late(released):
     assert silent.pop(COUNTS) == "late"
     assert "ehs_incidents" in silent
     assert set(silent.values()) == {"ok"}
+
+
+@pytest.fixture(scope="module")
+def resumed(released, tmp_path_factory) -> House:
+    """The fourth delivery: everything is whole again, but for the counts of the third."""
+    house = released.copy(tmp_path_factory.mktemp("resumed"))
+    for path in house.delivered(COUNTS):
+        if path.parent.name == str(RESUMED_DAY) and str(RESUMED_DAY - DAY).replace("-", "") not in (
+            path.name
+        ):
+            path.unlink()
+    house.run(RESUMED_DAY, days=[RESUMED_DAY])
+    return house
+
+
+def test_a_day_that_never_came_is_not_forgotten_when_the_next_one_is_good(resumed):
+    assert resumed.query(
+        "select feed_state from intermediate.int_feeds__status where feed = ?", [COUNTS]
+    ) == [("ok",)]
+
+    missing = f"Missing: {COUNTS} lacks {BLOCKED_DAY} (no delivery)."
+    said = resumed.query(
+        "select period_kind, period_start_date, trust_state, "
+        "coalesce(regexp_extract(trust_reason, 'Missing.*'), '') from kpi.fct_kpi_readings "
+        "where kpi_id = 'KPI016' and entity_id = 'US01' and period_kind in ('day', 'month') "
+        "and period_end_date >= ? order by all",
+        [FIRST_DAY],
+    )
+    assert said == [
+        ("day", FIRST_DAY, "ok", ""),
+        ("day", BLOCKED_DAY, "not_computable", missing),
+        ("day", RELEASED_DAY, "ok", ""),
+        ("month", FIRST_DAY, "late_input", missing),
+    ]
+
+
+def test_a_delivery_that_speaks_of_a_missing_day_fills_it(resumed, tiny_landing, tmp_path):
+    house = resumed.copy(tmp_path)
+    (late,) = (tiny_landing / f"mes/{COUNTS}").glob(f"*/*{BLOCKED_DAY:%Y%m%d}_repaired.csv")
+    day = RESUMED_DAY + DAY
+    house.deliver(COUNTS, day, late.read_text("utf-8"), name="late")
+
+    house.run(day, days=[day])
+
+    assert house.query("select * from intermediate.int_feeds__gaps") == []
+    assert trust(house, "KPI016", ends_from=BLOCKED_DAY) == {("ok", None)}
+    other = house.copy(tmp_path / "other")
+    other.rebuild(day)
+    assert house.differences(other) == ""
 
 
 def test_trust_after_a_release_is_that_of_a_build_from_nothing(released, tmp_path):

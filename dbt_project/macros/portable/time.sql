@@ -78,3 +78,17 @@
 {% macro open_end() -%}
     cast('9999-12-31' as date)
 {%- endmacro %}
+
+{#- An instant moved by whole periods of twenty-four hours. -#}
+{% macro add_24_hours(instant, times) -%}
+    {{ return(adapter.dispatch("add_24_hours")(instant, times)) }}
+{%- endmacro %}
+
+{% macro duckdb__add_24_hours(instant, times) -%}
+    cast({{ instant }} + cast({{ times }} as integer) * interval 24 hour as timestamp)
+{%- endmacro %}
+
+{#- Days from the first to the second, 0 for the same day. -#}
+{% macro days_from(first_day, second_day) -%}
+    ({{ days_of_interval(first_day, second_day) }} - 1)
+{%- endmacro %}

@@ -6,6 +6,11 @@ days as (
     select production_date
     from {{ ref('int_touched__days') }}
 
+    union all
+
+    select production_date
+    from {{ ref('int_touched__gaps') }}
+
 )
 
 select distinct

@@ -48,6 +48,17 @@ break_codes as (
 
 ),
 
+-- A machine without an order waits, but delays none.
+no_order_codes as (
+
+    select distinct
+        site_id,
+        reason_code
+    from {{ ref('stg_mes__reason_codes') }}
+    where enterprise_reason_code = 'NO_ORDERS'
+
+),
+
 states as (
 
     select
@@ -64,6 +75,10 @@ states as (
         sum(machine_states.duration_seconds) filter (where machine_states.state_code = 'down')
             as down_seconds,
         sum(machine_states.duration_seconds) filter (
+            where
+            machine_states.state_code in ('down', 'idle') and no_order_codes.reason_code is null
+        ) as delay_seconds,
+        sum(machine_states.duration_seconds) filter (
             where machine_states.state_code = 'planned_stop' and break_codes.reason_code is null
         ) as planned_stop_seconds,
         sum(machine_states.duration_seconds) filter (where machine_states.state_code <> 'no_data')
@@ -74,6 +89,10 @@ states as (
         on
             machine_states.site_id = break_codes.site_id
             and machine_states.reason_code = break_codes.reason_code
+    left join no_order_codes
+        on
+            machine_states.site_id = no_order_codes.site_id
+            and machine_states.reason_code = no_order_codes.reason_code
     where
         machine_states.production_date in (
             select touched_days.production_date
@@ -108,6 +127,17 @@ select
         case when states.known_seconds > 0 then coalesce(states.down_seconds, 0) end
         / 60 as decimal(18, 6)
     ) as down_minutes,
+    cast(
+        case when states.known_seconds > 0 then coalesce(states.delay_seconds, 0) end
+        / 60 as decimal(18, 6)
+    ) as delay_minutes,
+    cast(
+        case
+            when states.known_seconds > 0
+                then coalesce(states.producing_seconds, 0) + coalesce(states.setup_seconds, 0)
+        end
+        / 3600 as decimal(18, 6)
+    ) as operating_hours,
     cast(
         (windows.window_seconds - coalesce(states.known_seconds, 0)) / 60 as decimal(18, 6)
     ) as no_data_minutes,

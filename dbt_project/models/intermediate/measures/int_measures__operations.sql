@@ -29,7 +29,8 @@ confirmations as (
         confirmations.planned_end_at_utc,
         confirmations.actual_start_at_utc,
         confirmations.actual_end_at_utc,
-        cast(confirmations.actual_end_at_local as date) as end_date,
+        cast(confirmations.actual_end_at_utc as date) as end_date_in_utc,
+        cast(confirmations.actual_end_at_local as date) as end_date_local,
         confirmations.delivery_date
     from {{ ref('stg_mes__operation_confirmations') }} as confirmations
     left join reversed
@@ -37,11 +38,7 @@ confirmations as (
             confirmations.production_order_id = reversed.production_order_id
             and confirmations.operation_no = reversed.operation_no
             and confirmations.confirmation_no = reversed.confirmation_no
-    cross join parameters
-    where
-        confirmations.reversal_of is null
-        and reversed.confirmation_no is null
-        and cast(confirmations.actual_end_at_local as date) <= parameters.last_production_date
+    where confirmations.reversal_of is null and reversed.confirmation_no is null
 
 ),
 
@@ -67,32 +64,63 @@ equipment as (
 
 ),
 
-located as (
+production_days as (
+
+    select
+        place_id,
+        production_date,
+        date_in_utc,
+        from_utc,
+        to_utc
+    from {{ ref('int_calendar__production_days') }}
+
+),
+
+-- The production day is that of the work centre's line, or of the order's site for a manual place;
+-- without a calendar it is the date of the clock that was delivered.
+dated as (
 
     select
         confirmations.production_order_id,
         confirmations.planned_end_at_utc,
         confirmations.actual_start_at_utc,
         confirmations.actual_end_at_utc,
-        confirmations.end_date,
+        coalesce(place_days.production_date, confirmations.end_date_local) as end_date,
         confirmations.delivery_date,
         orders.produced_qty,
         coalesce(equipment.site_id, orders.site_id) as site_id,
         case when equipment.line_id is null then 'site' else 'line' end as entity_kind,
         coalesce(equipment.line_id, equipment.site_id, orders.site_id) as entity_id,
-        row_number() over (
-            partition by confirmations.production_order_id
-            order by confirmations.actual_end_at_utc desc, confirmations.operation_no desc
-        ) as recency,
-        min(confirmations.actual_start_at_utc) over (
-            partition by confirmations.production_order_id
-        ) as order_start_at_utc
+        confirmations.operation_no
     from confirmations
     left join orders on confirmations.production_order_id = orders.production_order_id
     left join equipment
         on
             confirmations.work_centre_id = equipment.equipment_id
-            and confirmations.end_date between equipment.valid_from and equipment.valid_to
+            and confirmations.end_date_local between equipment.valid_from and equipment.valid_to
+    left join production_days as place_days
+        on
+            coalesce(equipment.line_id, orders.site_id) = place_days.place_id
+            and confirmations.end_date_in_utc = place_days.date_in_utc
+            and confirmations.actual_end_at_utc >= place_days.from_utc
+            and confirmations.actual_end_at_utc < place_days.to_utc
+
+),
+
+located as (
+
+    select
+        dated.*,
+        row_number() over (
+            partition by dated.production_order_id
+            order by dated.actual_end_at_utc desc, dated.operation_no desc
+        ) as recency,
+        min(dated.actual_start_at_utc) over (
+            partition by dated.production_order_id
+        ) as order_start_at_utc
+    from dated
+    cross join parameters
+    where dated.end_date <= parameters.last_production_date
 
 ),
 

@@ -44,6 +44,24 @@ site_months as (
     union all
 
     select
+        'dart_cases' as measure_id,
+        versions.site_id,
+        {{ period_start('month', 'versions.occurred_date') }} as period_start_date,
+        cast(count(*) as decimal(18, 6)) as measure_value,
+        count(*) as observations,
+        max(versions.delivery_date) as last_delivery_date
+    from versions
+    cross join parameters
+    where
+        versions.recency = 1
+        and versions.person_kind_code = 'employee'
+        and versions.case_class_code in ('dafw', 'djtr')
+        and versions.occurred_date <= parameters.last_production_date
+    group by versions.site_id, {{ period_start('month', 'versions.occurred_date') }}
+
+    union all
+
+    select
         'reported_incidents' as measure_id,
         versions.site_id,
         {{ period_start('month', 'versions.occurred_date') }} as period_start_date,

@@ -193,6 +193,20 @@ inputs as (
 
 ),
 
+gaps as (
+
+    select
+        kpi_id,
+        period_kind,
+        period_start_date,
+        'Refused and not replaced: '
+        || max(gap_text) filter (where gap_kind = 'refused') || '.' as refused_text,
+        'Missing: ' || max(gap_text) filter (where gap_kind = 'missing') || '.' as missing_text
+    from {{ ref('int_kpis__gaps') }}
+    group by kpi_id, period_kind, period_start_date
+
+),
+
 parameters as (
 
     select as_of_date
@@ -231,12 +245,19 @@ assembled as (
         case when expected.period_end_date >= inputs.late_from_date then inputs.late_feeds end
             as late_feeds,
         {{ add_days('expected.period_end_date', 'inputs.latency_days') }} as final_on_date,
+        gaps.refused_text,
+        gaps.missing_text,
         inputs.first_accepted_date,
         parameters.as_of_date
     from expected
     cross join parameters
     inner join kpis on expected.kpi_id = kpis.kpi_id
     inner join inputs on expected.kpi_id = inputs.kpi_id
+    left join gaps
+        on
+            expected.kpi_id = gaps.kpi_id
+            and expected.period_kind = gaps.period_kind
+            and expected.period_start_date = gaps.period_start_date
     left join sums
         on
             expected.kpi_id = sums.kpi_id
@@ -305,13 +326,20 @@ select
     case
         when blocked_feeds is not null then 'blocked_input'
         when not_computable_reason is not null then 'not_computable'
-        when late_feeds is not null then 'late_input'
+        when refused_text is not null then 'blocked_input'
+        when late_feeds is not null or missing_text is not null then 'late_input'
         else 'ok'
     end as trust_state,
     case
         when blocked_feeds is not null then 'Refused: ' || blocked_feeds || '.'
-        when not_computable_reason is not null then not_computable_reason
+        when not_computable_reason is not null
+            then
+                not_computable_reason
+                || coalesce(' ' || refused_text, '')
+                || coalesce(' ' || missing_text, '')
+        when refused_text is not null then refused_text
         when late_feeds is not null then 'Late: ' || late_feeds || '.'
+        else missing_text
     end as trust_reason,
     final_on_date,
     definition_version,

@@ -9,6 +9,8 @@
         'producing_minutes',
         'setup_minutes',
         'down_minutes',
+        'delay_minutes',
+        'operating_hours',
         'no_data_minutes',
     ],
     'int_measures__production_days': [
@@ -25,9 +27,13 @@
     'int_measures__orders',
     'int_measures__operations',
     'int_measures__purchasing',
+    'int_measures__customer_orders',
     'int_measures__safety',
     'int_measures__people',
     'int_measures__leadership',
+    'int_measures__maintenance',
+    'int_measures__working_time',
+    'int_measures__observations',
 ] %}
 {% for model, measures in machine_measures.items() %}
 {% for measure in measures %}

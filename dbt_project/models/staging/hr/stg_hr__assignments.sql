@@ -8,6 +8,7 @@ select
     job_title,
     job_level as job_level_code,
     manager_id,
+    shift_id,
     fte,
     "primary" as is_primary,
     _delivery_date as delivery_date

@@ -1,0 +1,267 @@
+"""Facts of people, audits and usage against the delivered files, read without the product."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import json
+from collections import Counter, defaultdict
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+from openpyxl import load_workbook
+
+from orchestration.publication.snapshot import PUBLISHED
+
+from .conftest import LAST_DAY
+
+LAST_PRODUCTION_DAY = LAST_DAY - dt.timedelta(days=1)
+
+
+def rows_of(house, feed):
+    """Records of all files of a feed, oldest delivery first, as text."""
+    for path in house.delivered(feed):
+        if path.suffix == ".csv":
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                yield from csv.DictReader(file)
+        elif path.suffix == ".jsonl":
+            yield from (json.loads(line) for line in path.read_text("utf-8").splitlines())
+        elif path.suffix == ".json":
+            yield from json.loads(path.read_text("utf-8"))["Report_Entry"]
+        else:
+            sheet = list(load_workbook(path).active.iter_rows(values_only=True))
+            head = next(n for n, row in enumerate(sheet) if row[1] == "Version")
+            yield from (dict(zip(sheet[head], row, strict=True)) for row in sheet[head + 1 :])
+
+
+def american(text):
+    return dt.datetime.strptime(text, "%m/%d/%Y").date() if text else None  # noqa: DTZ007
+
+
+@pytest.mark.parametrize(
+    ("kpi", "kind"), [("KPI062", "gemba_walk"), ("KPI063", "coaching_session")]
+)
+def test_done_and_planned_are_those_of_the_leaders_log(day_by_day, kpi, kind):
+    planned = {
+        (row["leader_id"], row["period"]): int(row["planned"])
+        for row in rows_of(day_by_day, "leader_plans")
+        if row["kind"] == kind and row["period"] <= str(LAST_PRODUCTION_DAY)
+    }
+    done = Counter(
+        # The first ten letters are the day of the plant's wall clock.
+        (row["leader_id"], row["event_ts"][:7] + "-01")
+        for row in rows_of(day_by_day, "leader_behaviour_events")
+        if row["kind"] == kind
+    )
+    expected = {
+        key: (Decimal(min(done[key], plan)), Decimal(plan)) for key, plan in planned.items()
+    }
+    found = {
+        (leader, str(month)): (top, bottom)
+        for leader, month, top, bottom in day_by_day.query(
+            "select entity_id, period_start_date, numerator, denominator "
+            f"from kpi.fct_kpi_readings where kpi_id = '{kpi}' and entity_kind = 'leader' "
+            "and period_kind = 'month' and denominator is not null"
+        )
+    }
+
+    assert len(expected) > 30
+    assert found == expected
+    assert any(top < bottom for top, bottom in found.values())
+
+
+def test_what_became_of_each_course(day_by_day):
+    latest = {
+        (row["Learner ID"], row["Item ID"], american(row["Assigned"])): row
+        for row in rows_of(day_by_day, "hr_training_completions")
+    }
+
+    def outcome(row):
+        due, done = american(row["Due"]), american(row["Completed"])
+        if done:
+            return "late" if due and done > due else "in_time"
+        if row["Status"] == "Waived":
+            return "waived"
+        return "overdue" if due and due < LAST_PRODUCTION_DAY else "open"
+
+    found = {
+        tuple(key): code
+        for *key, code in day_by_day.query(
+            "select employee_id, course_id, assigned_date, outcome_code "
+            "from core.fct_training_completions"
+        )
+    }
+
+    assert found == {key: outcome(row) for key, row in latest.items()}
+    assert {"late", "in_time", "open"} <= set(found.values())
+
+
+def test_of_findings_and_actions_the_latest_version_counts(day_by_day):
+    def latest(feed, name):
+        versions = defaultdict(dict)
+        for row in rows_of(day_by_day, feed):
+            versions[row[name]][row["Version"]] = row
+        return versions
+
+    findings = {}
+    for name, all_of in latest("audit_findings", "Finding").items():
+        responded = all_of[max(all_of)]["Responded"]
+        findings[name] = (max(all_of), responded and responded.date())
+    assert len(findings) > 10
+    assert findings == {
+        name: (version, responded)
+        for name, version, responded in day_by_day.query(
+            "select finding_id, version_no, responded_date from core.fct_audit_findings"
+        )
+    }
+
+    actions = {}
+    for name, all_of in latest("corrective_actions", "Action").items():
+        dues = [all_of[number]["Due"] for number in sorted(all_of)]
+        moved = sum(after > before for before, after in pairwise(dues))
+        actions[name] = (max(all_of), moved, dues[-1].date())
+    assert actions == {
+        name: (version, moved, due)
+        for name, version, moved, due in day_by_day.query(
+            "select action_id, version_no, times_put_off, due_date from core.fct_corrective_actions"
+        )
+    }
+
+
+def test_a_ticket_stands_where_its_last_update_left_it(day_by_day):
+    last = {}
+    for row in rows_of(day_by_day, "support_tickets"):
+        before = last.get(row["number"])
+        if before is None or int(before["sys_mod_count"]) < int(row["sys_mod_count"]):
+            last[row["number"]] = row
+    words = {"New": "new", "Active": "active", "Awaiting User Info": "pending"}
+    words |= {"Resolved": "resolved", "Closed": "closed"}
+
+    def minute(text):
+        return None if text == "?" else dt.datetime.strptime(text, "%d-%m-%Y %H:%M")  # noqa: DTZ007
+
+    assert {
+        name: (
+            words[row["incident_state"]],
+            minute(row["sys_updated_at"]),
+            minute(row["closed_at"]),
+            int(row["reopen_count"]),
+        )
+        for name, row in last.items()
+    } == {
+        name: tuple(rest)
+        for name, *rest in day_by_day.query(
+            "select ticket_id, state_code, updated_at_utc, closed_at_utc, reopen_count "
+            "from core.fct_support_tickets"
+        )
+    }
+
+
+def test_survey_groups_are_sums_of_five_answers_or_more(day_by_day):
+    groups = defaultdict(list)
+    for row in rows_of(day_by_day, "hr_engagement_survey"):
+        if row["Answer"] != "N/A":
+            groups[row["Survey"], row["Team"], row["Question"]].append(int(row["Answer"]))
+    found = {
+        tuple(key): (number, total)
+        for *key, number, total in day_by_day.query(
+            "select survey_id, org_unit_id, item_id, respondents, score_total "
+            "from core.fct_survey_groups"
+        )
+    }
+
+    assert found == {
+        key: (len(scores), sum(scores)) for key, scores in groups.items() if len(scores) >= 5
+    }
+    # Both kinds of groups occur.
+    assert 0 < len(found) < len(groups)
+
+
+def test_feedback_groups_need_three_raters_who_handed_in(day_by_day):
+    words = {"Self": "self", "Manager": "manager", "Peer": "peer"}
+    words |= {"Direct Report": "direct_report", "Cross-functional": "cross_functional"}
+    groups = defaultdict(dict)
+    for row in rows_of(day_by_day, "hr_feedback_360"):
+        if row["Rating"] and row["Submitted At"]:
+            key = (row["Cycle"], row["Reviewee ID"], row["Behaviour"], words[row["Relationship"]])
+            groups[key][row["Reviewer Token"]] = Decimal(row["Rating"])
+    found = {
+        tuple(key): (number, total)
+        for *key, number, total in day_by_day.query(
+            "select cycle_id, subject_id, behaviour_id, relationship_code, raters, score_total "
+            "from core.fct_feedback_groups"
+        )
+    }
+
+    assert found == {
+        key: (len(said), sum(said.values()))
+        for key, said in groups.items()
+        if len(said) >= 3 or key[-1] in {"self", "manager"}
+    }
+    assert 0 < len(found) < len(groups)
+
+
+def test_consent_is_a_yes_in_force_and_nothing_else(day_by_day):
+    newest = day_by_day.delivered("hr_consent")[-1]
+    answers = json.loads(newest.read_text("utf-8"))["Report_Entry"]
+    yes = {
+        (one["employee_id"], one["purpose"], one["valid_from"], one["valid_to"] or "9999-12-31")
+        for one in answers
+        if one["granted"] == "1"
+    }
+
+    found = day_by_day.query(
+        "select employee_id, purpose_code, valid_from::varchar, valid_to::varchar "
+        "from core.bridge_consent"
+    )
+    assert set(found) == yes
+    assert 0 < len(found) < len(answers)
+
+
+def test_usage_is_counted_by_day_and_names_nobody(day_by_day):
+    events, users = Counter(), defaultdict(set)
+    for row in rows_of(day_by_day, "bi_usage_log"):
+        key = (row["event_ts"][:10], row["action"], row["object_id"] or "none")
+        events[key] += 1
+        users[key].add(row["user_id"])
+
+    assert {
+        tuple(key): (number, people)
+        for *key, number, people in day_by_day.query(
+            "select usage_date::varchar, action_code, object_id, event_count, user_count "
+            "from core.fct_usage_days"
+        )
+    } == {key: (number, len(users[key])) for key, number in events.items()}
+
+
+def test_an_override_of_one_pair_of_eyes_is_set_aside_and_the_others_are_kept(day_by_day):
+    asked = {
+        row["override_id"]: row["requested_by"] == row["approved_by"]
+        for row in rows_of(day_by_day, "kpi_overrides")
+    }
+    kept = {name for (name,) in day_by_day.query("select override_id from core.fct_kpi_overrides")}
+
+    assert kept == {name for name, alone in asked.items() if not alone}
+    assert list(asked.values()).count(True) == 1
+    assert day_by_day.query(
+        "select rule_id, owner from ops.quarantine where feed = 'kpi_overrides'"
+    ) == [("nobody_approves_his_own_override", "target-steward")]
+
+
+def test_nothing_of_the_restricted_schema_is_anywhere_else(day_by_day):
+    columns = {"gender", "age_band", "ethnicity", "disability", "tenure_band"}
+    named = day_by_day.query(
+        "select distinct schema_name, table_name from duckdb_columns() where not internal "
+        f"and regexp_replace(column_name, '_code$', '') in {tuple(sorted(columns))}"
+    )
+
+    assert set(named) == {
+        ("restricted", "hr_demographics"),
+        ("restricted", "stg_restricted__demographics"),
+    }
+    assert not [name for name in PUBLISHED if name.startswith(("raw.", "restricted."))]
+    assert day_by_day.query("select count(*) from restricted.hr_demographics")[0][0] == 60
+    lake = day_by_day.settings.company_home
+    assert not (lake / "lake" / "hr_demographics").exists()
+    assert len(list((lake / "restricted" / "lake" / "hr_demographics").iterdir())) == 1
