@@ -39,7 +39,7 @@ test-fast: env  ## Run the tests that take less than ten seconds each
 	$(BIN)/python -m pytest -m "not slow and not endurance"
 
 endurance: env  ## Run the long form of the fault tests (an hour)
-	$(BIN)/python -m pytest -m endurance tests/faults
+	$(BIN)/python -m pytest -m endurance -v -s tests/faults
 
 lint: env  ## Run the linters: ruff, mypy, import-linter, sqlfluff
 	$(BIN)/ruff check .

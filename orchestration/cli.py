@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import json
 import os
 import shutil
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -17,7 +18,11 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from orchestration.ingest.feed_check import feed_app
 from orchestration.publication.terminal import card_view, outcome_view
+from orchestration.resources.disk import full_disk_sentence, is_full_disk
 from orchestration.settings import Settings
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 app = typer.Typer(
     name="steelyard",
@@ -52,7 +57,11 @@ def _settings(company: str | None, landing: Path | None = None) -> Settings:
     return Settings.from_environment().with_choices(company=company, landing=landing)
 
 
-def _fail(message: str) -> typer.Exit:
+def _fail(error: str | BaseException) -> typer.Exit:
+    """Say in one sentence what went wrong; a full disk, which has many names, always the same."""
+    home = Settings.from_environment().home
+    full = isinstance(error, BaseException) and is_full_disk(error, home)
+    message = full_disk_sentence(home) if full else str(error)
     console.print(f"[bold red]Error:[/] {message}", highlight=False)
     return typer.Exit(1)
 
@@ -68,21 +77,50 @@ def _progress() -> Progress:
     )
 
 
-def main() -> None:
-    """Run the command line and leave without a word.
+class _LastWord:
+    """Decides what is said when a command ends.
 
     Great Expectations and duckdb-engine in one process make the interpreter print a page of
-    "nanobind: leaked" on its way out, when everything has been said and closed. A crash still
-    shows its traceback.
+    "nanobind: leaked" on its way out, when everything has been said and closed. And Dagster writes
+    a page on stderr for every event that a full disk keeps it from storing. So what others write
+    there is held back until the end, and dropped if the disk is full. A crash still shows its
+    traceback.
     """
-    try:
+
+    def __init__(self) -> None:
+        self._stderr = sys.stderr
+        self._held = io.StringIO()
+
+    def __enter__(self) -> None:
+        # Our own console speaks at once.
+        console.file = self._stderr
+        sys.stderr = self._held
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        sys.stderr = self._stderr
+        is_full = error is not None and is_full_disk(error, Settings.from_environment().home)
+        if not is_full:
+            sys.stderr.write(self._held.getvalue())
+        elif not isinstance(error, SystemExit):
+            _fail(error)
+        if is_full or isinstance(error, SystemExit):
+            sys.stdout.flush()
+            sys.stderr.flush()
+            with Path(os.devnull).open("w") as nowhere:
+                os.dup2(nowhere.fileno(), sys.stderr.fileno())
+        if is_full:
+            raise SystemExit(1) from error
+
+
+def main() -> None:
+    """Run the command line."""
+    with _LastWord():
         app()
-    except SystemExit:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        with Path(os.devnull).open("w") as nowhere:
-            os.dup2(nowhere.fileno(), sys.stderr.fileno())
-        raise
 
 
 @app.command()
@@ -172,7 +210,7 @@ def run(
             _next_places(settings)
         return
     except (RunFailedError, ValueError) as error:
-        raise _fail(str(error)) from error
+        raise _fail(error) from error
     if json_output:
         out.print_json(json.dumps(outcome.as_json()))
         return
@@ -204,7 +242,7 @@ def scorecard(
             snapshot, kind, subject=site or leader, month=month.date() if month else None
         )
     except SnapshotError as error:
-        raise _fail(str(error)) from error
+        raise _fail(error) from error
     if json_output:
         out.print_json(json.dumps(card.as_json()))
     else:
@@ -220,7 +258,7 @@ def publish(company: CompanyOption = None, json_output: JsonOption = False) -> N
     try:
         snapshot = publish_again(settings)
     except RunFailedError as error:
-        raise _fail(str(error)) from error
+        raise _fail(error) from error
     if json_output:
         out.print_json(
             json.dumps(
@@ -273,7 +311,7 @@ def backup(
     try:
         taken = back_up(settings.company_home, destination, company=settings.company.name)
     except (BackupError, WarehouseBusyError) as error:
-        raise _fail(str(error)) from error
+        raise _fail(error) from error
     console.print(
         f"Backed up {taken.files:,} files, {taken.bytes / 1024**2:,.0f} MiB, of "
         f"{taken.company} to {destination}."
@@ -294,12 +332,33 @@ def restore(
     try:
         restored = put_back(source, settings.company_home, company=settings.company.name)
     except BackupError as error:
-        raise _fail(str(error)) from error
+        raise _fail(error) from error
     prepare_home(settings)
     console.print(
         f"Restored {restored.files:,} files of {restored.company} to {settings.company_home}; "
         "all are what they were."
     )
+
+
+@app.command()
+def verify(company: CompanyOption = None, json_output: JsonOption = False) -> None:
+    """Check that every landed and published file is still what it was."""
+    from orchestration.resources.warehouse import WarehouseBusyError  # noqa: PLC0415
+    from orchestration.verification import verify_home  # noqa: PLC0415
+
+    settings = _settings(company)
+    try:
+        verified = verify_home(settings)
+    except WarehouseBusyError as error:
+        raise _fail(error) from error
+    if json_output:
+        out.print_json(json.dumps(asdict(verified), default=str))
+    else:
+        for damage in verified.damages:
+            out.print(damage.sentence, highlight=False, soft_wrap=True)
+        console.print(f"{verified.files:,} files, {len(verified.damages):,} of them damaged.")
+    if verified.damages:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -320,7 +379,7 @@ def rebuild(company: CompanyOption = None) -> None:
                 ),
             )
     except (RunFailedError, WarehouseBusyError) as error:
-        raise _fail(str(error)) from error
+        raise _fail(error) from error
     same = "the same as before" if rebuilt.content_hash == rebuilt.previous_hash else "changed"
     console.print(
         f"Built anew from {rebuilt.files:,} files as of {rebuilt.as_of}; what is published is "

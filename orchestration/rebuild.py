@@ -12,16 +12,17 @@ import shutil
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import duckdb
-
-from orchestration.ingest.landing import sha256_of, sidecar_of, stored_path
+from orchestration.ingest.landing import sidecar_of, stored_path
 from orchestration.publication.snapshot import SnapshotError, read_current
 from orchestration.resources.home import mark_home
 from orchestration.resources.warehouse import Warehouse
 from orchestration.run import RunFailedError, publish_again, run_company
+from orchestration.verification import verify_landed
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import duckdb
 
     from orchestration.run import Report
     from orchestration.settings import Settings
@@ -72,7 +73,7 @@ def rebuild(settings: Settings, *, report: Report) -> Rebuilt:
         If a run holds the warehouse.
     """
     home = settings.company_home
-    warehouse = Warehouse(home, memory_limit=settings.memory_limit, wait_seconds=0)
+    warehouse = Warehouse.of(settings, wait_seconds=0)
     if not warehouse.path.is_file():
         raise RunFailedError(f"{home} holds no warehouse, and so no log to build a new one from.")
     scratch_home = home / SCRATCH
@@ -80,8 +81,11 @@ def rebuild(settings: Settings, *, report: Report) -> Rebuilt:
     scratch = replace(settings, home=scratch_home, landing_folder=inbox, dagster_storage=None)
     with warehouse.lock("steelyard rebuild"):
         shutil.rmtree(scratch_home, ignore_errors=True)
-        versions, as_of = _delivered(warehouse.path)
-        _require_landed(home, versions)
+        with warehouse.connect() as con:
+            versions, as_of = _delivered(con)
+            damages = verify_landed(con, home).damages
+        if damages:
+            raise RunFailedError(f"{damages[0].sentence} Then rebuild again.")
         # A place whose file was replaced later is loaded in as many rounds as it had files.
         for number in range(max(map(len, versions.values()))):
             _fill(inbox, home, versions, number)
@@ -99,32 +103,20 @@ def rebuild(settings: Settings, *, report: Report) -> Rebuilt:
     )
 
 
-def _delivered(path: Path) -> tuple[dict[str, list[str]], dt.date]:
+def _delivered(con: duckdb.DuckDBPyConnection) -> tuple[dict[str, list[str]], dt.date]:
     """Return the hashes of the files that lay at each place, oldest first, and the as-of."""
-    with duckdb.connect(str(path)) as con:
-        rows = con.execute(
-            "select relative_path, sha256 from ops.delivery_log "
-            "where relative_path not like 'select:%' "
-            "group by all order by relative_path, min(recorded_at_utc), sha256"
-        ).fetchall()
-        as_of = con.execute("select max(as_of_date) from ops.run_history").fetchall()[0][0]
+    rows = con.execute(
+        "select relative_path, sha256 from ops.delivery_log "
+        "where relative_path not like 'select:%' "
+        "group by all order by relative_path, min(recorded_at_utc), sha256"
+    ).fetchall()
+    as_of = con.execute("select max(as_of_date) from ops.run_history").fetchall()[0][0]
     if not rows or as_of is None:
-        raise RunFailedError(f"The delivery log in {path} names no file to load.")
+        raise RunFailedError("The delivery log names no file to load.")
     versions: dict[str, list[str]] = {}
     for place, sha256 in rows:
         versions.setdefault(place, []).append(sha256)
     return versions, as_of
-
-
-def _require_landed(home: Path, versions: dict[str, list[str]]) -> None:
-    for place, hashes in versions.items():
-        for sha256 in hashes:
-            landed = stored_path(home, sha256)
-            if not landed.is_file() or sha256_of(landed) != sha256:
-                raise RunFailedError(
-                    f"{landed}, delivered as {place}, is missing or not what was delivered: "
-                    "restore it from a backup, then rebuild again."
-                )
 
 
 def _fill(inbox: Path, home: Path, versions: dict[str, list[str]], number: int) -> None:

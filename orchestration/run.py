@@ -71,7 +71,7 @@ def run_company(settings: Settings, *, as_of: dt.date | None, report: Report) ->
     prepare_home(settings)
     first, last = _days_to_run(settings, as_of)
     result = _execute(settings, first, last, report)
-    warehouse = Warehouse(settings.company_home, memory_limit=settings.memory_limit)
+    warehouse = Warehouse.of(settings)
     with warehouse.connect("read the delivery log") as con:
         return read_outcome(con, run_id=result.run_id, as_of=last)
 
@@ -84,7 +84,7 @@ def publish_again(settings: Settings) -> Snapshot:
     RunFailedError
         If no run has been published yet, or the last one stopped before publication.
     """
-    warehouse = Warehouse(settings.company_home, memory_limit=settings.memory_limit)
+    warehouse = Warehouse.of(settings)
     with warehouse.connect("publish") as con:
         _adopt(con, settings)
         create_tables(con)
@@ -101,7 +101,11 @@ def publish_again(settings: Settings) -> Snapshot:
         except UnsoundMartsError as error:
             raise RunFailedError(str(error)) from error
         return publish(
-            con, settings.published, company=settings.company.name, as_of=published.as_of
+            con,
+            settings.published,
+            company=settings.company.name,
+            as_of=published.as_of,
+            keep_days=settings.keep_snapshot_days,
         )
 
 
@@ -114,7 +118,7 @@ def _days_to_run(settings: Settings, as_of: dt.date | None) -> tuple[dt.date, dt
         load_registers(settings.register_folders),
         DbtModels(settings.dbt_project, settings.dbt_home, {}).fingerprint(),
     )
-    warehouse = Warehouse(settings.company_home, memory_limit=settings.memory_limit)
+    warehouse = Warehouse.of(settings)
     with warehouse.connect("look for new deliveries") as con:
         _adopt(con, settings)
         create_tables(con)
@@ -164,8 +168,10 @@ def _execute(
 
     from orchestration.defs import build_definitions  # noqa: PLC0415
     from orchestration.defs.automation import JOB  # noqa: PLC0415
+    from orchestration.resources.dagster_events import close_left_logs  # noqa: PLC0415
     from orchestration.resources.dagster_runs import give_up_lost_runs  # noqa: PLC0415
 
+    close_left_logs(settings.event_logs)
     job = build_definitions(settings).resolve_job_def(JOB)
     steps = len(job.graph.node_dict)
     with (

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # Events that Dagster hands to its log in one batch, and the log writes in one transaction.
 EVENT_BATCH_SIZE = 1000
 STORAGE_VARIABLE = "STEELYARD_DAGSTER_STORAGE"
+THREADS_VARIABLE = "STEELYARD_THREADS"
+KEEP_VARIABLE = "STEELYARD_KEEP_SNAPSHOT_DAYS"
 
 
 class SettingsError(ValueError):
@@ -45,6 +47,11 @@ class Settings:
         Where deliveries are dropped; by default the company home's `inbox`.
     memory_limit : str
         What DuckDB may use before it spills to disk.
+    threads : int
+        How many threads DuckDB uses, and how many models dbt builds at a time; by default as many
+        as there are cores. No figure depends on it.
+    keep_snapshot_days : int
+        For how long a published snapshot is kept after another one has taken its place.
     named_dagster_home : Path or None
         What DAGSTER_HOME says, which may be another folder than this company's.
     dagster_storage : str or None
@@ -59,6 +66,8 @@ class Settings:
     memory_limit: str
     named_dagster_home: Path | None = None
     dagster_storage: str | None = None
+    threads: int = os.cpu_count() or 1
+    keep_snapshot_days: int = 7
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -67,7 +76,7 @@ class Settings:
         Raises
         ------
         SettingsError
-            If the URL of Dagster's storage is not one of Postgres.
+            If the URL of Dagster's storage is not one of Postgres, or a count is none.
         """
         storage = environment.get(STORAGE_VARIABLE)
         if storage and not storage.startswith("postgresql://"):
@@ -84,6 +93,8 @@ class Settings:
             memory_limit=environment.get("STEELYARD_MEMORY_LIMIT") or "4GB",
             named_dagster_home=Path(dagster_home).resolve() if dagster_home else None,
             dagster_storage=storage or None,
+            threads=_count(environment, THREADS_VARIABLE, cls.threads),
+            keep_snapshot_days=_count(environment, KEEP_VARIABLE, cls.keep_snapshot_days),
         )
 
     def with_choices(self, *, company: str | None = None, landing: Path | None = None) -> Settings:
@@ -113,6 +124,11 @@ class Settings:
     def dagster_home(self) -> Path:
         """The folder of Dagster's runs and events; one per company, as asset keys are the same."""
         return self.company_home / "dagster"
+
+    @property
+    def event_logs(self) -> Path:
+        """The folder in which Dagster keeps the events of each run, unless it is in Postgres."""
+        return self.dagster_home / "history" / "runs"
 
     @property
     def signs_of_life(self) -> Path:
@@ -150,6 +166,8 @@ class Settings:
             "STEELYARD_HOME": str(self.home),
             "STEELYARD_COMPANY": self.company_name,
             "STEELYARD_MEMORY_LIMIT": self.memory_limit,
+            THREADS_VARIABLE: str(self.threads),
+            KEEP_VARIABLE: str(self.keep_snapshot_days),
             "STEELYARD_WAREHOUSE": str(self.company_home / "warehouse.duckdb"),
             "DAGSTER_HOME": str(self.dagster_home),
             "DAGSTER_EVENT_BATCH_SIZE": str(EVENT_BATCH_SIZE),
@@ -159,6 +177,13 @@ class Settings:
         if self.dagster_storage is not None:
             variables[STORAGE_VARIABLE] = self.dagster_storage
         return variables
+
+
+def _count(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name) or str(default)
+    if not text.isdecimal() or int(text) < 1:
+        raise SettingsError(f"{name} must be a whole number from 1 on, not {text}.")
+    return int(text)
 
 
 @contextmanager

@@ -41,7 +41,7 @@ def warehouse_resource(settings: Settings) -> dg.ResourceDefinition:
     def locked_warehouse(context: dg.InitResourceContext) -> Iterator[Warehouse]:
         if context.run:
             show_life(settings.signs_of_life, context.run.run_id)
-        warehouse = Warehouse(settings.company_home, memory_limit=settings.memory_limit)
+        warehouse = Warehouse.of(settings)
         run_id = context.run.run_id if context.run else "without id"
         with warehouse.lock(command=f"Dagster run {run_id}"):
             with warehouse.connect() as con:

@@ -127,7 +127,13 @@ def snapshot(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefi
         with warehouse.connect("publish") as con:
             require_sound_marts(con)
             as_of = current_as_of(con)
-            published = publish(con, settings.published, company=settings.company.name, as_of=as_of)
+            published = publish(
+                con,
+                settings.published,
+                company=settings.company.name,
+                as_of=as_of,
+                keep_days=settings.keep_snapshot_days,
+            )
             finish_run(con)
         return dg.MaterializeResult(
             metadata={

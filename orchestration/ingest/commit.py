@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestration.contracts.model import Touches
-from orchestration.ingest.landing import sync_folder
+from orchestration.ingest.landing import INCOMING, sync_folder
 from orchestration.ingest.sql import column_list, quote_identifier, quote_literal, quote_relation
 from orchestration.ingest.typing_sql import typed_key
 
@@ -43,6 +43,9 @@ META_COLUMNS = {
 }
 # Differ from run to run by nature, so they are no content.
 RUN_COLUMNS = frozenset({"run_id", "recorded_at_utc", "loaded_at_utc"})
+LAKE, LAKE_BLOCKED = "lake", "lake_blocked"
+# The folder of restricted feeds, which has its own rights.
+APART = "restricted/"
 ROWS = "_batch_rows"
 FILES = "_batch_files"
 ASIDE = "_batch_aside"
@@ -311,17 +314,17 @@ def write_lake(
         f"select _file_no, sha256(string_agg(_row_hash, '' order by {order})) {kept} group by all"
     ).fetchall()
     values = column_list([*contract.typed_columns(), "_row_hash"])
-    apart = "restricted/" if contract.sensitivity == "restricted" else ""
+    apart = APART if contract.sensitivity == "restricted" else ""
     paths: dict[int, str] = {}
     for number, content in sorted(contents):
-        area = "lake_blocked" if number in blocked else "lake"
-        relative = f"{apart}{area}/{contract.feed}/{content}.parquet"
+        area = apart + (LAKE_BLOCKED if number in blocked else LAKE)
+        relative = f"{area}/{contract.feed}/{content}.parquet"
         paths[number] = relative
         target = home / relative
         if target.exists():
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _written_aside(target) as temporary:
+        with _written_aside(home / area, target) as temporary:
             con.execute(
                 f"copy (select {values} {kept} where _file_no = {number} order by {order}) "
                 f"to {quote_literal(str(temporary))} (format parquet, compression zstd)"
@@ -330,9 +333,9 @@ def write_lake(
 
 
 @contextlib.contextmanager
-def _written_aside(target: Path) -> Iterator[Path]:
-    """Give a temporary file beside ``target`` that gets its name once it is complete."""
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".incoming-") as folder:
+def _written_aside(area: Path, target: Path) -> Iterator[Path]:
+    """Give a temporary file that becomes ``target`` once it is complete."""
+    with tempfile.TemporaryDirectory(dir=area, prefix=INCOMING) as folder:
         temporary = Path(folder) / target.name
         yield temporary
         with temporary.open("rb") as handle:

@@ -127,6 +127,7 @@ def judge_file(
         table=table,
         keep_internal=keep_internal,
         staging=staging if path.stat().st_size >= STAGED_BYTES else None,
+        scratch=staging,
     )
 
 
@@ -192,11 +193,13 @@ def _judge(
     table: str,
     keep_internal: bool = False,
     staging: Path | None = None,
+    scratch: Path | None = None,
 ) -> Verdict:
     received = received_at.astimezone(dt.UTC) if received_at.tzinfo else received_at
     received = received.replace(tzinfo=None)
     rows = TypedRows(con, contract, table, staging)
-    with tempfile.TemporaryDirectory(prefix="guard-") as work:
+    # In the home, where there is one: there the next run removes what a killed one has unpacked.
+    with tempfile.TemporaryDirectory(dir=scratch, prefix="guard-") as work:
         try:
             records = read(Path(work))
             found.extend(records.findings)

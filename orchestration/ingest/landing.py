@@ -32,6 +32,10 @@ DATE_PLACES = {
 IN_FLIGHT_SUFFIXES = frozenset({".part", ".tmp", ".filepart"})
 SIDECAR_SUFFIX = ".manifest.json"
 CHUNK_BYTES = 1 << 20
+LANDED = "landing"
+# How the name of a file begins that is still being written, at the top of the store it is for; a
+# killed run leaves some behind.
+INCOMING = ".incoming-"
 # The end of the day, not its morning: a production day of Chicago ends at 13:00 UTC of the day on
 # which it is delivered, and its last rows are not in the future. No clock is read.
 ARRIVAL_TIME_UTC = dt.time(23, 59, 59)
@@ -225,32 +229,33 @@ def sha256_of(path: Path) -> str:
 def store(path: Path, home: Path) -> LandedFile:
     """Copy a file to `<home>/landing/<ab>/<sha256>`, hashing what is written.
 
-    The copy is complete on disk before it gets its name. A file that is there already keeps its
-    bytes, and nothing is ever linked: a link would change with the original. The manifest beside
-    the file goes with it, for the guard looks for it beside the bytes that it judges; the same
-    bytes may come with another manifest, or none, another time.
+    The copy is complete on disk before it gets its name, and nothing is ever linked: a link would
+    change with the original. A file that is there already keeps its bytes if they still have
+    their hash; if the disk has damaged them, what was just delivered takes their place. The
+    manifest beside the file goes with it, for the guard looks for it beside the bytes that it
+    judges; the same bytes may come with another manifest, or none, another time.
     """
     landed = _copy(path, home)
     beside = sidecar_of(landed.path)
     try:
-        _copy_text(sidecar_of(path), beside)
+        _copy_text(sidecar_of(path), beside, home / LANDED)
     except FileNotFoundError:
         beside.unlink(missing_ok=True)
     return landed
 
 
-def _copy_text(path: Path, target: Path) -> None:
-    temporary = target.with_name(f".incoming-{target.name}")
+def _copy_text(path: Path, target: Path, folder: Path) -> None:
+    temporary = folder / f"{INCOMING}{target.name}"
     temporary.write_bytes(path.read_bytes())
     temporary.replace(target)
 
 
 def _copy(path: Path, home: Path) -> LandedFile:
-    folder = home / "landing"
+    folder = home / LANDED
     folder.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
     size = 0
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".incoming-")
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix=INCOMING)
     try:
         with os.fdopen(handle, "wb") as copy, path.open("rb") as original:
             while chunk := original.read(CHUNK_BYTES):
@@ -261,7 +266,7 @@ def _copy(path: Path, home: Path) -> LandedFile:
             os.fsync(copy.fileno())
         name = digest.hexdigest()
         target = stored_path(home, name)
-        if not target.exists():
+        if not target.exists() or sha256_of(target) != name:
             target.parent.mkdir(exist_ok=True)
             Path(temporary).replace(target)
             sync_folder(target.parent)
@@ -280,7 +285,7 @@ def manifest_sha256(path: Path) -> str | None:
 
 def stored_path(home: Path, sha256: str) -> Path:
     """Return where the bytes with this hash are kept."""
-    return home / "landing" / sha256[:2] / sha256
+    return home / LANDED / sha256[:2] / sha256
 
 
 def sync_folder(folder: Path) -> None:

@@ -20,6 +20,7 @@ from orchestration.ingest.delivery_log import BLOCKED, SKIPPED, Attempt
 from orchestration.ingest.guard import judge_file, judge_relation
 from orchestration.ingest.history import History
 from orchestration.ingest.landing import (
+    INCOMING,
     DeliveredFile,
     LandedFile,
     arrival,
@@ -180,7 +181,7 @@ def ingest_feed(
     with (
         warehouse.connect(f"load {feed}") as con,
         # On the disk of the home: memory is often what a temporary folder is made of.
-        tempfile.TemporaryDirectory(dir=warehouse.home, prefix=".staging-") as staging,
+        tempfile.TemporaryDirectory(dir=warehouse.home, prefix=INCOMING) as staging,
     ):
         con.begin()
         delivery_log.create_tables(con)

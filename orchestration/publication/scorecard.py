@@ -82,10 +82,11 @@ def read_scorecard(
     Raises
     ------
     SnapshotError
-        If there is no such card; the message says which there are.
+        If there is no such card, and the message says which there are; or the snapshot's
+        database is not what was published.
     """
     table = f"scorecard.rpt_{kind}_scorecard"
-    with duckdb.connect(str(snapshot.folder / DATABASE), read_only=True) as con:
+    with duckdb.connect(str(snapshot.file(DATABASE)), read_only=True) as con:
         chosen = con.execute(
             f"""
             with cards as (

@@ -16,6 +16,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestration.ingest.landing import INCOMING
 from orchestration.quality.engine import import_library
 from orchestration.quality.expectations import CUSTOM_SQL, snake
 
@@ -123,7 +124,7 @@ def write_docs(
     for row in con.execute(_LAST).fetchall():
         by_subject.setdefault(row[0], []).append(_Result(*row))
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".docs-") as work:
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=INCOMING) as work:
         fresh = Path(work, "fresh")
         fresh.mkdir()
         for subject, results in by_subject.items():

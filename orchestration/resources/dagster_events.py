@@ -7,8 +7,9 @@ Dagster's own log opens, commits and closes a file for every single event: 11 ms
 
 from __future__ import annotations
 
+import sqlite3
 import threading
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
@@ -16,6 +17,7 @@ from sqlalchemy import create_engine, event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from dagster import EventLogEntry
     from dagster._serdes import ConfigurableClassData
@@ -24,6 +26,21 @@ if TYPE_CHECKING:
 BUSY_SECONDS = 60
 # One file a run, and one for all: a web server looks at many runs and must not keep them all open.
 MOST_OPEN_FILES = 8
+LOG_SUFFIX = "-wal"
+
+
+def close_left_logs(folder: Path) -> None:
+    """Let SQLite take in the write-ahead logs of runs that were killed, and remove them.
+
+    Each run has a file of its own, which nobody may ever open again. Where somebody has it open,
+    SQLite leaves the log to them.
+    """
+    for log in folder.glob(f"*{LOG_SUFFIX}"):
+        path = log.with_name(log.name.removesuffix(LOG_SUFFIX))
+        with closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
+            # Also where the run was killed before anything reached the file itself.
+            connection.execute("pragma journal_mode = wal").fetchall()
+            connection.execute("pragma wal_checkpoint").fetchall()
 
 
 class _Batch(threading.local):

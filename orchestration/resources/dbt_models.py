@@ -155,6 +155,8 @@ class DbtModels:
     def _parse(self) -> None:
         self._manifest = None
         self.target.mkdir(parents=True, exist_ok=True)
+        # Killed half way, it must not be taken for a parse of what was noted before.
+        (self.target / FINGERPRINT_FILE).unlink(missing_ok=True)
         self._invoke(["parse"], lambda _: None)
         (self.target / FINGERPRINT_FILE).write_text(self.fingerprint(), encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""The version of a company's home, and how a home of an earlier version becomes one of this.
+"""Take a company's home over: from an earlier version of the product, or from a killed run.
 
 Raw tables and marts need no migration: a changed contract judges its files again, and changed
 models build everything anew. What nothing rebuilds are the logs in the schema `ops`.
@@ -7,11 +7,13 @@ models build everything anew. What nothing rebuilds are the logs in the schema `
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING
 
 import duckdb
 
-from orchestration.ingest import delivery_log, run_state
+from orchestration.ingest import commit, delivery_log, landing, run_state
+from orchestration.resources.warehouse import WAREHOUSE_FILE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +33,9 @@ class HomeVersionError(RuntimeError):
 def adopt_home(con: duckdb.DuckDBPyConnection, home: Path) -> None:
     """Mark a new home with this version, bring an older one up to it, or refuse.
 
+    What a killed run left half-written is removed: who holds the lock is alone, so nobody is
+    writing it.
+
     Parameters
     ----------
     con : DuckDBPyConnection
@@ -43,6 +48,7 @@ def adopt_home(con: duckdb.DuckDBPyConnection, home: Path) -> None:
     HomeVersionError
         If a later version wrote the home, or its logs cannot be given the columns they lack.
     """
+    _sweep(home)
     older = older_logs(con, home)
     # Not the mark alone: between two releases a table may change more often than the version.
     if older or home_version(home) != HOME_VERSION:
@@ -77,6 +83,20 @@ def older_logs(con: duckdb.DuckDBPyConnection, home: Path) -> list[str]:
         if list(has) != list(columns):
             older.append(table)
     return older
+
+
+def _sweep(home: Path) -> None:
+    lakes = [
+        apart + lake for apart in ("", commit.APART) for lake in (commit.LAKE, commit.LAKE_BLOCKED)
+    ]
+    for store in ("", landing.LANDED, *lakes):
+        for left in (home / store).glob(f"{landing.INCOMING}*"):
+            if left.is_dir():
+                shutil.rmtree(left)
+            else:
+                left.unlink()
+    # Where DuckDB spills what does not fit into memory.
+    shutil.rmtree(home / f"{WAREHOUSE_FILE}.tmp", ignore_errors=True)
 
 
 def home_version(home: Path) -> int:

@@ -23,6 +23,8 @@ from orchestration.ingest.sql import quote_identifier, quote_relation
 if TYPE_CHECKING:
     import pandas as pd
 
+    from orchestration.settings import Settings
+
 try:
     import fcntl
 except ImportError as error:  # pragma: no cover - Windows
@@ -165,6 +167,16 @@ class Warehouse:
         self._settings: dict[str, str | int] = {"memory_limit": memory_limit}
         if threads is not None:
             self._settings["threads"] = threads
+
+    @classmethod
+    def of(cls, settings: "Settings", *, wait_seconds: float = DEFAULT_WAIT_SECONDS) -> "Warehouse":
+        """Return the warehouse of a company, with its limits."""
+        return cls(
+            settings.company_home,
+            memory_limit=settings.memory_limit,
+            threads=settings.threads,
+            wait_seconds=wait_seconds,
+        )
 
     @contextmanager
     def lock(self, command: str | None = None) -> Iterator[None]:

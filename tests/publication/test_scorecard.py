@@ -5,6 +5,7 @@ import datetime as dt
 import duckdb
 import pytest
 
+from orchestration.ingest.landing import sha256_of
 from orchestration.publication.scorecard import read_scorecard
 from orchestration.publication.snapshot import DATABASE, Snapshot, SnapshotError
 
@@ -42,7 +43,8 @@ def published(tmp_path):
                             len(finalities) / 4,
                         ],
                     )
-        return Snapshot(tmp_path, "c", "2026-12-31", "", ())
+        files = {DATABASE: sha256_of(tmp_path / DATABASE)}
+        return Snapshot(tmp_path, "c", "2026-12-31", "", (), files)
 
     return publish
 

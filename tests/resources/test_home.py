@@ -107,3 +107,17 @@ def test_a_home_of_a_later_version_is_refused(con, tmp_path):
 
     with pytest.raises(HomeVersionError, match="later version"):
         adopt_home(con, tmp_path)
+
+
+def test_what_a_killed_run_left_half_written_is_removed(con, tmp_path):
+    half_landed = tmp_path / "landing" / ".incoming-abc"
+    half_kept = tmp_path / "lake" / ".incoming-def" / "rows.parquet"
+    spilled = tmp_path / "warehouse.duckdb.tmp" / "duckdb_temp_storage-0.tmp"
+    landed = tmp_path / "landing" / "ab" / "abc"
+    for path in (half_landed, half_kept, spilled, landed):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+
+    adopt_home(con, tmp_path)
+
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["home.json", "abc"]

@@ -51,11 +51,11 @@ class House:
     definition hash; `is_full` comes from the run's own plan.
     """
 
-    def __init__(self, home: Path, landing: Path, parsed: Path) -> None:
+    def __init__(self, home: Path, landing: Path, parsed: Path, *, threads: int = 2) -> None:
         self.home, self.landing, self.parsed = home, landing, parsed
-        self.settings = Settings(SHIPPED_ROOT, home, "demo", landing, "2GB")
+        self.settings = Settings(SHIPPED_ROOT, home, "demo", landing, "2GB", threads=threads)
         self.company = self.settings.company
-        self.warehouse = Warehouse(self.settings.company_home, memory_limit="2GB")
+        self.warehouse = Warehouse.of(self.settings)
         self.dbt = DbtModels(self.settings.dbt_project, parsed, self.settings.environment())
         graph = json.loads(self.dbt.manifest_path.read_text(encoding="utf-8"))
         self.parents = graph["parent_map"]
