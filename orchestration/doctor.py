@@ -50,6 +50,7 @@ def examine(settings: Settings) -> list[Finding]:
         _company,
         _registers,
         _paths,
+        _home_version,
         _dagster_home,
         _dagster_storage,
     )
@@ -188,6 +189,30 @@ def _paths(settings: Settings) -> list[Finding]:
             else "Name the folder with the deliveries: --landing DIR or STEELYARD_LANDING.",
         ),
     ]
+
+
+def _home_version(settings: Settings) -> list[Finding]:
+    from orchestration.resources.home import (  # noqa: PLC0415 (DuckDB)
+        HOME_VERSION,
+        HomeVersionError,
+        home_version,
+        older_logs,
+    )
+    from orchestration.resources.warehouse import Warehouse, WarehouseBusyError  # noqa: PLC0415
+
+    home = settings.company_home
+    warehouse = Warehouse(home, wait_seconds=0)
+    if not warehouse.path.is_file():
+        return [Finding("Nothing has been loaded yet", ok=True)]
+    what = f"Home of version {home_version(home)}"
+    if home_version(home) == HOME_VERSION:
+        return [Finding(what, ok=True)]
+    try:
+        with warehouse.connect("steelyard doctor") as con:
+            older_logs(con, home)
+    except (HomeVersionError, WarehouseBusyError) as error:
+        return [Finding(what, ok=False, remedy=str(error))]
+    return [Finding(f"{what}; the next run brings it up to {HOME_VERSION}", ok=True)]
 
 
 def _dagster_home(settings: Settings) -> list[Finding]:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from orchestration.ingest import commit, delivery_log, landing, run_state
-from orchestration.ingest.sql import quote_identifier, quote_relation
 from orchestration.resources.warehouse import WAREHOUSE_FILE
 
 if TYPE_CHECKING:
@@ -21,7 +20,10 @@ if TYPE_CHECKING:
 
 HOME_FILE = "home.json"
 # Raise it with every change of the tables of `ops` or of the folders of a home. 1 had no mark.
-HOME_VERSION = 2
+HOME_VERSION = 3
+# Empty says something here: of a file that speaks of no day no hole is filled, and figures of 331
+# readings of a small company were called blocked that are not (measured).
+NEVER_EMPTY = {"delivery_log": ("first_date", "last_date")}
 
 
 class HomeVersionError(RuntimeError):
@@ -46,17 +48,41 @@ def adopt_home(con: duckdb.DuckDBPyConnection, home: Path) -> None:
     HomeVersionError
         If a later version wrote the home, or its logs cannot be given the columns they lack.
     """
+    older = older_logs(con, home)
     _sweep(home)
+    # Not the mark alone: between two releases a table may change more often than the version.
+    if older or home_version(home) != HOME_VERSION:
+        _complete_logs(con, older)
+        mark_home(home)
+
+
+def older_logs(con: duckdb.DuckDBPyConnection, home: Path) -> list[str]:
+    """Return the tables of `ops` that lack columns of this version.
+
+    Raises
+    ------
+    HomeVersionError
+        If this version cannot go on with the home.
+    """
     version = home_version(home)
-    if version == HOME_VERSION:
-        return
     if version > HOME_VERSION:
         raise HomeVersionError(
             f"{home} was written by a later version of Steelyard (home {version}, this one knows "
             f"{HOME_VERSION}): use that version, or restore a backup from before it."
         )
-    _complete_logs(con, home)
-    mark_home(home)
+    present = log_layout(con)
+    older = []
+    for table, columns in wanted_layout().items():
+        has = present.get(table, columns)
+        foreign = [name for name, kind in has.items() if columns.get(name, "") != kind]
+        if foreign:
+            raise _not_carried_over(table, f"has {', '.join(foreign)} otherwise")
+        unknown = [name for name in NEVER_EMPTY.get(table, ()) if name not in has]
+        if unknown and con.execute(f"select 1 from ops.{table} limit 1").fetchall():
+            raise _not_carried_over(table, f"does not say {' and '.join(unknown)}")
+        if list(has) != list(columns):
+            older.append(table)
+    return older
 
 
 def _sweep(home: Path) -> None:
@@ -105,21 +131,29 @@ def wanted_layout() -> dict[str, dict[str, str]]:
         return log_layout(con)
 
 
-def _complete_logs(con: duckdb.DuckDBPyConnection, home: Path) -> None:
-    """Give the logs the columns they lack: empty is what an older version knew about them."""
-    present = log_layout(con)
-    for table, columns in wanted_layout().items():
-        if table not in present:
-            continue
-        foreign = [name for name, kind in present[table].items() if columns.get(name, "") != kind]
-        if foreign:
-            raise HomeVersionError(
-                f"{home} was written by an earlier version of Steelyard, whose ops.{table} has "
-                f"{', '.join(foreign)} otherwise: run `steelyard rebuild`, which builds the "
-                "warehouse anew from the landed files."
-            )
-        for name in columns.keys() - present[table].keys():
-            con.execute(
-                f"alter table {quote_relation(f'ops.{table}')} "
-                f"add column {quote_identifier(name)} {columns[name]}"
-            )
+def _complete_logs(con: duckdb.DuckDBPyConnection, older: list[str]) -> None:
+    """Give the logs the columns they lack: empty is what an older version knew about them.
+
+    A table is made anew and not altered: rows are written by position in places, and an added
+    column would stand at the end.
+    """
+    con.begin()
+    for table in older:
+        con.execute(f"alter table ops.{table} rename to {table}_before")
+    con.execute(delivery_log.DDL)
+    con.execute(run_state.DDL)
+    for table in older:
+        try:
+            con.execute(f"insert into ops.{table} by name select * from ops.{table}_before")
+        except duckdb.ConstraintException as error:
+            con.rollback()
+            raise _not_carried_over(table, str(error)) from error
+        con.execute(f"drop table ops.{table}_before")
+    con.commit()
+
+
+def _not_carried_over(table: str, why: str) -> HomeVersionError:
+    return HomeVersionError(
+        f"The home was written by an earlier version of Steelyard, whose ops.{table} {why}: run "
+        "`steelyard rebuild`, which builds the warehouse anew from the landed files."
+    )

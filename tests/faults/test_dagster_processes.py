@@ -16,7 +16,7 @@ import pytest
 from orchestration.doctor import prepare_home
 from orchestration.publication.snapshot import read_current, verify
 from orchestration.settings import Settings
-from tests.services import UNFINISHED, Services, published_hash, wait_for
+from tests.services import UNFINISHED, WORKSPACE, Services, published_hash, wait_for
 
 # The promise: two minutes after the restart a killed run is over.
 TO_SETTLE = 120
@@ -34,7 +34,7 @@ def services(tiny_home, tmp_path):
     shutil.copytree(tiny_home / "demo" / "dbt", settings.dbt_home)
     prepare_home(settings)
     services = Services(settings, tmp_path)
-    services.call("dagster", "sensor", "start", "landing_folder", "-w", "workspace.yaml")
+    services.call("dagster", "sensor", "start", "landing_folder", "-w", WORKSPACE)
     yield services
     services.close()
 
@@ -110,37 +110,76 @@ def test_a_run_killed_with_the_whole_tree_in_dbt_is_done_again_after_the_restart
     assert_undisturbed(services, tiny_home)
 
 
-@pytest.mark.endurance
-@pytest.mark.parametrize("seed", range(ENDURANCE_ROUNDS))
-def test_a_run_killed_anywhere_in_dbt_is_done_again(services, tiny_home, seed):
-    _, run_id = run_until_models_are_built(services, random.Random(seed).randint(1, 75))
-    services.kill_tree("daemon")
-
-    services.start_daemon()
-
-    settles(services, run_id)
-    assert_undisturbed(services, tiny_home)
-
-
-@pytest.mark.endurance
-def test_a_killed_worker_is_noticed_while_the_daemon_lives(services, tiny_home):
-    _, run_id = run_until_models_are_built(services, 20)
+def kill_worker(services, run_id):
     os.kill(worker_of(services, run_id), signal.SIGKILL)
 
-    assert settles(services, run_id).status == dg.DagsterRunStatus.FAILURE
+
+def kill_daemon_alone(services, daemon):
+    os.kill(daemon.pid, signal.SIGKILL)
+    daemon.wait()
+    services.start("second-daemon", ["dagster-daemon", "run", "-w", WORKSPACE])
+
+
+def newest_run(services):
+    with services.instance() as instance:
+        return instance.get_runs(limit=1)[0]
+
+
+@pytest.mark.slow
+def test_a_killed_worker_is_noticed_and_its_retry_outlives_the_daemon(services, tiny_home):
+    daemon, run_id = run_until_models_are_built(services, 20)
+
+    kill_worker(services, run_id)
+    with services.instance() as instance:
+        wait_for(
+            "the run is failed",
+            lambda: instance.get_run_by_id(run_id).is_failure,
+            seconds=TO_SETTLE,
+        )
+    wait_for(
+        "its retry is at work",
+        lambda: (
+            newest_run(services).run_id != run_id
+            and newest_run(services).status == dg.DagsterRunStatus.STARTED
+        ),
+        seconds=TO_COME_UP,
+    )
+    kill_daemon_alone(services, daemon)
+
+    settles(services, run_id)
+    with services.instance() as instance:
+        # The one that was killed, and one retry that nobody did a second time.
+        assert [run.status for run in instance.get_runs()] == [
+            dg.DagsterRunStatus.SUCCESS,
+            dg.DagsterRunStatus.FAILURE,
+        ]
     assert_undisturbed(services, tiny_home)
 
 
 @pytest.mark.endurance
-def test_a_run_whose_daemon_is_killed_goes_on_and_is_not_done_twice(services, tiny_home):
-    daemon, run_id = run_until_models_are_built(services, 20)
-    os.kill(daemon.pid, signal.SIGKILL)
-    daemon.wait()
+@pytest.mark.parametrize("seed", range(ENDURANCE_ROUNDS))
+@pytest.mark.parametrize("victim", ["tree", "worker", "daemon"])
+def test_whatever_is_killed_anywhere_in_dbt_the_figures_are_those_of_an_undisturbed_run(
+    services, tiny_home, victim, seed
+):
+    models = random.Random(seed).randint(1, 75)
+    daemon, run_id = run_until_models_are_built(services, models)
 
-    services.start("second-daemon", ["dagster-daemon", "run", "-w", "workspace.yaml"])
+    if victim == "tree":
+        services.kill_tree("daemon")
+        services.start_daemon()
+    elif victim == "worker":
+        kill_worker(services, run_id)
+    else:
+        kill_daemon_alone(services, daemon)
 
-    over = settles(services, run_id, seconds=TO_FINISH)
-    assert over.status == dg.DagsterRunStatus.SUCCESS
+    first = settles(services, run_id, seconds=TO_FINISH if victim == "daemon" else TO_SETTLE)
     with services.instance() as instance:
-        assert len(instance.get_runs()) == 1
+        runs = instance.get_runs()
+    if victim == "daemon":
+        assert [run.status for run in runs] == [dg.DagsterRunStatus.SUCCESS]
+    else:
+        # The last models may have been built, and the run ended, just before the blow.
+        assert first.is_finished
+        assert runs[0].status == dg.DagsterRunStatus.SUCCESS
     assert_undisturbed(services, tiny_home)

@@ -13,7 +13,12 @@ from orchestration.cli import app
 from orchestration.ingest.commit import content_hash
 from orchestration.publication.snapshot import PUBLISHED, read_current, verify
 from orchestration.resources.backup import BackupError, back_up, restore
-from orchestration.resources.home import HOME_FILE
+from orchestration.resources.home import (
+    HOME_FILE,
+    HOME_VERSION,
+    log_layout,
+    wanted_layout,
+)
 from orchestration.resources.warehouse import Warehouse, WarehouseBusyError
 from orchestration.run import NothingToDoError, run_company
 from orchestration.settings import Settings
@@ -146,29 +151,86 @@ def test_a_landed_file_that_changed_stops_a_rebuild_before_it_begins(home, monke
     assert read_current(settings.published).as_of == "2026-10-04"
 
 
-def test_a_home_of_the_first_version_goes_on_where_it_stood(home):
+# What the first version wrote otherwise, seen in a home that it wrote: no mark, another
+# configuration of Dagster, and these tables; all other tables of `ops` were as they are.
+FIRST_LOGS = """
+create table ops.delivery_log (
+    attempt_id varchar, run_id varchar, feed varchar, source varchar, source_system varchar,
+    file_name varchar, relative_path varchar, sha256 varchar, bytes bigint,
+    delivery_date date, received_at_utc timestamp,
+    action varchar, reason_codes varchar[], message varchar,
+    records bigint, rows_ok bigint, rows_quarantined bigint,
+    rows_new bigint, rows_changed bigint, rows_unchanged bigint, rows_removed bigint,
+    contract_hash varchar, lake_path varchar, recorded_at_utc timestamp
+);
+create table ops.run_parameters (
+    run_id varchar not null, as_of_date date not null, definition_hash varchar not null,
+    is_full boolean not null
+);
+create table ops.run_history (
+    run_id varchar not null, as_of_date date not null, definition_hash varchar not null,
+    is_full boolean not null, started_at_utc timestamp not null, published_at_utc timestamp
+);
+"""
+FIRST_CHANGED = ("delivery_log", "run_parameters", "run_history")
+FIRST_DAGSTER = """
+telemetry:
+  enabled: false
+event_log_storage:
+  module: orchestration.resources.dagster_events
+  class: PooledSqliteEventLogStorage
+  config:
+    base_dir: "{}/history/runs"
+run_monitoring:
+  enabled: true
+  start_timeout_seconds: 300
+"""
+
+
+@pytest.fixture
+def first_home(home):
+    """The home as the first version left it, after a run under its own definitions."""
     settings = settings_of(home)
-    # The first version wrote no mark, and nothing else differently.
     (settings.company_home / HOME_FILE).unlink()
-
-    with pytest.raises(NothingToDoError):
-        run_company(settings, as_of=LAST, report=silent)
-
-    assert (settings.company_home / HOME_FILE).is_file()
+    (settings.dagster_home / "dagster.yaml").write_text(FIRST_DAGSTER.format(settings.dagster_home))
+    with duckdb.connect(str(Warehouse(settings.company_home).path)) as con:
+        for table in FIRST_CHANGED:
+            con.execute(f"alter table ops.{table} rename to {table}_now")
+        con.execute("drop table ops.published_gaps")
+        con.execute(FIRST_LOGS)
+        for table in FIRST_CHANGED:
+            names = ", ".join(log_layout(con)[table])
+            con.execute(f"insert into ops.{table} select {names} from ops.{table}_now")
+            con.execute(f"drop table ops.{table}_now")
+        con.execute("update ops.run_history set definition_hash = 'of the first version'")
+    return home
 
 
 @pytest.mark.slow
-def test_a_home_with_logs_of_another_shape_is_cured_by_a_rebuild(home, monkeypatch):
-    settings = settings_of(home)
+def test_a_home_of_the_first_version_is_refused_with_the_cure_and_the_cure_helps(
+    first_home, monkeypatch
+):
+    settings = settings_of(first_home)
     published = read_current(settings.published).content_hash
-    (settings.company_home / HOME_FILE).unlink()
+    log = "select attempt_id, sha256, action from ops.delivery_log order by all"
     with duckdb.connect(str(Warehouse(settings.company_home).path)) as con:
-        con.execute("alter table ops.touched rename column from_date to since")
+        attempts = con.execute(log).fetchall()
 
-    refused = steelyard(monkeypatch, home, "run")
-    cured = steelyard(monkeypatch, home, "rebuild")
+    foretold = steelyard(monkeypatch, first_home, "doctor")
+    refused = steelyard(monkeypatch, first_home, "run")
 
-    assert refused.exit_code == 1
-    assert "run `steelyard rebuild`" in " ".join(refused.output.split())
+    assert "Home of version 1" in foretold.output
+    for told in (foretold, refused):
+        assert told.exit_code == 1
+        assert "run `steelyard rebuild`" in " ".join(told.output.split())
+    with duckdb.connect(str(Warehouse(settings.company_home).path)) as con:
+        assert con.execute(log).fetchall() == attempts
+
+    cured = steelyard(monkeypatch, first_home, "rebuild")
+
     assert cured.exit_code == 0, cured.output
     assert read_current(settings.published).content_hash == published
+    now = steelyard(monkeypatch, first_home, "doctor").output
+    assert f"Home of version {HOME_VERSION}\n" in now
+    with Warehouse(settings.company_home).connect() as con:
+        assert log_layout(con) == wanted_layout()

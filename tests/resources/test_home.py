@@ -19,7 +19,7 @@ from orchestration.resources.home import (
 
 # The tables of `ops` of this version of a home. With other tables raise HOME_VERSION: homes of
 # the version before are then completed, or refused with the cure.
-LAYOUT_OF_THIS_VERSION = (2, "1387864758606a06436043c3708653fb1ba449e2a33d17ba4cf45de93bc372e5")
+LAYOUT_OF_THIS_VERSION = (3, "1387864758606a06436043c3708653fb1ba449e2a33d17ba4cf45de93bc372e5")
 
 
 def test_other_log_tables_are_another_version_of_a_home():
@@ -42,15 +42,55 @@ def test_a_new_home_is_marked_with_this_version(con, tmp_path):
     assert home_version(tmp_path) == HOME_VERSION
 
 
-def test_a_home_whose_logs_lack_a_column_is_completed_and_keeps_its_rows(con, tmp_path):
+def test_a_home_whose_logs_lack_columns_is_completed_and_keeps_its_rows(con, tmp_path):
     con.execute("insert into ops.touched values ('r1', 'f', date '2026-10-01', null)")
     con.execute("alter table ops.touched drop column to_date")
+    # One in the middle: some rows are written by position.
+    con.execute("insert into ops.delivery_log (attempt_id, bytes) values ('a1', 7)")
+    con.execute("alter table ops.delivery_log drop column manifest_sha256")
 
     adopt_home(con, tmp_path)
 
-    assert log_layout(con)["touched"].keys() == wanted_layout()["touched"].keys()
+    present, wanted = log_layout(con), wanted_layout()
+    assert {table: list(columns) for table, columns in present.items()} == {
+        table: list(columns) for table, columns in wanted.items()
+    }
     assert con.execute("select run_id, to_date from ops.touched").fetchall() == [("r1", None)]
+    assert con.execute(
+        "select attempt_id, manifest_sha256, bytes from ops.delivery_log"
+    ).fetchall() == [("a1", None, 7)]
     assert home_version(tmp_path) == HOME_VERSION
+
+
+def test_a_log_that_does_not_say_what_must_be_known_is_refused_with_the_cure(con, tmp_path):
+    con.execute("insert into ops.delivery_log (attempt_id) values ('a1')")
+    con.execute("alter table ops.delivery_log drop column last_date")
+
+    with pytest.raises(HomeVersionError, match=r"does not say last_date: run `steelyard rebuild`"):
+        adopt_home(con, tmp_path)
+
+
+def test_the_mark_of_this_version_does_not_stand_for_tables_that_changed_since(con, tmp_path):
+    adopt_home(con, tmp_path)
+    con.execute("alter table ops.delivery_log drop column manifest_sha256")
+
+    adopt_home(con, tmp_path)
+
+    assert list(log_layout(con)["delivery_log"]) == list(wanted_layout()["delivery_log"])
+
+
+def test_a_home_whose_logs_cannot_be_completed_stays_as_it_was(con, tmp_path):
+    con.execute("insert into ops.run_history values ('r1', now(), 'h', true, now(), null, null)")
+    con.execute("alter table ops.run_history drop column definition_hash")
+    con.execute("alter table ops.touched drop column to_date")
+    before = log_layout(con)
+
+    with pytest.raises(HomeVersionError, match="run `steelyard rebuild`"):
+        adopt_home(con, tmp_path)
+
+    assert log_layout(con) == before
+    assert con.execute("select run_id from ops.run_history").fetchall() == [("r1",)]
+    assert not (tmp_path / HOME_FILE).exists()
 
 
 def test_a_home_whose_logs_mean_something_else_is_refused_with_the_cure(con, tmp_path):
