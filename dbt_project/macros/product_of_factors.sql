@@ -10,9 +10,9 @@
         else cast(
             round(
                 max(cast({{ side }} as double)) filter (where factor = 1)
-                {%- for factor in [2, 3] %}
+    {%- for factor in [2, 3] %}
                 * coalesce(max(cast({{ side }} as double)) filter (where factor = {{ factor }}), 1)
-                {%- endfor %},
+    {%- endfor %},
                 6
             ) as decimal(38, 6)
         )

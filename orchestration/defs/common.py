@@ -43,7 +43,7 @@ def warehouse_resource(settings: Settings) -> dg.ResourceDefinition:
             show_life(settings.signs_of_life, context.run.run_id)
         warehouse = Warehouse.of(settings)
         run_id = context.run.run_id if context.run else "without id"
-        with warehouse.lock(command=f"Dagster run {run_id}"):
+        with warehouse.lock(command=f"Dagster run {run_id}"), warehouse.kept_open():
             with warehouse.connect() as con:
                 adopt_home(con, settings.company_home)
             yield warehouse

@@ -193,6 +193,7 @@ def models(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefini
             if views_stand and spec.metadata[MATERIALIZED] == "view"
         }
         nodes = [unique_id for unique_id in (*specs, *checks) if unique_id not in standing]
+        warehouse.release()
         results = dbt.build(nodes, full_refresh=full_refresh, report=context.log.debug)
         built = {
             specs[result.unique_id].key: result

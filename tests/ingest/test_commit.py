@@ -251,7 +251,7 @@ def test_new_changed_and_unchanged_rows_are_counted_by_their_typed_values():
         (day(1), "1.csv", [Row("a"), Row("b", qty=2), Row("d", day=day(9))])
     )
 
-    assert counts == {0: commit.FileCounts(new=1, changed=1, unchanged=1)}
+    assert counts == {0: commit.FileCounts(1, 1, 1, 0, first_date=day(0), last_date=day(9))}
     assert touched == [(day(0), day(0)), (day(9), day(9))]
 
 
@@ -292,7 +292,7 @@ def test_a_row_that_a_snapshot_leaves_out_is_removed_and_touches_its_days():
     counts, touched = home.load((day(1), "1.csv", [Row("a")]))
 
     assert home.rows() == {Row("a")}
-    assert counts == {0: commit.FileCounts(unchanged=1, removed=1)}
+    assert counts == {0: commit.FileCounts(0, 0, 1, 1, first_date=day(0), last_date=day(0))}
     assert touched == [(day(7), day(7))]
 
 
@@ -305,7 +305,7 @@ def test_an_empty_snapshot_removes_everything_and_an_older_one_brings_nothing_ba
     counts, touched = home.load((day(1), "1.csv", [Row("a"), Row("b")]))
 
     assert home.rows() == set()
-    assert counts == {0: commit.FileCounts(unchanged=2)}
+    assert counts == {0: commit.FileCounts(0, 0, 2, 0, first_date=day(0), last_date=day(0))}
     assert touched == []
 
 

@@ -160,6 +160,8 @@ def test_every_asset_leads_to_publication(definitions):
         "core/fct_external_factors",
         "core/fct_gl_balances",
         "core/fct_inventory_days",
+        "core/fct_quality_subgroups",
+        "staging/stg_mes__quality_measurements",
         "staging/stg_erp__inventory_snapshots",
         "staging/stg_external__factors",
         "staging/stg_finance__fx_rates",

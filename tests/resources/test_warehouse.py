@@ -103,3 +103,23 @@ def test_a_failed_replacement_leaves_the_old_rows(tmp_path):
 def test_times_are_read_in_utc(tmp_path):
     with Warehouse(tmp_path).connect() as con:
         assert con.execute("select current_setting('TimeZone')").fetchall() == [("UTC",)]
+
+
+def test_a_file_that_is_kept_open_is_free_for_another_engine_once_it_is_released(tmp_path):
+    warehouse = Warehouse(tmp_path, memory_limit="1GB")
+
+    with warehouse.kept_open():
+        with warehouse.connect() as con:
+            con.execute("create table t as select 1 as n; create temp table own as select 2 as n")
+        with warehouse.connect() as con, pytest.raises(duckdb.CatalogException):
+            con.execute("select n from own")
+        with pytest.raises(duckdb.ConnectionException, match="different configuration"):
+            duckdb.connect(str(warehouse.path), config={"memory_limit": "2GB"})
+        warehouse.release()
+        with duckdb.connect(str(warehouse.path), config={"memory_limit": "2GB"}) as other:
+            assert other.execute("select n from t").fetchall() == [(1,)]
+
+    # Closed for good: another process may have it.
+    seen = "import duckdb, sys; print(duckdb.connect(sys.argv[1]).execute('from t').fetchall())"
+    command = [sys.executable, "-c", seen, str(warehouse.path)]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[(1,)]\n"

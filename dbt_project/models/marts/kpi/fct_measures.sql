@@ -36,39 +36,39 @@
     'int_measures__observations',
 ] %}
 {% for model, measures in machine_measures.items() %}
-{% for measure in measures %}
-select
-    '{{ measure }}' as measure_id,
-    'work_unit' as entity_kind,
-    machine_id as entity_id,
-    site_id,
-    production_date as period_start_date,
-    production_date as period_end_date,
-    cast({{ measure }} as decimal(18, 6)) as measure_value,
-    1 as observations,
-    last_delivery_date
-from {{ ref(model) }}
-where {{ measure }} is not null
+    {% for measure in measures %}
+        select
+            '{{ measure }}' as measure_id,
+            'work_unit' as entity_kind,
+            machine_id as entity_id,
+            site_id,
+            production_date as period_start_date,
+            production_date as period_end_date,
+            cast({{ measure }} as decimal(18, 6)) as measure_value,
+            1 as observations,
+            last_delivery_date
+        from {{ ref(model) }}
+        where {{ measure }} is not null
 
-union all
+        union all
 
-{% endfor %}
+    {% endfor %}
 {% endfor %}
 {% for model in other_measures %}
-select
-    measure_id,
-    entity_kind,
-    entity_id,
-    site_id,
-    period_start_date,
-    period_end_date,
-    measure_value,
-    observations,
-    last_delivery_date
-from {{ ref(model) }}
-{% if not loop.last %}
+    select
+        measure_id,
+        entity_kind,
+        entity_id,
+        site_id,
+        period_start_date,
+        period_end_date,
+        measure_value,
+        observations,
+        last_delivery_date
+    from {{ ref(model) }}
+    {% if not loop.last %}
 
-union all
+        union all
 
-{% endif %}
+    {% endif %}
 {% endfor %}
