@@ -48,8 +48,8 @@ def adopt_home(con: duckdb.DuckDBPyConnection, home: Path) -> None:
     HomeVersionError
         If a later version wrote the home, or its logs cannot be given the columns they lack.
     """
-    _sweep(home)
     older = older_logs(con, home)
+    _sweep(home)
     # Not the mark alone: between two releases a table may change more often than the version.
     if older or home_version(home) != HOME_VERSION:
         _complete_logs(con, older)

@@ -48,7 +48,8 @@ def contents(home: Path) -> Contents:
     assert verify(snapshot) == []
     with duckdb.connect(str(settings.company_home / "warehouse.duckdb")) as con:
         raw = con.execute(
-            "select 'raw.' || table_name from duckdb_tables() where schema_name = 'raw'"
+            "select schema_name || '.' || table_name from duckdb_tables() "
+            "where schema_name in ('raw', 'restricted')"
         ).fetchall()
         tables = {
             table: con.execute(
@@ -61,7 +62,7 @@ def contents(home: Path) -> Contents:
     # Stored under the hash of their content, so that names say what is there.
     files = frozenset(
         str(path.relative_to(settings.company_home))
-        for store in ("landing", "lake", "lake_blocked")
+        for store in ("landing", "lake", "lake_blocked", "restricted")
         for path in (settings.company_home / store).rglob("*")
         if path.is_file()
     )
