@@ -180,7 +180,9 @@ class DbtModels:
         with variables(self.environment):
             outcome = dbtRunner(manifest=manifest, callbacks=[on_event]).invoke(
                 [
-                    "--quiet",
+                    # What went wrong is in the result and in the log file; on the terminal dbt
+                    # says it once more for every model, in the middle of what we say, JSON too.
+                    *("--log-level", "none", "--log-level-file", "debug"),
                     "--no-use-colors",
                     *arguments,
                     "--project-dir",
