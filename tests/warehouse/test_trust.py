@@ -196,8 +196,8 @@ def test_a_reading_is_provisional_until_the_slowest_of_its_feeds_is_complete(fir
     latency = {
         kpi.id: max(
             first_day.company.canonical[feed].delivery.latency_days
-            for term in (*kpi.numerator, *kpi.denominator, *kpi.trials)
-            for feed in registers.measures[term.measure].feeds
+            for measure in kpi.measures()
+            for feed in registers.measures[measure].feeds
         )
         for kpi in registers.kpis.values()
     }
