@@ -42,6 +42,7 @@ class StepTimes:
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
         self.step, self.since = "start", time.perf_counter()
+        self.worked = time.process_time()
 
     def __call__(self, what: str, _done: int, _total: int) -> None:
         now = time.perf_counter()
@@ -50,7 +51,10 @@ class StepTimes:
 
     def show(self, title: str, limit: int) -> None:
         self(self.step, 0, 0)
-        console.print(f"{title}: {sum(self.seconds.values()):.1f} s (limit {limit} s)")
+        cores = time.process_time() - self.worked
+        console.print(
+            f"{title}: {sum(self.seconds.values()):.1f} s (limit {limit} s), {cores:.1f} CPU s"
+        )
         heaviest = sorted(self.seconds.items(), key=lambda item: -item[1])
         for step, seconds in heaviest[:SHOWN]:
             console.print(f"  {seconds:6.1f}  {step}")
