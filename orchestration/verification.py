@@ -71,6 +71,8 @@ def verify_home(settings: Settings) -> Verified:
 def verify_landed(con: duckdb.DuckDBPyConnection, home: Path) -> Verified:
     """Hold the landed files and the manifests beside them against the delivery log.
 
+    The log of the first version knew no manifests: there the files alone can be checked.
+
     Parameters
     ----------
     con : DuckDBPyConnection
@@ -78,8 +80,10 @@ def verify_landed(con: duckdb.DuckDBPyConnection, home: Path) -> Verified:
     home : Path
         Holds the landed files.
     """
+    columns = {row[0] for row in con.execute("describe ops.delivery_log").fetchall()}
+    noted = "coalesce(manifest_sha256, '')" if "manifest_sha256" in columns else "null"
     logged = con.execute(
-        "select sha256, min(relative_path), list(distinct coalesce(manifest_sha256, '')) "
+        f"select sha256, min(relative_path), list(distinct {noted}) "
         "from ops.delivery_log where relative_path not like 'select:%' group by sha256"
     ).fetchall()
     places = {sha256: place for sha256, place, _ in logged}
@@ -94,7 +98,8 @@ def verify_landed(con: duckdb.DuckDBPyConnection, home: Path) -> Verified:
     for name, place, manifests in logged:
         path = sidecar_of(stored_path(home, name))
         files += path.is_file()
-        if (sha256_of(path) if path.is_file() else "") not in manifests:
+        is_noted = None not in manifests
+        if is_noted and (sha256_of(path) if path.is_file() else "") not in manifests:
             damages.append(_damage(path, f"the manifest of {place}", FROM_A_BACKUP))
     return Verified(files, tuple(damages))
 
