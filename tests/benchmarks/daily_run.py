@@ -4,15 +4,14 @@
 
 Prints seconds per step, in order of weight, beside the limit: three minutes for everything, 15 s
 for a further day. Nothing is asserted: two shared cores never give the same second twice. Figures
-of the last run, two quiet cores:
+of the last run, 47 feeds, two cores that the tests were using too (so the CPU seconds are what to
+compare):
 
-    exports                                                     4.4
-    everything up to the last day but two (limit 180)         105.3
-        machine states 15.5, counts 10.1, confirmations 7.4, other feeds 40, dbt 19.6,
-        Dagster with dbt's parse 8.5, publication 3.4, judgements 2.8, rules on marts 1.3
-    a further day, warm (limit 15, missed)             20.6 to 23.3
-        dbt 8 to 11, 20 feeds 5, publication 3, judgements of all 500,000 readings 2
-    a further day by the command line (limit 45)               26.2
+    exports                                                    10.9 s
+    everything up to the last day but two (limit 180, missed)   317 s, 233 CPU s
+        dbt 84, machine states 20, publication 22, counts 14, confirmations 12, orders 11
+    a further day, warm (limit 15, missed)                       43 s,  43 CPU s
+        dbt 19, publication 6, rules on marts 3, judgements of all readings 3, 47 feeds 8
 """
 
 from __future__ import annotations
