@@ -8,7 +8,7 @@ import datetime as dt
 import logging
 import re
 import shutil
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import replace
 
 import dagster as dg
@@ -51,6 +51,8 @@ def settings_of(home):
 def dagster_of(settings):
     """The home's instance, and its workspace as a daemon has it."""
     with (
+        # Its code server would take a `.env` of the folder it starts in for the truth.
+        chdir(settings.home),
         variables(settings.environment()),
         dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance,
         create_test_daemon_workspace_context(WorkspaceFileTarget([WORKSPACE]), instance) as context,
