@@ -56,6 +56,8 @@ CheckName = Literal[
 ]
 ActName = Annotated[str, Field(pattern=r"^[a-z][a-z_]*\.[a-z][a-z_]*$")]
 NO_STATE = "none"
+# In `not_by` and in a consent's `person`: whoever did the act that is answered.
+ACTOR = "actor"
 
 
 class Asked(Entry):
@@ -81,7 +83,7 @@ class Asked(Entry):
 class Consent(Entry):
     """Who else must agree before an act takes effect: so many holders of a right, or one person.
 
-    `person` names the field that holds the person. `when` limits the demand to acts on KPIs with
+    `person` names the field that holds the person, or is `actor`. `when` limits the demand to acts on KPIs with
     consequences for people (`high_impact`: pay, promotion or termination) or to the others.
     """
 
@@ -121,7 +123,8 @@ class ActType(Entry):
     ends : bool
         The act's days hold no truth any more.
     keeps : bool
-        Fields that it does not ask keep the values that were in force before.
+        Fields that it does not ask keep their values: those of the pending act that it answers,
+        else those in force.
     consents : tuple of Consent
         Until all of them are given the act is pending and changes nothing.
     not_by : tuple of str
@@ -196,7 +199,7 @@ class ActRegister(Entry):
     def _fields_are_declared(self) -> ActRegister:
         for verb, act in self.acts.items():
             named = {*act.fields, *(one.person for one in act.consents if one.person)}
-            for field in sorted(named - self.fields.keys()):
+            for field in sorted(named - self.fields.keys() - {ACTOR}):
                 raise ValueError(f"acts.{verb} asks for {field!r}: declare it under `fields`")
             missing = set(self.key) - set(act.asks)
             if not act.follows and missing:
