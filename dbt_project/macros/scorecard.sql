@@ -63,7 +63,18 @@ judgements as (
         band,
         variation,
         assurance,
-        score
+        score,
+        computed_value,
+        override_act_seq,
+        annotation_count,
+        newest_cause_code,
+        target_act_seq,
+        original_target_level,
+        is_target_changed,
+        previous_value,
+        previous_target_level,
+        previous_band,
+        previous_score
     from {{ ref('fct_kpi_judgements') }}
     where entity_kind = '{{ subject_kind }}'
 
@@ -98,7 +109,18 @@ lines as (
         judgements.band,
         judgements.variation,
         judgements.assurance,
-        judgements.score
+        judgements.score,
+        judgements.computed_value,
+        judgements.override_act_seq,
+        judgements.annotation_count,
+        judgements.newest_cause_code,
+        judgements.target_act_seq,
+        judgements.original_target_level,
+        judgements.is_target_changed,
+        judgements.previous_value,
+        judgements.previous_target_level,
+        judgements.previous_band,
+        judgements.previous_score
     from judgements
     inner join items on judgements.kpi_id = items.kpi_id
     inner join templates
@@ -156,7 +178,18 @@ select
     coalesce(totals.measured_weight, 0) as measured_weight,
     round(
         cast(totals.weighted_score as double) / cast(totals.measured_weight as double), 10
-    ) as total_score
+    ) as total_score,
+    lines.computed_value,
+    lines.override_act_seq,
+    lines.annotation_count,
+    lines.newest_cause_code,
+    lines.target_act_seq,
+    lines.original_target_level,
+    lines.is_target_changed,
+    lines.previous_value,
+    lines.previous_target_level,
+    lines.previous_band,
+    lines.previous_score
 from lines
 inner join totals
     on
