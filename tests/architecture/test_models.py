@@ -14,7 +14,7 @@ from orchestration.registry.load import load_registers
 
 ROOT = Path(__file__).parents[2]
 MODELS = sorted((ROOT / "dbt_project" / "models").rglob("*.sql"))
-MARTS = ("core", "kpi", "scorecard")
+MARTS = ("core", "governance", "kpi", "scorecard")
 FEEDS = ("raw", "restricted")
 
 # No model converts a zone or asks a clock: the guard stored UTC, wall clock and zone, and the
@@ -41,7 +41,8 @@ DIALECT = [
 # Columns that are no amount and no count: what was divided or scored, and levels of a chart.
 FRACTIONS = {
     "reading_value", "threshold_level", "target_level", "stretch_level", "score", "total_score",
-    "centre", "lower_limit", "upper_limit", "sigma_z",
+    "centre", "lower_limit", "upper_limit", "sigma_z", "computed_value", "original_target_level",
+    "previous_value", "previous_target_level", "previous_score", "drift_ratio", "appeal_ratio",
 }  # fmt: skip
 
 
