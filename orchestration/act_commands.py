@@ -1,4 +1,4 @@
-"""The commands `steelyard act` and `steelyard acts`: what is typed becomes a submission, no more."""
+"""The commands `steelyard act` and `steelyard acts`: what is typed becomes a submission."""
 
 from __future__ import annotations
 
@@ -157,16 +157,14 @@ class _plain_failures:  # noqa: N801 (a context manager)
 
 def _office(company: str | None) -> Office:
     from orchestration.ledger.office import Office  # noqa: PLC0415
-    from orchestration.resources.ledger import open_ledger  # noqa: PLC0415
+    from orchestration.ledger.opening import open_ledger  # noqa: PLC0415
 
     settings = Settings.from_environment().with_choices(company=company)
     return Office.of(settings, open_ledger(settings))
 
 
-def _typed(
-    office: Office, act_type: str, actor: str | None, arguments: list[str]
-) -> Submission:
-    """Return the act that flags describe; what is missing is asked for where somebody can answer."""
+def _typed(office: Office, act_type: str, actor: str | None, arguments: list[str]) -> Submission:
+    """Return the act that flags describe; in a terminal the rest is asked for."""
     from orchestration.ledger.desk import Submission  # noqa: PLC0415
 
     given = _flags(arguments)
@@ -211,7 +209,9 @@ def _ask_for_rest(
     heads: dict[str, list[str] | None],
 ) -> None:
     if kind.follows and not heads["--answers"]:
-        heads["--answers"] = [typer.prompt(f"Which act does it answer ({', '.join(kind.follows)})?")]
+        heads["--answers"] = [
+            typer.prompt(f"Which act does it answer ({', '.join(kind.follows)})?")
+        ]
     for name in kind.asks:
         if name not in given:
             asked = office.rulebook.types.asked(kind, name)

@@ -252,6 +252,65 @@ def scorecard(
         out.print(card_view(card, snapshot.as_of))
 
 
+@app.command(name="as-of")
+def as_of_command(
+    day: Annotated[dt.datetime, typer.Argument(metavar="DATE", formats=["%Y-%m-%d"])],
+    _what: Annotated[
+        Literal["scorecard"], typer.Argument(metavar="WHAT", help="scorecard.")
+    ] = "scorecard",
+    company: CompanyOption = None,
+    leader: Annotated[str | None, typer.Option(help="Id of a leader.")] = None,
+    site: Annotated[str | None, typer.Option(help="Code of a site.")] = None,
+    month: Annotated[
+        dt.datetime | None, typer.Option(formats=["%Y-%m"], help="Month, as in 2026-09.")
+    ] = None,
+    known: Annotated[
+        bool,
+        typer.Option("--known", help="As computed today from what was known then."),
+    ] = False,
+    json_output: JsonOption = False,
+) -> None:
+    """Show a scorecard as it was reported on a past day, or as it is now known to have been."""
+    from orchestration.as_of import look_back  # noqa: PLC0415
+    from orchestration.publication.scorecard import read_scorecard  # noqa: PLC0415
+    from orchestration.publication.snapshot import SnapshotError  # noqa: PLC0415
+    from orchestration.resources.warehouse import WarehouseBusyError  # noqa: PLC0415
+    from orchestration.run import RunFailedError  # noqa: PLC0415
+
+    if leader and site:
+        raise _fail("Name a leader or a site, not both.")
+    kind: Literal["leader", "site"] = "site" if site else "leader"
+    try:
+        with _progress() as progress:
+            task = progress.add_task(f"Looking back to {day:%Y-%m-%d}", total=1)
+            past = look_back(
+                _settings(company),
+                day.date(),
+                "known" if known else "reported",
+                report=lambda said, done, total: progress.update(
+                    task, description=said, completed=done, total=total
+                ),
+            )
+        card = read_scorecard(
+            past.snapshot, kind, subject=site or leader, month=month.date() if month else None
+        )
+    except (RunFailedError, SnapshotError, WarehouseBusyError) as error:
+        raise _fail(error) from error
+    if json_output:
+        seen = {
+            "view": past.view,
+            "as_of": past.as_of.isoformat(),
+            "is_retained": past.is_retained,
+            "content_hash": past.snapshot.content_hash,
+        }
+        out.print_json(json.dumps(seen | card.as_json()))
+        return
+    how = "as published" if past.is_retained else "built again from the landed files"
+    by = "by the definitions of today" if known else "as it was reported"
+    out.print(f"What was known on {past.as_of}, {by} ({how}).", highlight=False)
+    out.print(card_view(card, past.snapshot.as_of))
+
+
 @app.command()
 def publish(company: CompanyOption = None, json_output: JsonOption = False) -> None:
     """Publish the marts again as they stand, if their checks have passed."""

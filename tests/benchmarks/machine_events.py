@@ -269,7 +269,7 @@ def _build(
             raise RuntimeError(f"{result.unique_id}: {result.message}")
         console.print(f"           {result.seconds:6.1f}  {result.unique_id.split('.')[2]}")
     with warehouse.connect() as con:
-        finish_run(con)
+        finish_run(con, content_hash=None)
 
 
 @contextmanager
