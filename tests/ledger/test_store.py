@@ -146,7 +146,7 @@ TAMPERINGS_OF_SQLITE = [
 ]
 TAMPERINGS_OF_POSTGRES = [
     "truncate ledger_chain cascade",
-    "truncate ledger_payloads",
+    "truncate ledger_payloads cascade",
     "truncate ledger_erasures",
 ]
 
