@@ -42,12 +42,14 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from orchestration.ingest.landing import sync_folder
-from orchestration.ledger.chain import GENESIS, StoredEntry, canonical_json, instant_of
-from orchestration.ledger.store import LedgerDamagedError, LedgerError
+from orchestration.ledger.chain import GENESIS, canonical_json, instant_of
+from orchestration.ledger.errors import LedgerDamagedError, LedgerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from orchestration.ledger.chain import StoredEntry
 
 ANCHORS_FILE = "anchors.jsonl"
 LINE_KEYS = {

@@ -38,6 +38,7 @@ from orchestration.ledger.chain import (
     instant_text,
     payload_bytes,
 )
+from orchestration.ledger.errors import LedgerBusyError, LedgerDamagedError, LedgerError
 from orchestration.ledger.tables import CHAIN, ERASED, ERASURES, PAYLOADS, statements
 
 if TYPE_CHECKING:
@@ -61,28 +62,8 @@ NOT_DAMAGED = {
     sqlite3.SQLITE_INTERRUPT,
     sqlite3.SQLITE_CONSTRAINT,
 }
-RESTORE = (
-    "Nothing is written to it: move the company's home aside, put the last good backup back with "
-    "`steelyard restore FOLDER`, and look at it with `steelyard ledger verify`."
-)
 # Without the URL, which may hold a password.
 NO_PLACE = "The ledger cannot be there: name a URL that begins with sqlite:/// or postgresql://."
-
-
-class LedgerError(RuntimeError):
-    """The ledger cannot do what it was asked; the message says why and what to do."""
-
-
-class LedgerBusyError(LedgerError):
-    """Others held the ledger for longer than the patience of this writer."""
-
-
-class LedgerDamagedError(LedgerError):
-    """The ledger is not what was written; nothing is appended to it any more."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(f"The ledger is damaged: {what}. {RESTORE}")
-        self.what = what
 
 
 @dataclass(frozen=True)
@@ -323,8 +304,14 @@ class Ledger(Reading):
         with self._connected(isolation="REPEATABLE READ") as connection:
             yield connection
 
-    def anchor(self) -> Anchor | None:
+    def anchor(self, *, new_key: bool = False) -> Anchor | None:
         """Sign the head and write it to the anchors; None if the newest anchor knows it already.
+
+        Parameters
+        ----------
+        new_key : bool
+            Let another key take the place of the one that signed so far; without a key file, a new
+            one is made.
 
         Raises
         ------
@@ -335,7 +322,7 @@ class Ledger(Reading):
         """
         if self.anchors is None:
             raise LedgerError("The ledger was opened without anchors: name their folder.")
-        with self.anchors.appending() as log:
+        with self.anchors.appending(new_key=new_key) as log:
             with self._connected() as connection:
                 head = _checked_head(connection, self.anchors)
             since = self.stored(after_seq=log.seq, up_to_seq=head.seq)

@@ -22,7 +22,8 @@ from orchestration.ledger.chain import (
     StoredEntry,
     entry_fault,
 )
-from orchestration.ledger.store import PAGE_ROWS, Ledger, LedgerDamagedError, orders_erasure
+from orchestration.ledger.errors import LedgerDamagedError
+from orchestration.ledger.store import PAGE_ROWS, Ledger, orders_erasure
 from orchestration.ledger.tables import CHAIN, ERASURES, PAYLOADS, foreign_guard
 
 if TYPE_CHECKING:

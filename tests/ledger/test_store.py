@@ -10,7 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from orchestration.ledger.chain import GENESIS, PayloadError
-from orchestration.ledger.store import Head, Ledger, LedgerDamagedError, LedgerError
+from orchestration.ledger.errors import LedgerDamagedError, LedgerError
+from orchestration.ledger.store import Head, Ledger
 from tests.ledger.acts import START, act, clock, order, write
 
 if TYPE_CHECKING:
