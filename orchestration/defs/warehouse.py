@@ -9,6 +9,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_
 
 from orchestration.defs.common import POOL, column_schema, run_days, tags
 from orchestration.ingest.run_state import are_views_current, begin_run, is_full_run
+from orchestration.ledger.definitions import load_act_types
 from orchestration.registry.load import load_registers
 from orchestration.registry.store import definition_hash, registers_hash, store_registers
 from orchestration.resources.dbt_models import DbtModels, NodeResult
@@ -35,6 +36,7 @@ def declared_hash(settings: Settings) -> str:
     return definition_hash(
         settings.company,
         load_registers(settings.register_folders),
+        load_act_types(settings.register_folders),
         dbt_models(settings).fingerprint(),
     )
 
@@ -42,7 +44,8 @@ def declared_hash(settings: Settings) -> str:
 def registers(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     """Return the asset that loads what people declared."""
     declared = load_registers(settings.register_folders)
-    version = registers_hash(settings.company, declared)
+    act_types = load_act_types(settings.register_folders)
+    version = registers_hash(settings.company, declared, act_types)
 
     @dg.asset(
         key=["registry", "registers"],
@@ -56,12 +59,12 @@ def registers(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDef
         pool=POOL,
     )
     def _registers(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
-        """Tables of KPIs, measures, scorecards, feeds and sites: a row per declared thing.
+        """Tables of KPIs, measures, scorecards, acts, feeds, sites: a row per declared thing.
 
         Read by every model that computes or judges: a KPI is defined here and nowhere else.
         """
         with warehouse.connect("load registers") as con:
-            rows = store_registers(con, settings.company, declared)
+            rows = store_registers(con, settings.company, declared, act_types)
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": sum(rows.values()),

@@ -132,6 +132,7 @@ class Kpi(Entry):
     steward: str
     cadence: Literal["daily", "weekly", "monthly", "quarterly"]
     sensitivity: Literal["public", "internal", "confidential", "restricted"]
+    consequences: tuple[Literal["pay", "promotion", "termination"], ...] = ()
     numerator: tuple[Term, ...] = ()
     denominator: tuple[Term, ...] = ()
     factors: tuple[Factor, ...] = Field(default=(), max_length=3)
