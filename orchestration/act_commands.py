@@ -157,7 +157,7 @@ class _plain_failures:  # noqa: N801 (a context manager)
 
 def _office(company: str | None) -> Office:
     from orchestration.ledger.office import Office  # noqa: PLC0415
-    from orchestration.resources.ledger import open_ledger  # noqa: PLC0415
+    from orchestration.ledger.opening import open_ledger  # noqa: PLC0415
 
     settings = Settings.from_environment().with_choices(company=company)
     return Office.of(settings, open_ledger(settings))

@@ -133,7 +133,11 @@ class Anchors:
         return anchor
 
     def read(self) -> Iterator[Anchor]:
-        """Yield all anchors, oldest first.
+        """Yield all anchors, oldest first; raises like `lines`."""
+        return (anchor for anchor, _ in self.lines())
+
+    def lines(self) -> Iterator[tuple[Anchor, bytes]]:
+        """Yield all anchors with their lines, oldest first.
 
         Raises
         ------
@@ -154,7 +158,7 @@ class Anchors:
                     )
                 anchor = _checked(line[:-1], where)
                 _hold_against_line_before(anchor, before, where)
-                yield anchor
+                yield anchor, line
                 before = anchor
         if before is not None:
             self._hold_against_own_key(before)
