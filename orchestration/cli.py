@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from orchestration.act_commands import act, acts_app
 from orchestration.ingest.feed_check import feed_app
+from orchestration.ledger_commands import ledger_app
 from orchestration.publication.terminal import card_view, outcome_view
 from orchestration.resources.disk import full_disk_sentence, is_full_disk
 from orchestration.settings import Settings
@@ -35,6 +36,7 @@ app = typer.Typer(
 app.add_typer(feed_app, name="feed", help="Judge files against their contracts.")
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(act)
 app.add_typer(acts_app, name="acts")
+app.add_typer(ledger_app, name="ledger")
 quality_app = typer.Typer(help="What the rules found.", no_args_is_help=True)
 app.add_typer(quality_app, name="quality")
 
@@ -366,13 +368,22 @@ def backup(
     company: CompanyOption = None,
 ) -> None:
     """Copy the whole home of a company, with a sha256 of every file, while nothing runs."""
+    from orchestration.ledger.errors import LedgerError  # noqa: PLC0415
+    from orchestration.ledger.export import exporter  # noqa: PLC0415
     from orchestration.resources.backup import BackupError, back_up  # noqa: PLC0415
     from orchestration.resources.warehouse import WarehouseBusyError  # noqa: PLC0415
 
     settings = _settings(company)
     try:
-        taken = back_up(settings.company_home, destination, company=settings.company.name)
-    except (BackupError, WarehouseBusyError) as error:
+        taken = back_up(
+            settings.company_home,
+            destination,
+            company=settings.company.name,
+            anchors=settings.anchors,
+            signing_key=settings.signing_key,
+            export_ledger=exporter(settings),
+        )
+    except (BackupError, LedgerError, WarehouseBusyError) as error:
         raise _fail(error) from error
     console.print(
         f"Backed up {taken.files:,} files, {taken.bytes / 1024**2:,.0f} MiB, of "
@@ -392,7 +403,12 @@ def restore(
 
     settings = _settings(company)
     try:
-        restored = put_back(source, settings.company_home, company=settings.company.name)
+        restored = put_back(
+            source,
+            settings.company_home,
+            company=settings.company.name,
+            anchors=settings.anchors,
+        )
     except BackupError as error:
         raise _fail(error) from error
     prepare_home(settings)

@@ -42,12 +42,14 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from orchestration.ingest.landing import sync_folder
-from orchestration.ledger.chain import GENESIS, StoredEntry, canonical_json, instant_of
-from orchestration.ledger.store import LedgerDamagedError, LedgerError
+from orchestration.ledger.chain import GENESIS, canonical_json, instant_of
+from orchestration.ledger.errors import LedgerDamagedError, LedgerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from orchestration.ledger.chain import StoredEntry
 
 ANCHORS_FILE = "anchors.jsonl"
 LINE_KEYS = {
@@ -131,7 +133,11 @@ class Anchors:
         return anchor
 
     def read(self) -> Iterator[Anchor]:
-        """Yield all anchors, oldest first.
+        """Yield all anchors, oldest first; raises like `lines`."""
+        return (anchor for anchor, _ in self.lines())
+
+    def lines(self) -> Iterator[tuple[Anchor, bytes]]:
+        """Yield all anchors with their lines, oldest first.
 
         Raises
         ------
@@ -152,7 +158,7 @@ class Anchors:
                     )
                 anchor = _checked(line[:-1], where)
                 _hold_against_line_before(anchor, before, where)
-                yield anchor
+                yield anchor, line
                 before = anchor
         if before is not None:
             self._hold_against_own_key(before)

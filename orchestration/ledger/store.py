@@ -1,10 +1,7 @@
-"""The ledger's two tables in SQLite or Postgres: entries are appended, and read in their order.
+"""The ledger in SQLite or Postgres: entries are appended, and read in their order.
 
-`ledger_chain` holds the chain, `ledger_payloads` what was said, with its salt and copies of the
-parts by which entries are found, `ledger_erasures` which payloads were lawfully removed and by
-whose order. Triggers refuse every other change, on both engines alike, and every entry that comes
-after anything but its predecessor. They stop mistakes and honest tools; whoever owns the database
-can drop them, and is found by `verify`.
+The tables refuse every other change. Their triggers stop mistakes and honest tools; whoever owns
+the database can drop them, and is found by `verify`.
 
 One writer at a time: SQLite by `begin immediate`, Postgres by a lock on the table. What is appended
 in one block of `writing` is there as a whole or not at all, and stays over a power cut once the
@@ -41,7 +38,8 @@ from orchestration.ledger.chain import (
     instant_text,
     payload_bytes,
 )
-from orchestration.ledger.tables import CHAIN, ERASED, ERASURES, PAYLOADS, create_tables
+from orchestration.ledger.errors import LedgerBusyError, LedgerDamagedError, LedgerError
+from orchestration.ledger.tables import CHAIN, ERASED, ERASURES, PAYLOADS, statements
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -64,28 +62,8 @@ NOT_DAMAGED = {
     sqlite3.SQLITE_INTERRUPT,
     sqlite3.SQLITE_CONSTRAINT,
 }
-RESTORE = (
-    "Nothing is written to it: move the company's home aside, put the last good backup back with "
-    "`steelyard restore FOLDER`, and look at it with `steelyard ledger verify`."
-)
 # Without the URL, which may hold a password.
 NO_PLACE = "The ledger cannot be there: name a URL that begins with sqlite:/// or postgresql://."
-
-
-class LedgerError(RuntimeError):
-    """The ledger cannot do what it was asked; the message says why and what to do."""
-
-
-class LedgerBusyError(LedgerError):
-    """Others held the ledger for longer than the patience of this writer."""
-
-
-class LedgerDamagedError(LedgerError):
-    """The ledger is not what was written; nothing is appended to it any more."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(f"The ledger is damaged: {what}. {RESTORE}")
-        self.what = what
 
 
 @dataclass(frozen=True)
@@ -320,8 +298,20 @@ class Ledger(Reading):
                 connection.execute(gone.values(dict.fromkeys(ERASED)))
         self._rewrite()
 
-    def anchor(self) -> Anchor | None:
+    @contextmanager
+    def snapshot(self) -> Iterator[sa.Connection]:
+        """Read one state of all tables for as long as the block lasts, whatever is appended."""
+        with self._connected(isolation="REPEATABLE READ") as connection:
+            yield connection
+
+    def anchor(self, *, new_key: bool = False) -> Anchor | None:
         """Sign the head and write it to the anchors; None if the newest anchor knows it already.
+
+        Parameters
+        ----------
+        new_key : bool
+            Let another key take the place of the one that signed so far; without a key file, a new
+            one is made.
 
         Raises
         ------
@@ -332,7 +322,7 @@ class Ledger(Reading):
         """
         if self.anchors is None:
             raise LedgerError("The ledger was opened without anchors: name their folder.")
-        with self.anchors.appending() as log:
+        with self.anchors.appending(new_key=new_key) as log:
             with self._connected() as connection:
                 head = _checked_head(connection, self.anchors)
             since = self.stored(after_seq=log.seq, up_to_seq=head.seq)
@@ -345,13 +335,18 @@ class Ledger(Reading):
             return log.written
 
     @contextmanager
-    def _connected(self, *, writes: bool = False) -> Iterator[sa.Connection]:
+    def _connected(
+        self, *, writes: bool = False, isolation: str = "READ COMMITTED"
+    ) -> Iterator[sa.Connection]:
+        is_postgres = self.engine.dialect.name == "postgresql"
+        # In SQLite every transaction sees one state.
+        options = {"isolation_level": isolation} if is_postgres else {"ledger_writes": writes}
         with (
             _plain_errors(self.where),
-            self.engine.connect().execution_options(ledger_writes=writes) as connection,
+            self.engine.connect().execution_options(**options) as connection,
             connection.begin(),
         ):
-            if writes and connection.dialect.name == "postgresql":
+            if writes and is_postgres:
                 connection.exec_driver_sql(f"set local lock_timeout = '{BUSY_SECONDS}s'")
                 connection.exec_driver_sql("set local synchronous_commit = on")
                 connection.exec_driver_sql("lock table ledger_chain in exclusive mode")
@@ -584,7 +579,8 @@ def _create_sqlite(path: Path) -> None:
         with closing(engine.raw_connection()) as connection:
             connection.cursor().execute("pragma journal_mode = wal")
         with engine.connect() as connection, connection.begin():
-            create_tables(connection)
+            for statement in statements("sqlite"):
+                connection.exec_driver_sql(statement)
         with aside.open("rb") as handle:
             os.fsync(handle.fileno())
         # Fails where a ledger is: none is ever replaced.
@@ -606,4 +602,5 @@ def _create_in_postgres(engine: sa.Engine) -> None:
         connection.exec_driver_sql("select pg_advisory_xact_lock(7306092)")
         if sa.inspect(connection).has_table(CHAIN.name):
             return
-        create_tables(connection)
+        for statement in statements("postgresql"):
+            connection.exec_driver_sql(statement)
