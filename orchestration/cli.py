@@ -136,9 +136,16 @@ def demo(
         int | None,
         typer.Option(help="About so many machine states, 100000000 for instance; memory is flat."),
     ] = None,
+    acts: Annotated[
+        bool,
+        typer.Option("--acts", help="After the first run: record what its people decided."),
+    ] = False,
     json_output: JsonOption = False,
 ) -> None:
     """Make the demo company's exports, the same for the same seed."""
+    if acts:
+        _record_decisions(_settings("demo"), seed, json_output=json_output)
+        return
     from orchestration.demo import (  # noqa: PLC0415
         DEFAULT,
         TINY,
@@ -183,6 +190,42 @@ def demo(
         console.print(
             f"Made {summary.files:,} files, {sum(summary.rows.values()):,} rows, in {landing}. "
             f"What is planted in them: {landing.parent / 'truth.json'}"
+        )
+
+
+def _record_decisions(settings: Settings, seed: int, *, json_output: bool) -> None:
+    from orchestration.demo.decisions import decide  # noqa: PLC0415
+    from orchestration.ledger.errors import LedgerError  # noqa: PLC0415 (SQLAlchemy)
+    from orchestration.ledger.office import Office  # noqa: PLC0415
+    from orchestration.ledger.opening import open_ledger  # noqa: PLC0415
+    from orchestration.publication.snapshot import SnapshotError, read_current  # noqa: PLC0415
+
+    truth = settings.company_home / "truth_acts.json"
+    try:
+        snapshot = read_current(settings.published)
+        ledger = open_ledger(settings)
+        recorded = ledger.head().seq
+        if recorded:
+            console.print(f"The demo company's people have decided already: {recorded:,} acts.")
+            return
+        with _progress() as progress:
+            progress.add_task("Recording what people decided", total=None)
+            planted = decide(
+                Office.of(settings, ledger),
+                seed=seed,
+                today=dt.date.fromisoformat(snapshot.as_of),
+                snapshot=snapshot.content_hash,
+            )
+        ledger.anchor()
+    except (LedgerError, SnapshotError) as error:
+        raise _fail(error) from error
+    truth.write_text(json.dumps(asdict(planted), indent=2) + "\n", encoding="utf-8")
+    if json_output:
+        out.print_json(json.dumps(asdict(planted)))
+    else:
+        console.print(
+            f"Recorded {sum(planted.outcomes.values()):,} acts, {len(planted.refused)} of them "
+            f"refused. What is planted in them: {truth}"
         )
 
 

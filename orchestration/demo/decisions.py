@@ -32,7 +32,14 @@ OEE, SCRAP, TURNOVER, TRIR = "KPI006", "KPI016", "KPI053", "KPI039"
 # The KPIs of the leaders' and the plants' cards.
 ON_CARDS: Final = (OEE, SCRAP, "KPI015", "KPI037", TRIR, TURNOVER, "KPI062")
 YEARS: Final = 3
+LEADING: Final = frozenset({"enterprise", "site"})
 AUDITOR: Final = "AUDITOR-01"
+LATE_OWNERS: Final = 0.15
+LATE_TARGETS: Final = 0.08
+CONSENTS_TAKEN_BACK: Final = 0.2
+# Every so many figures somebody writes a remark; every second of them is confirmed.
+REMARK_EVERY: Final = 9
+OVERRIDES: Final = 3
 DRIFT_STEPS: Final = 4
 DRIFT_SHARE: Final = Decimal("0.03")
 DISPUTE_DAYS: Final = 75
@@ -78,7 +85,7 @@ def decide(office: Office, *, seed: int, today: dt.date, snapshot: str) -> Plant
     """
     history = _History(office, seed, today)
     history.set_up()
-    for year in range(today.year - YEARS + 1, today.year + 1):
+    for year in range(history.first.year + 1, today.year + 1):
         history.agree_on_targets(year)
     history.drift()
     history.dispute_a_target()
@@ -113,16 +120,17 @@ class _History:
     def __init__(self, office: Office, seed: int, today: dt.date) -> None:
         self.office, self.facts, self.today = office, office.facts, today
         self.draw = random(seed, "decisions")
-        self.first = today - dt.timedelta(days=365 * YEARS)
+        # Nobody can decide before the org chart begins.
+        led_since = max(
+            min(unit.valid_from for unit in self.facts.units if unit.org_unit_id == name)
+            for name in {unit.org_unit_id for unit in self.facts.units if unit.kind in LEADING}
+        )
+        self.first = max(today - dt.timedelta(days=365 * YEARS), led_since)
         self.steps: list[_Step] = []
         self.planted = Planted()
         self.marks: dict[str, list[_Step]] = {}
-        self.sites = sorted(
-            {unit.org_unit_id for unit in self.facts.units if unit.kind == "site"}
-        )
-        self.root = next(
-            unit.org_unit_id for unit in self.facts.units if unit.parent_id is None
-        )
+        self.sites = sorted({unit.org_unit_id for unit in self.facts.units if unit.kind == "site"})
+        self.root = next(unit.org_unit_id for unit in self.facts.units if unit.parent_id is None)
         chosen = self._lasting_people()
         self.board, self.hr, self.stewards = chosen[:3], chosen[3], chosen[4:6]
         self.target_steward, self.privacy = chosen[6], chosen[7]
@@ -161,7 +169,13 @@ class _History:
         **fields: Any,
     ) -> _Step:
         step = _Step(
-            min(day, self.today), len(self.steps), act_type, actor, fields, answers, valid_from,
+            min(day, self.today),
+            len(self.steps),
+            act_type,
+            actor,
+            fields,
+            answers,
+            valid_from,
             expected,
         )
         self.steps.append(step)
@@ -189,12 +203,23 @@ class _History:
         ]
         for role, person in roles:
             self.add(
-                day, "appointment.appoint", self.head(day), role=role, person_id=person,
-                org_unit_id=self.root, reason="Decided in the assembly of owners.",
+                day,
+                "appointment.appoint",
+                self.head(day),
+                role=role,
+                person_id=person,
+                org_unit_id=self.root,
+                reason="Decided in the assembly of owners.",
             )
         auditor = self.add(
-            day, "appointment.appoint_auditor", self.head(day), role="auditor", person_id=AUDITOR,
-            org_unit_id=self.root, employer="Fair & Square LLP", reason="Chosen from three offers.",
+            day,
+            "appointment.appoint_auditor",
+            self.head(day),
+            role="auditor",
+            person_id=AUDITOR,
+            org_unit_id=self.root,
+            employer="Fair & Square LLP",
+            reason="Chosen from three offers.",
             until=(day + dt.timedelta(days=4 * 365)).isoformat(),
         )
         self.agree(day + dt.timedelta(days=6), self.board[0], auditor)
@@ -203,7 +228,10 @@ class _History:
 
     def _take_over(self, kpi: str, day: dt.date) -> None:
         adopted = self.add(
-            day, "lifecycle.adopt", self.head(day), kpi_id=kpi,
+            day,
+            "lifecycle.adopt",
+            self.head(day),
+            kpi_id=kpi,
             impact="In use since before acts were kept; leaders watch it every week.",
             safeguards="It is read beside its counter-KPI and never alone.",
             review_on=(self.today + dt.timedelta(days=200)).isoformat(),
@@ -212,12 +240,18 @@ class _History:
             self.agree(day + self.days(1, 9), member, adopted)
         owner = self.leader(self.sites[int(self.draw.integers(len(self.sites)))], day)
         proposed = self.add(
-            day, "ownership.propose", self.board[0], kpi_id=kpi, owner_id=owner,
+            day,
+            "ownership.propose",
+            self.board[0],
+            kpi_id=kpi,
+            owner_id=owner,
             reason="Answers for the process that the KPI measures.",
         )
-        is_late = self.draw.random() < 0.15
+        is_late = self.draw.random() < LATE_OWNERS
         self.agree(
-            day + (self.days(45, 90) if is_late else self.days(1, 10)), owner, proposed,
+            day + (self.days(45, 90) if is_late else self.days(1, 10)),
+            owner,
+            proposed,
             mark="late" if is_late else None,
         )
 
@@ -231,7 +265,9 @@ class _History:
         return {
             name: str((level * factor).quantize(Decimal("0.0001"), ROUND_HALF_EVEN))
             for name, level in (
-                ("threshold", bands.threshold), ("target", bands.target), ("stretch", bands.stretch)
+                ("threshold", bands.threshold),
+                ("target", bands.target),
+                ("stretch", bands.stretch),
             )
         }
 
@@ -245,21 +281,31 @@ class _History:
                 ease = Decimal(int(self.draw.integers(-20, 21))) / 1000
                 first = max(dt.date(year, 1, 1), day)
                 proposed = self.add(
-                    day, "target.propose", leader, valid_from=first, kpi_id=kpi, org_unit_id=site,
-                    period=str(year), **self.levels(kpi, ease),
+                    day,
+                    "target.propose",
+                    leader,
+                    valid_from=first,
+                    kpi_id=kpi,
+                    org_unit_id=site,
+                    period=str(year),
+                    **self.levels(kpi, ease),
                     reason="The last year, corrected for the plan of volumes.",
                 )
                 if (site, kpi) == (self.sites[1], TRIR):
                     # Countered once, and agreed on in time.
                     later = day + self.days(3, 8)
                     countered = self.add(
-                        later, "target.counter", self.head(later), proposed, valid_from=first,
+                        later,
+                        "target.counter",
+                        self.head(later),
+                        proposed,
+                        valid_from=first,
                         **self.levels(kpi, ease - Decimal("0.02")),
                         reason="Every case is one too many: a little more.",
                     )
                     self.agree(later + self.days(1, 5), leader, countered)
                     continue
-                is_late = self.draw.random() < 0.08
+                is_late = self.draw.random() < LATE_TARGETS
                 later = day + (self.days(50, 80) if is_late else self.days(2, 20))
                 self.agree(later, self.head(later), proposed, mark="late" if is_late else None)
 
@@ -269,35 +315,59 @@ class _History:
         for number in range(1, DRIFT_STEPS + 1):
             day = dt.date(year, 2 * number + 1, 10)
             changed = self.add(
-                day, "target.change", self.leader(site, day), mark="drift", kpi_id=OEE,
-                org_unit_id=site, period=str(year),
-                **self.levels(OEE, DRIFT_SHARE * number), trigger="internal_event",
+                day,
+                "target.change",
+                self.leader(site, day),
+                mark="drift",
+                kpi_id=OEE,
+                org_unit_id=site,
+                period=str(year),
+                **self.levels(OEE, DRIFT_SHARE * number),
+                trigger="internal_event",
                 justification="The mix has become harder than the plan had foreseen.",
                 impact="The card of the plant and of its leader.",
             )
             self.agree(day + self.days(1, 6), self.head(day), changed)
         self.planted.goalpost_drift = {
-            "org_unit_id": site, "kpi_id": OEE, "period": str(year), "changes": DRIFT_STEPS,
+            "org_unit_id": site,
+            "kpi_id": OEE,
+            "period": str(year),
+            "changes": DRIFT_STEPS,
         }
 
     def dispute_a_target(self) -> None:
         """Two leaders who cannot agree on a target for ten weeks."""
-        site, period = self.sites[2], f"{self.today.year}-Q3"
+        site, period = self.sites[2 % len(self.sites)], f"{self.today.year}-Q3"
         day = dt.date(self.today.year, 6, 20)
         leader, head = self.leader(site, day), self.head(day)
         names = {"kpi_id": SCRAP, "org_unit_id": site, "period": period}
         first = parse_period(period).first_day
         proposed = self.add(
-            day, "target.propose", leader, valid_from=first, **names,
-            **self.levels(SCRAP, Decimal("0.10")), reason="New alloy: the first months cost scrap.",
+            day,
+            "target.propose",
+            leader,
+            valid_from=first,
+            **names,
+            **self.levels(SCRAP, Decimal("0.10")),
+            reason="New alloy: the first months cost scrap.",
         )
         countered = self.add(
-            day + dt.timedelta(days=20), "target.counter", head, proposed, valid_from=first,
-            **self.levels(SCRAP, Decimal("-0.05")), reason="The trial of the alloy showed less.",
+            day + dt.timedelta(days=20),
+            "target.counter",
+            head,
+            proposed,
+            valid_from=first,
+            **self.levels(SCRAP, Decimal("-0.05")),
+            reason="The trial of the alloy showed less.",
         )
         again = self.add(
-            day + dt.timedelta(days=45), "target.counter", leader, countered, valid_from=first,
-            **self.levels(SCRAP, Decimal("0.05")), reason="Half way, the trial was in the lab.",
+            day + dt.timedelta(days=45),
+            "target.counter",
+            leader,
+            countered,
+            valid_from=first,
+            **self.levels(SCRAP, Decimal("0.05")),
+            reason="Half way, the trial was in the lab.",
         )
         end = day + dt.timedelta(days=DISPUTE_DAYS)
         self.agree(end, head, again, mark="disputed")
@@ -319,19 +389,28 @@ class _History:
         """Remarks on figures; some causes are confirmed by those above, one is retracted."""
         causes = ("equipment", "material", "external_event", "planned_change", "data_error")
         for number, (site, month, _) in enumerate(self.figures(SCRAP, 18)):
-            if number % 9:
+            if number % REMARK_EVERY:
                 continue
             day = min(parse_period(month).last_day + self.days(3, 20), self.today)
             leader = self.leader(self.unit_of(site, day), day)
             added = self.add(
-                day, "annotation.add", leader, kpi_id=SCRAP, entity_kind="site", entity_id=site,
-                period=month, cause_code=causes[number % len(causes)],
+                day,
+                "annotation.add",
+                leader,
+                kpi_id=SCRAP,
+                entity_kind="site",
+                entity_id=site,
+                period=month,
+                cause_code=causes[number % len(causes)],
                 is_special_cause="yes" if number % 2 else "no",
                 text="Seen and talked through in the weekly round.",
             )
-            if number % 18 == 9 and day < self.today:
+            if number % (2 * REMARK_EVERY) == REMARK_EVERY and day < self.today:
                 self.add(
-                    day + self.days(1, 10), "annotation.confirm", self.head(day), added,
+                    day + self.days(1, 10),
+                    "annotation.confirm",
+                    self.head(day),
+                    added,
                     reason="The records of the plant show it.",
                 )
             elif number == 0:
@@ -340,27 +419,43 @@ class _History:
     def override(self) -> None:
         """Values that were put in the place of computed ones, one of them without a good reason."""
         figures = [(*one, one[2]) for one in self.figures(SCRAP, 4)]
-        if len(figures) < 3:
+        if len(figures) < OVERRIDES:
             raise RuntimeError("Too few plants have a scrap ratio to override one of them.")
         worst = max(figures, key=lambda one: one[2])
-        best, other = (one for one in figures if one[0] != worst[0] and one is not worst)[:2] if (
-            False
-        ) else [one for one in figures if one[0] != worst[0]][:2]
-        self._override(worst, Decimal("0.70"), "Not representative of the performance of the plant.",
-                       ["As discussed"], mark="unjust")
-        self._override(best, Decimal("1.05"), "The scale of line 1 weighed short for two days.",
-                       ["Calibration record", "Weighing slips"])
-        ended = self._override(other, Decimal("0.95"), "Two orders were booked on the wrong plant.",
-                               ["Booking list"])
+        best, other = [one for one in figures if one[0] != worst[0]][:2]
+        self._override(
+            worst,
+            Decimal("0.70"),
+            "Not representative of the performance of the plant.",
+            ["As discussed"],
+            mark="unjust",
+        )
+        self._override(
+            best,
+            Decimal("1.05"),
+            "The scale of line 1 weighed short for two days.",
+            ["Calibration record", "Weighing slips"],
+        )
+        ended = self._override(
+            other, Decimal("0.95"), "Two orders were booked on the wrong plant.", ["Booking list"]
+        )
         day = min(ended.day + dt.timedelta(days=12), self.today)
         self.add(
-            day, "override.end", self.head(day),
-            **{name: ended.fields[name] for name in ("kpi_id", "entity_kind", "entity_id", "period")},
+            day,
+            "override.end",
+            self.head(day),
+            **{
+                name: ended.fields[name]
+                for name in ("kpi_id", "entity_kind", "entity_id", "period")
+            },
             reason="The orders were booked again where they belong.",
         )
         site, month, value, _ = worst
         self.planted.unjust_override = {
-            "kpi_id": SCRAP, "site_id": site, "period": month, "computed": str(value),
+            "kpi_id": SCRAP,
+            "site_id": site,
+            "period": month,
+            "computed": str(value),
         }
 
     def _override(
@@ -377,29 +472,49 @@ class _History:
         unit = self.unit_of(site, day)
         old = value.quantize(Decimal("0.000001"), ROUND_HALF_EVEN)
         asked = self.add(
-            day, "override.request", self.leader(unit, day), mark=mark, kpi_id=SCRAP,
-            entity_kind="site", entity_id=site, period=month, old_value=str(old),
+            day,
+            "override.request",
+            self.leader(unit, day),
+            mark=mark,
+            kpi_id=SCRAP,
+            entity_kind="site",
+            entity_id=site,
+            period=month,
+            old_value=str(old),
             new_value=str((old * factor).quantize(Decimal("0.000001"), ROUND_HALF_EVEN)),
-            reason=reason, evidence=evidence,
+            reason=reason,
+            evidence=evidence,
             expires_on=(day + dt.timedelta(days=120)).isoformat(),
         )
-        return self.agree(day, self.head(day), asked) and asked
+        self.agree(day, self.head(day), asked)
+        return asked
 
     def dispute_a_definition(self) -> None:
         day = self.today - dt.timedelta(days=300)
         site = self.sites[-1]
         opened = self.add(
-            day, "dispute.open", self.leader(site, day), kpi_id=TURNOVER, org_unit_id=site,
+            day,
+            "dispute.open",
+            self.leader(site, day),
+            kpi_id=TURNOVER,
+            org_unit_id=site,
             claim="Moves between plants count as leavers of ours, and nobody left the company.",
             evidence_query="select * from kpi.fct_kpi_readings where kpi_id = 'KPI053'",
-            respondent_id=self.hr, due_on=(day + dt.timedelta(days=30)).isoformat(),
+            respondent_id=self.hr,
+            due_on=(day + dt.timedelta(days=30)).isoformat(),
         )
         self.add(
-            day + self.days(3, 9), "dispute.answer", self.hr, opened,
+            day + self.days(3, 9),
+            "dispute.answer",
+            self.hr,
+            opened,
             answer="The definition counts exits from the company alone; moves are not in it.",
         )
         ruled = self.add(
-            day + dt.timedelta(days=20), "dispute.rule", self.board[1], opened,
+            day + dt.timedelta(days=20),
+            "dispute.rule",
+            self.board[1],
+            opened,
             ruling="The definition stands; the plant had read the column of moves.",
             principle="A dispute begins with the definition, read out loud.",
         )
@@ -413,31 +528,53 @@ class _History:
             rated, rater = leaders[number], self.head(day)
             reviewer = self.board[number]
             opened = self.add(
-                day, "appeal.open", rated, cycle_id=str(self.today.year - 1), employee_id=rated,
-                rater_id=rater, rating="3" if number == 0 else "2",
+                day,
+                "appeal.open",
+                rated,
+                cycle_id=str(self.today.year - 1),
+                employee_id=rated,
+                rater_id=rater,
+                rating="3" if number == 0 else "2",
                 claim="The stop of the line was ordered from above and is on file.",
                 evidence=["Order of the stop", "Minutes of the review"],
             )
             due = day + dt.timedelta(days=30)
             self.add(
-                day + dt.timedelta(days=4), "appeal.assign", self.hr, opened, reviewer_id=reviewer,
+                day + dt.timedelta(days=4),
+                "appeal.assign",
+                self.hr,
+                opened,
+                reviewer_id=reviewer,
                 due_on=due.isoformat(),
             )
             if number:
                 self.add(
-                    due + dt.timedelta(days=2), "appeal.decide", reviewer, opened,
-                    expected="refused", outcome=outcome, new_rating=rating,
+                    due + dt.timedelta(days=2),
+                    "appeal.decide",
+                    reviewer,
+                    opened,
+                    expected="refused",
+                    outcome=outcome,
+                    new_rating=rating,
                     grounds="The order is on file and was weighed already.",
                 )
                 self.add(
-                    due + dt.timedelta(days=3), "appeal.extend", self.hr, opened,
+                    due + dt.timedelta(days=3),
+                    "appeal.extend",
+                    self.hr,
+                    opened,
                     due_on=(due + dt.timedelta(days=14)).isoformat(),
                     grounds="The reviewer was ill in the last week.",
                 )
                 due += dt.timedelta(days=10)
             self.add(
-                due - dt.timedelta(days=2), "appeal.decide", reviewer, opened, outcome=outcome,
-                new_rating=rating, grounds="The order is on file and was weighed already.",
+                due - dt.timedelta(days=2),
+                "appeal.decide",
+                reviewer,
+                opened,
+                outcome=outcome,
+                new_rating=rating,
+                grounds="The order is on file and was weighed already.",
             )
 
     def consent(self) -> None:
@@ -449,66 +586,127 @@ class _History:
         for person in (people[place] for place in self.draw.permutation(len(people))[:40]):
             day = self.first + self.days(30, 700)
             self.add(day, "consent.give", person, person_id=person, purpose="feedback_360")
-            if self.draw.random() < 0.2:
+            if self.draw.random() < CONSENTS_TAKEN_BACK:
                 self.add(
-                    day + self.days(60, 300), "consent.withdraw", person, person_id=person,
+                    day + self.days(60, 300),
+                    "consent.withdraw",
+                    person,
+                    person_id=person,
                     purpose="feedback_360",
                 )
 
     def waive(self) -> None:
         feed = next(feed for feed in sorted(self.facts.rules) if self.facts.rules[feed])
-        rule = sorted(self.facts.rules[feed])[0]
+        rule = min(self.facts.rules[feed])
         day = self.today - dt.timedelta(days=400)
         granted = self.add(
-            day, "waiver.grant", self.stewards[0], feed=feed, rule_id=rule,
+            day,
+            "waiver.grant",
+            self.stewards[0],
+            feed=feed,
+            rule_id=rule,
             reason="The new system delivers the field from next month on.",
             expires_on=(day + dt.timedelta(days=45)).isoformat(),
         )
         self.agree(day + dt.timedelta(days=1), self.stewards[1], granted)
 
     def attempt(self) -> None:
-        """What people try and may not."""
+        """Try what may not be."""
         day = self.today - dt.timedelta(days=100)
         site, other = self.sites[0], self.sites[1]
         mine, theirs = self.leader(site, day), self.leader(other, day)
         target = {"kpi_id": OEE, "org_unit_id": other, "period": str(day.year + 1)}
-        self.add(day, "target.propose", mine, expected="refused", **target, **self.levels(OEE),
-                 reason="They should have the same levels as we have.")
+        self.add(
+            day,
+            "target.propose",
+            mine,
+            expected="refused",
+            **target,
+            **self.levels(OEE),
+            reason="They should have the same levels as we have.",
+        )
         worse = self.levels(OEE) | {"target": "0.01"}
-        self.add(day, "target.propose", theirs, expected="refused", **target, **worse,
-                 reason="What we reach without any effort.")
-        self.add(day, "appointment.appoint", mine, expected="refused", role="board_member",
-                 person_id=mine, org_unit_id=self.root, reason="The plant must be heard.")
-        self.add(day, "lifecycle.retire", theirs, expected="refused", kpi_id=TRIR,
-                 reason="It only makes trouble for us.")
+        self.add(
+            day,
+            "target.propose",
+            theirs,
+            expected="refused",
+            **target,
+            **worse,
+            reason="What we reach without any effort.",
+        )
+        self.add(
+            day,
+            "appointment.appoint",
+            mine,
+            expected="refused",
+            role="board_member",
+            person_id=mine,
+            org_unit_id=self.root,
+            reason="The plant must be heard.",
+        )
+        self.add(
+            day,
+            "lifecycle.retire",
+            theirs,
+            expected="refused",
+            kpi_id=TRIR,
+            reason="It only makes trouble for us.",
+        )
         self.add(day, "target.loosen", mine, expected="refused", kpi_id=OEE)
         waiting = self.add(
-            self.today - dt.timedelta(days=35), "target.propose", theirs,
-            valid_from=self.today, mark="waiting", **target, **self.levels(OEE, Decimal("0.01")),
+            self.today - dt.timedelta(days=35),
+            "target.propose",
+            theirs,
+            valid_from=self.today,
+            mark="waiting",
+            **target,
+            **self.levels(OEE, Decimal("0.01")),
             reason="Levels for the coming year, with the new line in them.",
         )
         self.add(waiting.day, APPROVE, theirs, waiting, expected="refused")
         taken_back = self.add(
-            day, "ownership.hand_over", self.board[0], kpi_id=SCRAP, owner_id=mine,
+            day,
+            "ownership.hand_over",
+            self.board[0],
+            kpi_id=SCRAP,
+            owner_id=mine,
             reason="Scrap arises mostly in this plant.",
         )
         self.add(day + dt.timedelta(days=2), WITHDRAW, self.board[0], taken_back)
         rejected = self.add(
-            day, "lifecycle.retire", self.board[0], kpi_id=TURNOVER,
+            day,
+            "lifecycle.retire",
+            self.board[0],
+            kpi_id=TURNOVER,
             reason="Nobody has asked for it in the last reviews.",
         )
-        self.add(day + dt.timedelta(days=9), REJECT, self.board[2], rejected,
-                 comment="It is on every card of a plant.")
+        self.add(
+            day + dt.timedelta(days=9),
+            REJECT,
+            self.board[2],
+            rejected,
+            comment="It is on every card of a plant.",
+        )
 
     def lock(self, snapshot: str) -> None:
-        """The month before the last is locked for one plant, as for an evaluation under way."""
+        """Lock the month before the last for one plant, as for an evaluation under way."""
         month = _month_before(self.today, 2)
         locked = self.add(
-            self.today, "period_lock.lock", self.target_steward, org_unit_id=self.sites[3 % len(self.sites)],
-            period=month, snapshot=snapshot, reason="Evaluation of the half-year has begun.",
+            self.today,
+            "period_lock.lock",
+            self.target_steward,
+            org_unit_id=self.sites[3 % len(self.sites)],
+            period=month,
+            snapshot=snapshot,
+            reason="Evaluation of the half-year has begun.",
         )
-        self.add(self.today, "acknowledgement.give", self.leader(locked.fields["org_unit_id"], self.today),
-                 locked)
+        self.add(
+            self.today,
+            "acknowledgement.give",
+            self.leader(locked.fields["org_unit_id"], self.today),
+            locked,
+        )
 
     # The ledger ------------------------------------------------------------------------------
 
@@ -517,7 +715,9 @@ class _History:
         answered: dict[int, Answer] = {}
         outcomes: Counter[str] = Counter()
         for number, step in enumerate(sorted(self.steps, key=lambda one: (one.day, one.order))):
-            moment = dt.datetime.combine(step.day, dt.time(7), dt.UTC) + dt.timedelta(seconds=number)
+            moment = dt.datetime.combine(step.day, dt.time(7), dt.UTC) + dt.timedelta(
+                seconds=number
+            )
             refers_to = answered[step.answers.order].seq if step.answers else None
             submission = Submission(
                 step.act_type, step.actor, step.fields, refers_to, step.valid_from
