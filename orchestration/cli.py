@@ -209,7 +209,7 @@ def _record_decisions(settings: Settings, seed: int, *, json_output: bool) -> No
             console.print(f"The demo company's people have decided already: {recorded:,} acts.")
             return
         with _progress() as progress:
-            progress.add_task("Recording what people decided", total=None)
+            progress.add_task("Recording what people decided", total=1)
             planted = decide(
                 Office.of(settings, ledger),
                 seed=seed,
