@@ -267,17 +267,17 @@ def _show_entries(entries: list[Recorded], *, json_output: bool) -> None:
     if json_output:
         out.print_json(json.dumps([_plain(entry) for entry in entries]))
         return
-    table = Table("No", "Recorded", "By", "Act", "About", "", box=None, header_style="bold")
     for entry in entries:
         said = _plain(entry)
         refers = f" of {said['refers_to']}" if said.get("refers_to") else ""
         about = str(said.get("subject", "")).partition("|")[2].replace("|", " ")
-        table.add_row(
-            str(entry.seq),
-            f"{entry.recorded_at:%Y-%m-%d %H:%M}",
-            str(said.get("actor", "")),
-            f"{said.get('act_type', '')}{refers}",
-            about,
-            said["outcome"] + (f": {said['refusal']}" if said.get("refusal") else ""),
+        out.print(
+            f"{entry.seq:>6}  {entry.recorded_at:%Y-%m-%d %H:%M}  {said.get('actor', ''):<10} "
+            f"{said.get('act_type', '')}{refers}  {about}  [bold]{said['outcome']}[/]",
+            highlight=False,
+            soft_wrap=True,
         )
-    out.print(table if entries else "There are none.")
+        if said.get("refusal"):
+            out.print(f"        {said['refusal']}", highlight=False, markup=False, soft_wrap=True)
+    if not entries:
+        out.print("There are none.")
