@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from orchestration.act_commands import act, acts_app
 from orchestration.ingest.feed_check import feed_app
 from orchestration.publication.terminal import card_view, outcome_view
 from orchestration.resources.disk import full_disk_sentence, is_full_disk
@@ -32,6 +33,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(feed_app, name="feed", help="Judge files against their contracts.")
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(act)
+app.add_typer(acts_app, name="acts")
 quality_app = typer.Typer(help="What the rules found.", no_args_is_help=True)
 app.add_typer(quality_app, name="quality")
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FieldKind = Literal[
     "kpi",
     "person",
+    "anyone",
     "org_unit",
     "entity_kind",
     "entity",
@@ -50,8 +51,8 @@ CheckName = Literal[
     "deadline_has_not_passed",
     "reviewer_is_independent",
     "auditor_is_independent",
+    "person_is_employed",
     "snapshot_is_retained",
-    "is_about_a_failing_rule",
     "rows_are_quarantined",
 ]
 ActName = Annotated[str, Field(pattern=r"^[a-z][a-z_]*\.[a-z][a-z_]*$")]
@@ -83,8 +84,9 @@ class Asked(Entry):
 class Consent(Entry):
     """Who else must agree before an act takes effect: so many holders of a right, or one person.
 
-    `person` names the field that holds the person, or is `actor`. `when` limits the demand to acts on KPIs with
-    consequences for people (`high_impact`: pay, promotion or termination) or to the others.
+    `person` names the field that holds the person, or is `actor`. `when` limits the demand to acts
+    on KPIs with consequences for people (`high_impact`: pay, promotion or termination) or to the
+    others.
     """
 
     right: Identifier | None = None

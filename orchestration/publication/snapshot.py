@@ -65,6 +65,7 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
     "core.dim_entities": ("entity_kind", "entity_id"),
     "core.dim_org_units": ("org_unit_id", "valid_from"),
     "core.bridge_leadership": ("leader_id", "org_unit_id", "valid_from"),
+    "core.dim_people": ("employee_id",),
     "core.dim_periods": ("period_kind", "period_start_date"),
     "kpi.fct_kpi_readings": (
         "kpi_id",

@@ -1,0 +1,283 @@
+"""The commands `steelyard act` and `steelyard acts`: what is typed becomes a submission, no more."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from orchestration.settings import Settings
+
+if TYPE_CHECKING:
+    from orchestration.ledger.definitions import ActType
+    from orchestration.ledger.desk import Answer, Submission
+    from orchestration.ledger.office import Office
+    from orchestration.ledger.store import Recorded
+
+out, console = Console(), Console(stderr=True)
+acts_app = typer.Typer(help="Look at what people decided.", no_args_is_help=True)
+# Whoever starts a command as somebody else than this variable says must say so.
+ACTOR_VARIABLE = "STEELYARD_ACTOR"
+HEAD_FLAGS = {"--answers", "--valid-from", "--valid-to"}
+
+CompanyOption = Annotated[
+    str | None,
+    typer.Option("--company", help="A shipped company, or the folder of your own. Default: demo."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a machine.")]
+ActorOption = Annotated[
+    str | None,
+    typer.Option("--actor", envvar=ACTOR_VARIABLE, help="Who acts: an employee id."),
+]
+
+
+def act(
+    context: typer.Context,
+    act_type: Annotated[
+        str | None, typer.Argument(metavar="TYPE", help="As target.propose; --list shows all.")
+    ] = None,
+    actor: ActorOption = None,
+    company: CompanyOption = None,
+    batch: Annotated[
+        Path | None,
+        typer.Option("--from", help="Acts of a .yml or .csv file: all of them or none."),
+    ] = None,
+    list_types: Annotated[
+        bool, typer.Option("--list", help="Show all types, or what one type asks.")
+    ] = False,
+    json_output: JsonOption = False,
+) -> None:
+    """Decide something: an entry in the ledger, with right, reason and time.
+
+    Fields are flags, --kpi-id KPI016; a flag may be repeated for a list. What is missing is asked
+    for in a terminal. `--answers N` names the act that this one answers, `--valid-from` and
+    `--valid-to` its days.
+    """
+    with _plain_failures():
+        office = _office(company)
+        if list_types:
+            _show_types(office, act_type)
+            return
+        if batch is not None:
+            from orchestration.ledger.office import read_submissions  # noqa: PLC0415
+
+            submissions = read_submissions(batch, actor=actor)
+        elif act_type is None:
+            raise _UsageError("Name a type of act, or a file with --from; --list shows the types.")
+        else:
+            submissions = [_typed(office, act_type, actor, context.args)]
+        answers = office.submit(submissions, now=lambda: dt.datetime.now(dt.UTC))
+        office.ledger.anchor()
+    if json_output:
+        out.print_json(json.dumps([vars(answer) for answer in answers]))
+    else:
+        for answer in answers:
+            _say(answer)
+    if any(answer.outcome in {"refused", "not_recorded"} for answer in answers):
+        raise typer.Exit(1)
+
+
+@acts_app.command(name="list")
+def list_acts(
+    company: CompanyOption = None,
+    act_type: Annotated[str | None, typer.Option("--type", help="Only this type.")] = None,
+    actor: Annotated[str | None, typer.Option("--actor", help="Only by this person.")] = None,
+    outcome: Annotated[
+        str | None, typer.Option(help="Only effective, pending, recorded or refused.")
+    ] = None,
+    since: Annotated[int, typer.Option(help="Only after this number.")] = 0,
+    limit: Annotated[int, typer.Option(help="At most so many.")] = 100,
+    json_output: JsonOption = False,
+) -> None:
+    """List acts, oldest first."""
+    with _plain_failures():
+        entries = list(
+            _office(company).ledger.entries(
+                act_type=act_type, actor=actor, outcome=outcome, after_seq=since, limit=limit
+            )
+        )
+    _show_entries(entries, json_output=json_output)
+
+
+@acts_app.command()
+def show(
+    seq: Annotated[int, typer.Argument(metavar="NUMBER", help="The number of an act.")],
+    company: CompanyOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Show one act with all its fields, and what was said to it."""
+    from orchestration.ledger.office import show as look_up  # noqa: PLC0415
+
+    with _plain_failures():
+        entries = look_up(_office(company).ledger, seq)
+    if json_output:
+        out.print_json(json.dumps([_plain(entry) for entry in entries]))
+        return
+    for entry in entries:
+        out.print_json(json.dumps(_plain(entry)))
+
+
+@acts_app.command()
+def pending(company: CompanyOption = None, json_output: JsonOption = False) -> None:
+    """Show the acts that wait for consent, the oldest first."""
+    with _plain_failures():
+        waiting = list(_office(company).pending())
+    if json_output:
+        out.print_json(
+            json.dumps([_plain(one.act) | {"agreed": list(one.agreed)} for one in waiting])
+        )
+        return
+    _show_entries([one.act for one in waiting], json_output=False)
+
+
+class _UsageError(ValueError):
+    """What was typed cannot be understood."""
+
+
+class _plain_failures:  # noqa: N801 (a context manager)
+    """Turns what can go wrong into one sentence and exit code 1."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        from orchestration.ledger.store import LedgerError  # noqa: PLC0415
+        from orchestration.publication.snapshot import SnapshotError  # noqa: PLC0415
+
+        if isinstance(error, LedgerError | SnapshotError | ValueError):
+            console.print(f"[bold red]Error:[/] {error}", highlight=False)
+            raise typer.Exit(1) from error
+
+
+def _office(company: str | None) -> Office:
+    from orchestration.ledger.office import Office  # noqa: PLC0415
+    from orchestration.resources.ledger import open_ledger  # noqa: PLC0415
+
+    settings = Settings.from_environment().with_choices(company=company)
+    return Office.of(settings, open_ledger(settings))
+
+
+def _typed(
+    office: Office, act_type: str, actor: str | None, arguments: list[str]
+) -> Submission:
+    """Return the act that flags describe; what is missing is asked for where somebody can answer."""
+    from orchestration.ledger.desk import Submission  # noqa: PLC0415
+
+    given = _flags(arguments)
+    heads = {name: given.pop(name[2:].replace("-", "_"), None) for name in HEAD_FLAGS}
+    kind = office.rulebook.types.find(act_type)
+    if kind is not None and sys.stdin.isatty():
+        _ask_for_rest(office, kind, given, heads)
+        actor = actor or typer.prompt("Who acts (employee id)?")
+    answers = heads["--answers"]
+    if answers is not None and not answers[-1].isdecimal():
+        raise _UsageError(f"--answers takes the number of an act, not {answers[-1]!r}.")
+    return Submission(
+        act_type=act_type,
+        actor=actor or "",
+        fields={name: values if len(values) > 1 else values[0] for name, values in given.items()},
+        refers_to=int(answers[-1]) if answers else None,
+        valid_from=_day("--valid-from", heads["--valid-from"]),
+        valid_to=_day("--valid-to", heads["--valid-to"]),
+    )
+
+
+def _flags(arguments: list[str]) -> dict[str, list[str]]:
+    """Return `--kpi-id KPI016 --evidence a --evidence b` as lists by field."""
+    given: dict[str, list[str]] = {}
+    rest = list(arguments)
+    while rest:
+        flag, _, value = rest.pop(0).partition("=")
+        if not flag.startswith("--"):
+            raise _UsageError(f"{flag!r} stands alone: write --field VALUE.")
+        if not value:
+            if not rest:
+                raise _UsageError(f"{flag} has no value: write {flag} VALUE.")
+            value = rest.pop(0)
+        given.setdefault(flag[2:].replace("-", "_"), []).append(value)
+    return given
+
+
+def _ask_for_rest(
+    office: Office,
+    kind: ActType,
+    given: dict[str, list[str]],
+    heads: dict[str, list[str] | None],
+) -> None:
+    if kind.follows and not heads["--answers"]:
+        heads["--answers"] = [typer.prompt(f"Which act does it answer ({', '.join(kind.follows)})?")]
+    for name in kind.asks:
+        if name not in given:
+            asked = office.rulebook.types.asked(kind, name)
+            choices = f" [{', '.join(asked.values)}]" if asked.values else ""
+            given[name] = [typer.prompt(f"{asked.question}{choices}")]
+
+
+def _day(flag: str, values: list[str] | None) -> dt.date | None:
+    if not values:
+        return None
+    try:
+        return dt.date.fromisoformat(values[-1])
+    except ValueError as error:
+        raise _UsageError(f"{flag} takes a day like 2026-03-31, not {values[-1]!r}.") from error
+
+
+def _show_types(office: Office, act_type: str | None) -> None:
+    if act_type is None:
+        table = Table("Type", "What it does", "Right", box=None, header_style="bold")
+        for kind in office.rulebook.types:
+            table.add_row(kind.type, kind.title, kind.right)
+        out.print(table)
+        return
+    kind = office.rulebook.types.find(act_type)
+    if kind is None:
+        raise _UsageError(f"There is no act {act_type!r}: --list alone shows them all.")
+    out.print(f"{kind.title}. {kind.meaning}", highlight=False)
+    table = Table("Flag", "", "Question", box=None, header_style="bold")
+    for name in kind.fields:
+        asked = office.rulebook.types.asked(kind, name)
+        need = "must" if name in kind.asks else "may"
+        table.add_row(f"--{name.replace('_', '-')}", need, asked.question)
+    out.print(table)
+
+
+def _say(answer: Answer) -> None:
+    style = {"refused": "bold red", "not_recorded": "yellow"}.get(answer.outcome, "green")
+    out.print(f"[{style}]{answer.outcome}[/] {answer.sentence}", highlight=False)
+    if answer.notify and answer.outcome != "refused":
+        out.print(f"To be told: {', '.join(answer.notify)}.", highlight=False)
+
+
+def _plain(entry: Recorded) -> dict[str, Any]:
+    return {
+        "seq": entry.seq,
+        "recorded_at": entry.recorded_at.isoformat(),
+        "entry_hash": entry.entry_hash,
+        **(dict(entry.payload) if entry.payload is not None else {"outcome": "erased"}),
+    }
+
+
+def _show_entries(entries: list[Recorded], *, json_output: bool) -> None:
+    if json_output:
+        out.print_json(json.dumps([_plain(entry) for entry in entries]))
+        return
+    table = Table("No", "Recorded", "By", "Act", "About", "", box=None, header_style="bold")
+    for entry in entries:
+        said = _plain(entry)
+        refers = f" of {said['refers_to']}" if said.get("refers_to") else ""
+        about = str(said.get("subject", "")).partition("|")[2].replace("|", " ")
+        table.add_row(
+            str(entry.seq),
+            f"{entry.recorded_at:%Y-%m-%d %H:%M}",
+            str(said.get("actor", "")),
+            f"{said.get('act_type', '')}{refers}",
+            about,
+            said["outcome"] + (f": {said['refusal']}" if said.get("refusal") else ""),
+        )
+    out.print(table if entries else "There are none.")

@@ -1,0 +1,235 @@
+"""What an act is checked against: the catalogue, the org tree, people and published figures.
+
+All of it is what everybody sees: the registers, the contracts and the published snapshot. Nothing
+here reads the pipeline's own database, so an act can be recorded while a run is under way.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from orchestration.governance.periods import Period
+from orchestration.publication.snapshot import (
+    DATABASE,
+    SNAPSHOTS,
+    SnapshotError,
+    read_current,
+    read_snapshot,
+)
+
+if TYPE_CHECKING:
+    from orchestration.registry.model import Kpi
+    from orchestration.settings import Settings
+
+OPEN_END = dt.date.max
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One version of an org unit, first and last day inclusive."""
+
+    org_unit_id: str
+    kind: str
+    parent_id: str | None
+    leader_id: str | None
+    site_id: str | None
+    valid_from: dt.date
+    valid_to: dt.date
+
+
+@dataclass(frozen=True)
+class PublishedReading:
+    """A published value: a share as 0.95, in the KPI's unit and multiplier otherwise."""
+
+    value: Decimal | None
+
+
+FindReading = Callable[[str, str, str, Period], "PublishedReading | None"]
+
+
+def _no_reading(_kpi: str, _kind: str, _entity: str, _period: Period) -> PublishedReading | None:
+    return None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known on the day of an act.
+
+    Attributes
+    ----------
+    kpis : mapping of str to Kpi
+        The catalogue.
+    rules : mapping of str to collection of str
+        Feeds and the ids of their rules.
+    units : collection of Unit
+        All versions of all org units.
+    employed : mapping of str to (date, date)
+        First and last day of employment of every person who was ever employed.
+    entities : mapping of (str, str) to str or None
+        Kind and id of every entity that has readings, with its site if it has one.
+    find_reading : callable
+        Returns the published reading of a KPI, entity and period, or None.
+    snapshots : collection of str
+        Content hashes of the published snapshots that are still kept.
+    logic_hashes : mapping of str to str
+        Logic hash of every KPI as it is defined now.
+    quarantined : callable
+        Returns how many rows of a feed's delivery a rule has set aside.
+    """
+
+    kpis: Mapping[str, Kpi]
+    rules: Mapping[str, Collection[str]] = field(default_factory=dict)
+    units: Collection[Unit] = ()
+    employed: Mapping[str, tuple[dt.date, dt.date]] = field(default_factory=dict)
+    entities: Mapping[tuple[str, str], str | None] = field(default_factory=dict)
+    find_reading: FindReading = _no_reading
+    snapshots: Collection[str] = ()
+    logic_hashes: Mapping[str, str] = field(default_factory=dict)
+    quarantined: Callable[[str, dt.date, str], int] = lambda *_: 0
+
+    def __post_init__(self) -> None:
+        versions: dict[str, list[Unit]] = defaultdict(list)
+        led: dict[str, list[Unit]] = defaultdict(list)
+        for unit in sorted(self.units, key=lambda one: one.valid_from):
+            versions[unit.org_unit_id].append(unit)
+            if unit.leader_id:
+                led[unit.leader_id].append(unit)
+        object.__setattr__(self, "_versions", dict(versions))
+        object.__setattr__(self, "_led", dict(led))
+
+    def unit_on(self, org_unit_id: str, day: dt.date) -> Unit | None:
+        """Return the version of an org unit that is valid on a day, or None."""
+        versions: list[Unit] = self._versions.get(org_unit_id, [])  # type: ignore[attr-defined]
+        place = bisect_right(versions, day, key=lambda one: one.valid_from) - 1
+        return versions[place] if place >= 0 and day <= versions[place].valid_to else None
+
+    def units_above(self, org_unit_id: str, day: dt.date) -> list[str]:
+        """Return the units strictly above a unit on a day, the nearest first.
+
+        A tree that the HR system made circular ends where it would come round again.
+        """
+        above: list[str] = []
+        unit = self.unit_on(org_unit_id, day)
+        while unit is not None and unit.parent_id and unit.parent_id not in above:
+            above.append(unit.parent_id)
+            unit = self.unit_on(unit.parent_id, day)
+        return above
+
+    def led_by(self, person_id: str) -> list[Unit]:
+        """Return the versions of units that a person leads or led."""
+        return list(self._led.get(person_id, []))  # type: ignore[attr-defined]
+
+    def units_of_entity(self, kind: str, entity_id: str, day: dt.date) -> list[str]:
+        """Return the org units that an entity is a matter of on a day; none is the whole company.
+
+        A line, a machine or a scrap reason is a matter of its site's unit.
+        """
+        if kind == "org_unit":
+            return [entity_id]
+        if kind == "leader":
+            led = [
+                unit for unit in self.led_by(entity_id) if unit.valid_from <= day <= unit.valid_to
+            ]
+            return sorted(unit.org_unit_id for unit in led)
+        site = self.entities.get((kind, entity_id))
+        return sorted(
+            unit.org_unit_id
+            for unit in self.units
+            if site
+            and unit.kind == "site"
+            and unit.site_id == site
+            and unit.valid_from <= day <= unit.valid_to
+        )
+
+    def is_employed(self, person_id: str, day: dt.date) -> bool:
+        """Say whether a person is employed on a day."""
+        first, last = self.employed.get(person_id, (OPEN_END, dt.date.min))
+        return first <= day <= last
+
+
+def read_facts(
+    settings: Settings,
+    kpis: Mapping[str, Kpi],
+    *,
+    logic_hashes: Mapping[str, str] | None = None,
+) -> Facts:
+    """Return what the published snapshot, the contracts and the catalogue say.
+
+    Before the first publication there are no units, people and readings; an act that needs one is
+    refused then, and the sentence says so.
+
+    Raises
+    ------
+    SnapshotError
+        If the snapshot is not what was published.
+    """
+    rules = {
+        feed: frozenset(rule.id for rule in contract.rules)
+        for feed, contract in settings.company.canonical.items()
+    }
+    hashes = logic_hashes or {}
+    if not (settings.published / "current").exists():
+        return Facts(kpis=kpis, rules=rules, logic_hashes=hashes)
+    database = str(read_current(settings.published).file(DATABASE))
+    with duckdb.connect(database, read_only=True) as con:
+        units = [
+            Unit(*row)
+            for row in con.execute(
+                "select org_unit_id, org_unit_kind, parent_id, leader_id, site_id, valid_from, "
+                "valid_to from core.dim_org_units order by all"
+            ).fetchall()
+        ]
+        employed = {
+            person: (first, last or OPEN_END)
+            for person, first, last in con.execute(
+                "select employee_id, first_hire_date, exit_date from core.dim_people"
+            ).fetchall()
+        }
+        entities = {
+            (kind, entity): site
+            for kind, entity, site in con.execute(
+                "select entity_kind, entity_id, site_id from core.dim_entities"
+            ).fetchall()
+        }
+
+    def find_reading(kpi: str, kind: str, entity: str, period: Period) -> PublishedReading | None:
+        with duckdb.connect(database, read_only=True) as con:
+            found = con.execute(
+                "select reading_value from kpi.fct_kpi_readings where kpi_id = ? and "
+                "entity_kind = ? and entity_id = ? and period_kind = ? and period_start_date = ?",
+                [kpi, kind, entity, period.kind, period.first_day],
+            ).fetchall()
+        if not found:
+            return None
+        value = found[0][0]
+        return PublishedReading(None if value is None else Decimal(repr(value)))
+
+    return Facts(
+        kpis=kpis,
+        rules=rules,
+        units=units,
+        employed=employed,
+        entities=entities,
+        find_reading=find_reading,
+        snapshots=_kept_snapshots(settings),
+        logic_hashes=hashes,
+    )
+
+
+def _kept_snapshots(settings: Settings) -> frozenset[str]:
+    hashes = set()
+    for folder in (settings.published / SNAPSHOTS).glob("????-??-??-*"):
+        try:
+            hashes.add(read_snapshot(folder).content_hash)
+        except SnapshotError:
+            # A damaged one cannot be locked; `steelyard verify` names it.
+            continue
+    return frozenset(hashes)
