@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -134,10 +135,11 @@ class Anchors:
 
     def read(self) -> Iterator[Anchor]:
         """Yield all anchors, oldest first; raises like `lines`."""
-        return (anchor for anchor, _ in self.lines())
+        lines = self.lines()
+        return (anchor for anchor, _ in lines)
 
     def lines(self) -> Iterator[tuple[Anchor, bytes]]:
-        """Yield all anchors with their lines, oldest first.
+        """Yield all anchors with their lines, oldest first: those that are there at the call.
 
         Raises
         ------
@@ -146,10 +148,19 @@ class Anchors:
             or that is signed with a key that nobody put in the other's place.
         """
         if not self.path.is_file():
-            return
+            return iter(())
+        with self.path.open("rb") as handle:
+            # Not in the middle of a line that is being added.
+            fcntl.flock(handle, fcntl.LOCK_SH)
+            return self._lines(os.fstat(handle.fileno()).st_size)
+
+    def _lines(self, end: int) -> Iterator[tuple[Anchor, bytes]]:
         before = None
         with self.path.open("rb") as handle:
-            for number, line in enumerate(handle, start=1):
+            for number in itertools.count(1):
+                line = handle.readline(end - handle.tell())
+                if not line:
+                    break
                 where = f"line {number}"
                 if not line.endswith(b"\n"):
                     raise LedgerDamagedError(

@@ -323,7 +323,7 @@ class Ledger(Reading):
         if self.anchors is None:
             raise LedgerError("The ledger was opened without anchors: name their folder.")
         with self.anchors.appending(new_key=new_key) as log:
-            with self._connected() as connection:
+            with self.snapshot() as connection:
                 head = _checked_head(connection, self.anchors)
             since = self.stored(after_seq=log.seq, up_to_seq=head.seq)
             while batch := list(itertools.islice(since, PAGE_ROWS)):
@@ -552,9 +552,16 @@ def _sqlite_engine(path: Path) -> sa.Engine:
         )
         # Foreign bytes in a damaged text are kept, so that its hash shows them.
         connection.text_factory = lambda text: text.decode("utf-8", "surrogateescape")
-        connection.execute("pragma synchronous = full")
-        connection.execute("pragma secure_delete = on")
-        connection.execute("pragma foreign_keys = on")
+        try:
+            for pragma in ("synchronous = full", "secure_delete = on", "foreign_keys = on"):
+                connection.execute(f"pragma {pragma}")
+        except UnicodeDecodeError as error:
+            # The driver cannot even read what SQLite says of a damaged schema.
+            connection.close()
+            raise sqlite3.DatabaseError("malformed database schema") from error
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
 
     # No pool: a file that was replaced by a restored one is seen at once, and a fork inherits none.
