@@ -223,9 +223,9 @@ class Anchors:
 
     def _other_key(self, newest: Anchor) -> str:
         return (
-            f"the anchor of entry {newest.seq} is signed with another key than {self.key_file} (put "
-            "that key back, or if it is lost, let this one follow with `steelyard ledger anchor "
-            "--new-key`)"
+            f"the anchor of entry {newest.seq} is signed with another key than {self.key_file} "
+            "(put that key back, or if it is lost, let this one follow with "
+            "`steelyard ledger anchor --new-key`)"
         )
 
 
