@@ -262,7 +262,7 @@ class Ledger(Reading):
             If others held the ledger for a minute.
         """
         with self._connected(writes=True) as connection:
-            head = _checked_head(connection, self.anchors)
+            head = _checked_head(connection, self._newest_anchor())
             yield Writer(connection, head, now)
 
     def erase(self, seq: int, *, ordered_by_seq: int) -> None:
@@ -288,7 +288,7 @@ class Ledger(Reading):
             If readers kept the old pages: the payload is gone for all, but not yet from the disk.
         """
         with self._connected(writes=True) as connection:
-            writer = Writer(connection, _checked_head(connection, self.anchors), _no_clock)
+            writer = Writer(connection, _checked_head(connection, self._newest_anchor()), _no_clock)
             if writer.erasures().get(seq) is None:
                 _check_order(writer, seq, ordered_by_seq)
                 connection.execute(
@@ -323,8 +323,8 @@ class Ledger(Reading):
         if self.anchors is None:
             raise LedgerError("The ledger was opened without anchors: name their folder.")
         with self.anchors.appending(new_key=new_key) as log:
-            with self._connected() as connection:
-                head = _checked_head(connection, self.anchors)
+            with self.snapshot() as connection:
+                head = _checked_head(connection, log.newest)
             since = self.stored(after_seq=log.seq, up_to_seq=head.seq)
             while batch := list(itertools.islice(since, PAGE_ROWS)):
                 if batch[0].previous_hash != log.entry_hash:
@@ -332,7 +332,12 @@ class Ledger(Reading):
                         f"entry {batch[0].seq} does not follow on its newest anchor"
                     )
                 log.add(batch)
+            if log.written is None:
+                log.replace_key()
             return log.written
+
+    def _newest_anchor(self) -> Anchor | None:
+        return None if self.anchors is None else self.anchors.newest()
 
     @contextmanager
     def _connected(
@@ -461,7 +466,7 @@ def _head(connection: sa.Connection) -> Head:
         raise LedgerDamagedError(f"entry {row.seq} is bad, its time cannot be read") from error
 
 
-def _checked_head(connection: sa.Connection, anchors: Anchors | None) -> Head:
+def _checked_head(connection: sa.Connection, newest: Anchor | None) -> Head:
     """Return the head if it is whole and not before the newest anchor: two rows are looked at."""
     head = _head(connection)
     last_payload = connection.execute(sa.select(sa.func.max(PAYLOADS.c.seq))).scalar_one() or 0
@@ -474,7 +479,6 @@ def _checked_head(connection: sa.Connection, anchors: Anchors | None) -> Head:
         fault = entry_fault(StoredEntry._make(parts), is_erased=erased is not None)
         if fault is not None:
             raise LedgerDamagedError(f"entry {head.seq} is bad, {fault}")
-    newest = anchors.newest() if anchors else None
     if newest is None:
         return head
     if newest.seq > head.seq:
@@ -552,9 +556,16 @@ def _sqlite_engine(path: Path) -> sa.Engine:
         )
         # Foreign bytes in a damaged text are kept, so that its hash shows them.
         connection.text_factory = lambda text: text.decode("utf-8", "surrogateescape")
-        connection.execute("pragma synchronous = full")
-        connection.execute("pragma secure_delete = on")
-        connection.execute("pragma foreign_keys = on")
+        try:
+            for pragma in ("synchronous = full", "secure_delete = on", "foreign_keys = on"):
+                connection.execute(f"pragma {pragma}")
+        except UnicodeDecodeError as error:
+            # The driver cannot even read what SQLite says of a damaged schema.
+            connection.close()
+            raise sqlite3.DatabaseError("malformed database schema") from error
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
 
     # No pool: a file that was replaced by a restored one is seen at once, and a fork inherits none.

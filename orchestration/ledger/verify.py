@@ -29,7 +29,7 @@ from orchestration.ledger.tables import CHAIN, ERASURES, PAYLOADS, foreign_guard
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from orchestration.ledger.anchor import Anchors
+    from orchestration.ledger.anchor import Anchor, Anchors
 
 NOTHING_COMPLETED = '"completes":null'
 
@@ -95,12 +95,13 @@ def verify(ledger: Ledger, anchors: Anchors | None = None) -> Verification:
         first_bad, what = None if walk.is_through else walk.seq + 1, damage.what
     if what is None:
         what = walk.anchored.fault
+    entries = walk.seq if first_bad is None else min(walk.seq, first_bad - 1)
     return Verification(
-        entries=walk.seq,
+        entries=entries,
         first_bad=first_bad,
         what=what,
         anchors=walk.anchored.count,
-        unanchored=max(0, walk.seq - walk.anchored.seq),
+        unanchored=max(0, entries - walk.anchored.seq),
         erased=walk.erased,
         keys=tuple(walk.anchored.keys),
     )
@@ -120,11 +121,12 @@ class _Anchored:
         self.seq = 0
         self.keys: list[str] = []
         self.fault: str | None = None
-        self.hashes = self._read(anchors) if anchors else iter(())
+        # Those of now, before any entry is read: later ones may know of later entries.
+        self.hashes = self._read(anchors.read()) if anchors else iter(())
 
-    def _read(self, anchors: Anchors) -> Iterator[str]:
+    def _read(self, anchors: Iterator[Anchor]) -> Iterator[str]:
         try:
-            for anchor in anchors.read():
+            for anchor in anchors:
                 self.count += 1
                 self.seq = anchor.seq
                 if anchor.key not in self.keys:

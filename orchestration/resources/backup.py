@@ -31,7 +31,7 @@ BACKUP_FILE = "backup.json"
 FILES = "files"
 # dbt's parsed project is made again in seconds, and signs of life and half-made files mean
 # nothing later.
-LEFT_OUT = ("dbt", "dagster/workers", "rebuild")
+LEFT_OUT = ("dbt", "dagster/workers", "rebuild", "keys")
 # Where the anchors stand in a backup, wherever they lie.
 ANCHORS = "anchors"
 LEDGER_EXPORT = "ledger/export"
