@@ -21,8 +21,9 @@ Since then the table is filled quarter by quarter. Measured so far, on two cores
 to eighteen, where the same work takes up to twice the CPU seconds of free ones: ten million events
 22.3 s, by hand 5.3, a further day 10.9, highest memory 1.5 GB (before: 3.2 to 4.0). That table, a
 quarter of 2.5 million events: 2.2 s with the first form of the loop, 1.5 now, which is 0.6 s a
-million; of a further day at thirty million events 1.8 s, before 3.4. The run of a hundred million
-has to be repeated on free cores; the table above is still the one before.
+million; of a further day at thirty million events 1.8 s, before 3.4. A hundred million,
+at a load of sixteen: 122.1 s of models and readings where it was 190.5, the rest of that run not
+finished. It has to be repeated on free cores; the table above is still the one before.
 """
 
 from __future__ import annotations
