@@ -37,7 +37,7 @@ def _opened(company: str | None) -> Iterator[Ledger]:
         yield open_ledger(Settings.from_environment().with_choices(company=company))
     except LedgerError as error:
         console.print("Error:", style="bold red", end=" ")
-        console.print(str(error), highlight=False, markup=False)
+        console.print(str(error), highlight=False, markup=False, soft_wrap=True)
         raise typer.Exit(1) from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import threading
 
 import duckdb
@@ -18,6 +19,7 @@ from orchestration.ledger.verify import verify
 from orchestration.resources.backup import FILES, back_up, restore
 from orchestration.settings import Settings
 from tests.ledger.acts import act, clock, write
+from tests.services import system_program
 
 
 @pytest.fixture
@@ -229,3 +231,23 @@ def test_a_ledger_in_postgres_is_in_the_backup_as_an_export(
     assert len(entries.read_text().splitlines()) == 5
     settings.company_home.rename(settings.home / "lost")
     assert steelyard("restore", str(tmp_path / "backup"))[0] == 0
+
+
+def test_a_ledger_in_postgres_comes_back_from_the_server_s_own_dump(
+    new_database, anchors, tmp_path
+):
+    dump, load = (
+        system_program(name, package="postgresql-client") for name in ("pg_dump", "pg_restore")
+    )
+    old, new = new_database(), new_database()
+    ledger = Ledger.open(old, anchors=anchors)
+    write(ledger, 5)
+    ledger.anchor()
+    file = str(tmp_path / "ledger.dump")
+
+    subprocess.run([dump, "--format=custom", f"--file={file}", old], check=True)
+    subprocess.run([load, "--clean", "--if-exists", f"--dbname={new}", file], check=True)
+
+    restored = Ledger.open(new, anchors=anchors)
+    assert verify(restored, anchors).what is None
+    assert write(restored, 1)[0].seq == 6

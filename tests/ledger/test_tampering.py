@@ -1,6 +1,6 @@
 """Whatever is done to a ledger behind its back is found, and the first bad entry is named.
 
-3,900 random tamperings with fixed seeds: bits of the SQLite file, and on both engines values of
+3,500 random tamperings with fixed seeds: bits of the SQLite file, and on both engines values of
 every column, entries removed, swapped, repeated and forged, ends cut off and chains made anew with
 salts of their own; and bits and lines of the anchors.
 """
@@ -261,6 +261,9 @@ HOWS = [
 @pytest.mark.parametrize(("tamper", "times"), HOWS, ids=lambda part: getattr(part, "__name__", ""))
 def test_rows_that_were_tampered_with_are_found_and_the_first_is_named(original, tamper, times):
     dice = random.Random(tamper.__name__)
+    if original.url.startswith("postgresql"):
+        # The rows are checked by the same code; a change of all of them takes ten times as long.
+        times = max(1, times // 3)
     for number in range(times):
         state, first_bad = tamper(dice, copied(original.state))
 
