@@ -85,7 +85,7 @@ def decide(settings, day):
 
 
 @pytest.fixture
-def forgotten(published, tmp_path, monkeypatch):
+def forgotten(published, tmp_path):
     """A copy of the company's home in which only the last snapshot is still kept."""
     settings, hashes = published
     home = tmp_path / "home"
@@ -112,7 +112,7 @@ def test_a_retained_snapshot_is_read_where_it_is(published):
 
 
 def test_a_day_without_a_run_shows_what_was_published_last(published):
-    settings, hashes = published
+    settings, _ = published
     assert look_back(settings, dt.date(2027, 1, 1), "reported", report=silent).as_of == DAYS[-1]
     with pytest.raises(RunFailedError, match="Nothing had been published up to 2026-09-30"):
         look_back(settings, dt.date(2026, 9, 30), "reported", report=silent)
