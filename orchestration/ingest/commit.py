@@ -177,13 +177,15 @@ def gather_batch(
         "_delivery_date date, _order varchar)"
     )
     values = column_list(list(contract.typed_columns()))
-    parts = [f"select * from {ROWS}_none"] + [
-        f"select {file.number * ROW_ID_BASE} + _row_no, {file.number}::bigint, {values}, "
-        f"_row_no, _row_hash, _reasons, _raw, "
-        f"date {quote_literal(file.delivery_date.isoformat())}, {quote_literal(file.order)} "
-        f"from {quote_identifier(table)}"
-        for table, file in judged
-    ]
+    for table, file in judged:
+        con.execute(
+            f"create or replace temp view {_rows_of(file.number)} as "
+            f"select {file.number * ROW_ID_BASE} + _row_no as _row_id, "
+            f"{file.number}::bigint as _file_no, {values}, _row_no, _row_hash, _reasons, _raw, "
+            f"date {quote_literal(file.delivery_date.isoformat())} as _delivery_date, "
+            f"{quote_literal(file.order)} as _order from {quote_identifier(table)}"
+        )
+    parts = [f"from {name}" for name in (f"{ROWS}_none", *(_rows_of(f.number) for _, f in judged))]
     con.execute(f"create or replace temp view {ROWS} as {' union all '.join(parts)}")
     con.execute(
         f"create or replace temp table {FILES} (_file_no bigint, _file_id varchar, "
@@ -201,6 +203,11 @@ def gather_batch(
             for _, file in judged
         ],
     )
+
+
+def _rows_of(number: int) -> str:
+    """Return the view of one file's rows: planning all of 64 to write one took 35 ms a file."""
+    return f"{ROWS}_{number}"
 
 
 def counts_by_delivery(
@@ -309,9 +316,10 @@ def write_lake(
         File number to path below ``home``; files of a blocked delivery lie in `lake_blocked`.
     """
     order = column_list([*typed_keys(contract), "_row_hash"])
-    kept = f"from {ROWS} anti join {ASIDE} using (_row_id)"
+    kept = f"anti join {ASIDE} using (_row_id)"
     contents = con.execute(
-        f"select _file_no, sha256(string_agg(_row_hash, '' order by {order})) {kept} group by all"
+        f"select _file_no, sha256(string_agg(_row_hash, '' order by {order})) "
+        f"from {ROWS} {kept} group by all"
     ).fetchall()
     values = column_list([*contract.typed_columns(), "_row_hash"])
     apart = APART if contract.sensitivity == "restricted" else ""
@@ -326,7 +334,7 @@ def write_lake(
         target.parent.mkdir(parents=True, exist_ok=True)
         with _written_aside(home / area, target) as temporary:
             con.execute(
-                f"copy (select {values} {kept} where _file_no = {number} order by {order}) "
+                f"copy (select {values} from {_rows_of(number)} {kept} order by {order}) "
                 f"to {quote_literal(str(temporary))} (format parquet, compression zstd)"
             )
     return paths
