@@ -46,10 +46,10 @@ def _datasource_type() -> type["SQLDatasource"]:
         catalogue for nothing took 0.1 s at each of fifty validations of a run.
         """
 
-        def get_pk_constraint(self, table_name: str, schema: str | None) -> Any:
+        def get_pk_constraint(self, table_name: str, **_: Any) -> Any:
             raise sqlalchemy.exc.NoSuchTableError(table_name)
 
-        def get_columns(self, table_name: str, schema: str | None) -> Any:
+        def get_columns(self, table_name: str, **_: Any) -> Any:
             raise sqlalchemy.exc.NoSuchTableError(table_name)
 
     class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):

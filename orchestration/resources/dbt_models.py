@@ -170,6 +170,7 @@ class DbtModels:
         return self._manifest
 
     def _invoke(self, arguments: list[str], report: Callable[[str], None]) -> list[Any]:
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # noqa: PLC0415
         from dbt.cli.main import dbtRunner  # noqa: PLC0415 (2.6 s of imports)
 
         def on_event(event: Any) -> None:
@@ -182,7 +183,7 @@ class DbtModels:
                 [
                     # What went wrong is in the result and in the log file; on the terminal dbt
                     # says it once more for every model, in the middle of what we say, JSON too.
-                    *("--log-level", "none", "--log-level-file", "debug"),
+                    *("--log-level", "none", "--log-level-file", "info"),
                     "--no-use-colors",
                     *arguments,
                     "--project-dir",
@@ -195,6 +196,8 @@ class DbtModels:
                     str(self.target / "logs"),
                 ]
             )
+        if DuckDBConnectionManager._ENV is not None:  # noqa: SLF001 (dbt has no public word for it)
+            DuckDBConnectionManager.env().close()
         if outcome.exception is not None:
             raise DbtError(str(outcome.exception)) from outcome.exception
         return list(getattr(outcome.result, "results", []))
