@@ -951,16 +951,24 @@ def content_hash(
     table = quote_relation(relation)
     described = con.execute(f"describe {table}").fetchall()
     names = sorted(row[0] for row in described if row[0] not in exclude)
-    # A missing value is told from an empty one, and no value can run into its neighbour.
-    text = " || ".join(
-        f"coalesce(length({quote_identifier(name)}::varchar) || ':' || "
-        f"{quote_identifier(name)}::varchar, '-') || ';'"
+    # A missing value is told from an empty one, and no value can run into its neighbour. `concat`
+    # leaves out what is missing; it takes half as long as `||` over as many columns.
+    text = ", ".join(
+        f"length({quote_identifier(name)}) || ':', coalesce({quote_identifier(name)}, '-'), ';'"
         for name in names
     )
-    order = ", ".join([*(f"{quote_identifier(name)} nulls first" for name in key), "_content"])
+    values = ", ".join(
+        f"{quote_identifier(name)}::varchar as {quote_identifier(name)}" for name in names
+    )
+    keys = [f"_key_{number}" for number in range(len(key))]
+    ordered = ", ".join(
+        f"{quote_identifier(name)} as {alias}" for name, alias in zip(key, keys, strict=True)
+    )
+    order = ", ".join([*(f"{alias} nulls first" for alias in keys), "_content"])
     head = ";".join(names)
     return con.execute(
         f"select sha256(? || coalesce(string_agg(_content, '' order by {order}), '')) "
-        f"from (select *, md5({text}) as _content from {table})",
+        f"from (select {column_list(keys)}, md5(concat({text})) as _content "
+        f"from (select {ordered}, {values} from {table}))",
         [head],
     ).fetchall()[0][0]
