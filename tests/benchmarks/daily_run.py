@@ -4,7 +4,8 @@
 
 Prints seconds per step, in order of weight, beside the limit: three minutes for everything, 15 s
 for a further day. Nothing is asserted: two shared cores never give the same second twice, so the
-CPU seconds are what to compare. Before the last round of work, 47 feeds, cores that others used too:
+CPU seconds are what to compare. Before the last round of work, 47 feeds, cores that others used
+too:
 
     exports                                                    10.9 s
     everything up to the last day but two (limit 180, missed)   317 s, 233 CPU s
