@@ -163,9 +163,7 @@ def _office(company: str | None) -> Office:
     return Office.of(settings, open_ledger(settings))
 
 
-def _typed(
-    office: Office, act_type: str, actor: str | None, arguments: list[str]
-) -> Submission:
+def _typed(office: Office, act_type: str, actor: str | None, arguments: list[str]) -> Submission:
     """Return the act that flags describe; what is missing is asked for where somebody can answer."""
     from orchestration.ledger.desk import Submission  # noqa: PLC0415
 
@@ -211,7 +209,9 @@ def _ask_for_rest(
     heads: dict[str, list[str] | None],
 ) -> None:
     if kind.follows and not heads["--answers"]:
-        heads["--answers"] = [typer.prompt(f"Which act does it answer ({', '.join(kind.follows)})?")]
+        heads["--answers"] = [
+            typer.prompt(f"Which act does it answer ({', '.join(kind.follows)})?")
+        ]
     for name in kind.asks:
         if name not in given:
             asked = office.rulebook.types.asked(kind, name)

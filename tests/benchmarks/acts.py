@@ -47,7 +47,7 @@ say = Console(highlight=False).print
 
 def payloads(count: int, subjects: int) -> Iterator[dict[str, Any]]:
     """Yield as many acts on overrides, spread over subjects."""
-    draw = random.Random(20_261_004)  # noqa: S311 (no secret)
+    draw = random.Random(20_261_004)
     for number in range(count):
         first = FIRST_DAY + dt.timedelta(days=draw.randrange(DAYS))
         last = first + dt.timedelta(days=draw.randrange(90))
