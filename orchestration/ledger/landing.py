@@ -55,7 +55,7 @@ def waiting(url: str, home: Path) -> str | None:
     LedgerDamagedError
         If entries have landed that the ledger lacks.
     """
-    ledger = _open_if_there(url)
+    ledger = open_if_there(url)
     if ledger is None:
         return None
     last, erasures, _ = _landed(home)
@@ -83,7 +83,7 @@ def export_acts(url: str, home: Path, *, as_of: dt.date) -> Exported:
     LedgerDamagedError
         If an entry is not what was recorded, or entries have landed that the ledger lacks.
     """
-    ledger = _open_if_there(url)
+    ledger = open_if_there(url)
     if ledger is None:
         return Exported()
     last, erasures, day = _landed(home)
@@ -133,7 +133,8 @@ def line(entry: Recorded) -> dict[str, Any]:
     }
 
 
-def _open_if_there(url: str) -> Ledger | None:
+def open_if_there(url: str) -> Ledger | None:
+    """Return the ledger at a URL, or None where nobody has decided anything yet."""
     address = make_url(url)
     if address.drivername == "sqlite" and not Path(address.database or "").is_file():
         return None

@@ -10,7 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from orchestration.ledger.chain import GENESIS, PayloadError
-from orchestration.ledger.store import Head, Ledger, LedgerDamagedError, LedgerError
+from orchestration.ledger.errors import LedgerDamagedError, LedgerError
+from orchestration.ledger.store import Head, Ledger
 from tests.ledger.acts import START, act, clock, order, write
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ TAMPERINGS_OF_SQLITE = [
 ]
 TAMPERINGS_OF_POSTGRES = [
     "truncate ledger_chain cascade",
-    "truncate ledger_payloads",
+    "truncate ledger_payloads cascade",
     "truncate ledger_erasures",
 ]
 
