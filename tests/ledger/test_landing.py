@@ -11,7 +11,7 @@ import pytest
 from orchestration.contracts.load import SHIPPED_ROOT, ContractError, load_company
 from orchestration.ingest.guard import judge_file
 from orchestration.ingest.landing import INCOMING, find_files
-from orchestration.ledger.landing import export_acts, waiting
+from orchestration.ledger.landing import export_acts, last_day, waiting
 from orchestration.ledger.store import Ledger, LedgerDamagedError
 from orchestration.settings import Settings
 from tests.ledger.acts import act, order, write
@@ -167,6 +167,20 @@ def test_an_erased_entry_lands_again_with_number_time_and_nothing_else(url, home
     assert row["outcome"] == "erased"
     said = {"act_seq", "recorded_ts_utc", "recorded_ts_local", "recorded_ts_zone", "outcome"}
     assert {name for name in company.feeds["acts"].contract.typed_columns() if row[name]} == said
+
+
+def test_a_run_over_older_days_leaves_what_is_new_to_a_later_one(url, home):
+    """An erasure that landed on an older day would not take the place of the content."""
+    ledger = Ledger.open(url)
+    write(ledger, 1)
+    export_acts(url, home, as_of=TUESDAY)
+    write(ledger, 1, first=1)
+
+    assert export_acts(url, home, as_of=MONDAY).files == ()
+    assert last_day(home) == TUESDAY
+    assert waiting(url, home) == "2-0"
+    assert export_acts(url, home, as_of=TUESDAY).entries == 1
+    assert waiting(url, home) is None
 
 
 def test_a_ledger_that_lost_what_has_landed_is_refused(url, home, tmp_path):
