@@ -2,7 +2,8 @@
 
 A disk damages files without a word, and a changed bit in a CSV or Parquet file is a wrong figure
 and not an error. What was landed is held against the delivery log and its own name, what was
-published against its manifest. DuckDB checks the blocks of the warehouse itself.
+published against its manifest, what was declared against its name. DuckDB checks the blocks of the
+warehouse itself.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from orchestration.publication.snapshot import (
     read_snapshot,
     verify,
 )
+from orchestration.registry.archive import FOLDER, damaged_definitions
 from orchestration.resources.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -65,7 +67,12 @@ def verify_home(settings: Settings) -> Verified:
         create_tables(con)
         landed = verify_landed(con, settings.company_home)
         published = _verify_published(settings.published)
-    return Verified(landed.files + published.files, landed.damages + published.damages)
+    archived = _verify_definitions(settings.company_home)
+    parts = (landed, published, archived)
+    return Verified(
+        sum(part.files for part in parts),
+        tuple(damage for part in parts for damage in part.damages),
+    )
 
 
 def verify_landed(con: duckdb.DuckDBPyConnection, home: Path) -> Verified:
@@ -102,6 +109,14 @@ def verify_landed(con: duckdb.DuckDBPyConnection, home: Path) -> Verified:
         if is_noted and (sha256_of(path) if path.is_file() else "") not in manifests:
             damages.append(_damage(path, f"the manifest of {place}", FROM_A_BACKUP))
     return Verified(files, tuple(damages))
+
+
+def _verify_definitions(home: Path) -> Verified:
+    damaged = damaged_definitions(home)
+    return Verified(
+        sum(1 for _ in (home / FOLDER).glob("*.*")),
+        tuple(_damage(path, "an archived definition", "copy it from a backup") for path in damaged),
+    )
 
 
 def _verify_published(folder: Path) -> Verified:

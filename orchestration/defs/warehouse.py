@@ -9,8 +9,16 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_
 
 from orchestration.defs.common import POOL, column_schema, run_days, tags
 from orchestration.ingest.run_state import are_views_current, begin_run, is_full_run
+from orchestration.registry.archive import archive
 from orchestration.registry.load import load_registers
-from orchestration.registry.store import definition_hash, registers_hash, store_registers
+from orchestration.registry.logic import logics
+from orchestration.registry.store import (
+    definition_hash,
+    registers_bytes,
+    registers_hash,
+    store_logics,
+    store_registers,
+)
 from orchestration.resources.dbt_models import DbtModels, NodeResult
 from orchestration.resources.relations import describe_relations
 from orchestration.resources.warehouse import Warehouse
@@ -43,6 +51,7 @@ def registers(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDef
     """Return the asset that loads what people declared."""
     declared = load_registers(settings.register_folders)
     version = registers_hash(settings.company, declared)
+    project = dbt_models(settings)
 
     @dg.asset(
         key=["registry", "registers"],
@@ -60,8 +69,11 @@ def registers(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDef
 
         Read by every model that computes or judges: a KPI is defined here and nowhere else.
         """
+        found = logics(declared, project.read_manifest())
+        archive(settings.company_home, registers_bytes(settings.company, declared), found.values())
         with warehouse.connect("load registers") as con:
             rows = store_registers(con, settings.company, declared)
+            store_logics(con, found)
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": sum(rows.values()),

@@ -27,6 +27,7 @@ PeriodKind = Literal["day", "week", "month", "quarter", "year"]
 Direction = Literal["higher", "lower", "band", "neutral"]
 ChartKind = Literal["i_mr", "p", "laney_p", "u", "laney_u", "none"]
 Domain = Literal["production", "supply", "people", "safety", "leadership"]
+Consequence = Literal["pay", "promotion", "termination"]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
 
@@ -116,6 +117,9 @@ class Kpi(Entry):
 
     `not_computable` is for a company's override: why its input cannot carry the KPI although the
     feeds come. No value is computed then, and every reading repeats the reason.
+
+    `consequences` says what hangs on it for people; with any, its impact is high, and a change of
+    it needs more people's consent.
     """
 
     id: Identifier
@@ -144,6 +148,7 @@ class Kpi(Entry):
     chart: ChartPlan
     bands: Band | None = None
     counter_kpis: tuple[Identifier, ...] = ()
+    consequences: tuple[Consequence, ...] = ()
     versions: tuple[Version, ...] = Field(min_length=1)
 
     @field_validator("grain")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import shutil
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -19,7 +18,8 @@ from orchestration.ingest.run_state import begin_run, finish_run
 from orchestration.ingest.sql import column_list, quote_relation
 from orchestration.publication.snapshot import PUBLISHED
 from orchestration.registry.load import load_registers
-from orchestration.registry.store import store_registers
+from orchestration.registry.logic import logics
+from orchestration.registry.store import store_logics, store_registers
 from orchestration.resources.dbt_models import DbtModels
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
@@ -57,7 +57,8 @@ class House:
         self.company = self.settings.company
         self.warehouse = Warehouse.of(self.settings)
         self.dbt = DbtModels(self.settings.dbt_project, parsed, self.settings.environment())
-        graph = json.loads(self.dbt.manifest_path.read_text(encoding="utf-8"))
+        graph = self.dbt.read_manifest()
+        self.manifest = graph
         self.parents = graph["parent_map"]
         self.models = [name for name in graph["nodes"] if name.startswith("model.")]
         self.incremental = {
@@ -118,6 +119,7 @@ class House:
         registers = load_registers(self.settings.register_folders)
         with self.warehouse.connect() as con:
             store_registers(con, self.company, registers)
+            store_logics(con, logics(registers, self.manifest))
             plan = begin_run(con, run_id=f"run-{self.runs}", as_of=as_of, definition_hash="same")
         self.is_full = plan.is_full
 
