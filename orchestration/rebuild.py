@@ -78,17 +78,25 @@ def rebuild(settings: Settings, *, report: Report) -> Rebuilt:
         raise RunFailedError(f"{home} holds no warehouse, and so no log to build a new one from.")
     scratch_home = home / SCRATCH
     inbox = scratch_home / "inbox"
-    scratch = replace(settings, home=scratch_home, landing_folder=inbox, dagster_storage=None)
+    # What the ledger has recorded since is the next run's; what has landed is loaded again.
+    scratch = replace(
+        settings,
+        home=scratch_home,
+        landing_folder=inbox,
+        dagster_storage=None,
+        ledger_storage=None,
+    )
     with warehouse.lock("steelyard rebuild"):
         shutil.rmtree(scratch_home, ignore_errors=True)
         with warehouse.connect() as con:
-            versions, as_of = _delivered(con)
+            versions, as_of = _delivered(con, scratch)
             damages = verify_landed(con, home).damages
         if damages:
             raise RunFailedError(f"{damages[0].sentence} Then rebuild again.")
+        inbox.mkdir(parents=True)
         # A place whose file was replaced later is loaded in as many rounds as it had files.
         for number in range(max(map(len, versions.values()))):
-            _fill(inbox, home, versions, number)
+            _fill(home, versions, number)
             run_company(scratch, as_of=as_of, report=report)
         previous = _published_hash(settings)
         replaced = _take_place(home, scratch.company_home)
@@ -103,27 +111,31 @@ def rebuild(settings: Settings, *, report: Report) -> Rebuilt:
     )
 
 
-def _delivered(con: duckdb.DuckDBPyConnection) -> tuple[dict[str, list[str]], dt.date]:
-    """Return the hashes of the files that lay at each place, oldest first, and the as-of."""
+def _delivered(
+    con: duckdb.DuckDBPyConnection, scratch: Settings
+) -> tuple[dict[Path, list[str]], dt.date]:
+    """Return the hashes of the files for each place, oldest first, and the as-of."""
     rows = con.execute(
-        "select relative_path, sha256 from ops.delivery_log "
+        "select feed, relative_path, sha256 from ops.delivery_log "
         "where relative_path not like 'select:%' "
-        "group by all order by relative_path, min(recorded_at_utc), sha256"
+        "group by all order by relative_path, min(recorded_at_utc), sha256, feed"
     ).fetchall()
     as_of = con.execute("select max(as_of_date) from ops.run_history").fetchall()[0][0]
     if not rows or as_of is None:
         raise RunFailedError("The delivery log names no file to load.")
-    versions: dict[str, list[str]] = {}
-    for place, sha256 in rows:
-        versions.setdefault(place, []).append(sha256)
+    versions: dict[Path, list[str]] = {}
+    for feed, place, sha256 in rows:
+        hashes = versions.setdefault(scratch.folder_of(feed) / place, [])
+        # A file of several feeds is one file.
+        if sha256 not in hashes:
+            hashes.append(sha256)
     return versions, as_of
 
 
-def _fill(inbox: Path, home: Path, versions: dict[str, list[str]], number: int) -> None:
-    """Lay the landed files where they once were delivered."""
-    for place, hashes in versions.items():
+def _fill(home: Path, versions: dict[Path, list[str]], number: int) -> None:
+    """Lay the landed files where a scratch home looks for them."""
+    for target, hashes in versions.items():
         landed = stored_path(home, hashes[min(number, len(hashes) - 1)])
-        target = inbox / place
         target.parent.mkdir(parents=True, exist_ok=True)
         for source, link in ((landed, target), (sidecar_of(landed), sidecar_of(target))):
             link.unlink(missing_ok=True)

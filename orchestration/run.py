@@ -12,6 +12,7 @@ from orchestration.ingest.delivery_log import create_tables
 from orchestration.ingest.landing import find_files, sha256_of
 from orchestration.ingest.outcome import Outcome, read_outcome
 from orchestration.ingest.run_state import last_published
+from orchestration.ledger.definitions import load_act_types
 from orchestration.publication.snapshot import Snapshot, publish
 from orchestration.quality.marts import UnsoundMartsError, require_sound_marts
 from orchestration.registry.load import load_registers
@@ -116,6 +117,7 @@ def _days_to_run(settings: Settings, as_of: dt.date | None) -> tuple[dt.date, dt
     declared = definition_hash(
         settings.company,
         load_registers(settings.register_folders),
+        load_act_types(settings.register_folders),
         DbtModels(settings.dbt_project, settings.dbt_home, {}).fingerprint(),
     )
     warehouse = Warehouse.of(settings)
@@ -127,7 +129,7 @@ def _days_to_run(settings: Settings, as_of: dt.date | None) -> tuple[dt.date, dt
     found: list[dt.date] = []
     pending: list[dt.date] = []
     for name in settings.company.feeds:
-        for file in find_files(settings.company, name, settings.landing, as_of=horizon):
+        for file in find_files(settings.company, name, settings.folder_of(name), as_of=horizon):
             if file.delivery_date <= horizon:
                 found.append(file.delivery_date)
                 if (file.relative_path, sha256_of(file.path)) not in known:
@@ -143,6 +145,9 @@ def _days_to_run(settings: Settings, as_of: dt.date | None) -> tuple[dt.date, dt
             f"The warehouse already stands at {published.as_of} and cannot go back to {as_of}. "
             "Build a past as-of in a home of its own: set STEELYARD_HOME to an empty folder."
         )
+    if _waiting_acts(settings) is not None:
+        # The run delivers them itself, as of its last day.
+        pending.append(last)
     is_published = published is not None and published.is_latest
     if is_published and published.definition_hash != declared:
         pending.append(facts.first_delivery)
@@ -151,6 +156,16 @@ def _days_to_run(settings: Settings, as_of: dt.date | None) -> tuple[dt.date, dt
             f"Nothing new: all {len(found):,} files up to {last} are loaded and published."
         )
     return max(min([*pending, last]), facts.first_delivery), last
+
+
+def _waiting_acts(settings: Settings) -> str | None:
+    from orchestration.ledger.landing import waiting  # noqa: PLC0415 (SQLAlchemy)
+    from orchestration.ledger.store import LedgerError  # noqa: PLC0415
+
+    try:
+        return waiting(settings.ledger_url, settings.company_home)
+    except LedgerError as error:
+        raise RunFailedError(str(error)) from error
 
 
 def _adopt(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # Events that Dagster hands to its log in one batch, and the log writes in one transaction.
 EVENT_BATCH_SIZE = 1000
 STORAGE_VARIABLE = "STEELYARD_DAGSTER_STORAGE"
+LEDGER_VARIABLE = "STEELYARD_LEDGER"
+LEDGER_FILE = "ledger.sqlite"
 THREADS_VARIABLE = "STEELYARD_THREADS"
 KEEP_VARIABLE = "STEELYARD_KEEP_SNAPSHOT_DAYS"
 
@@ -57,6 +59,9 @@ class Settings:
     dagster_storage : str or None
         URL of the Postgres database that keeps Dagster's runs and events; by default they lie in
         SQLite files of the Dagster home.
+    ledger_storage : str or None
+        URL of the Postgres database that keeps the ledger of acts; by default it is a SQLite file
+        of the company home.
     """
 
     root: Path
@@ -66,6 +71,7 @@ class Settings:
     memory_limit: str
     named_dagster_home: Path | None = None
     dagster_storage: str | None = None
+    ledger_storage: str | None = None
     threads: int = os.cpu_count() or 1
     keep_snapshot_days: int = 7
 
@@ -76,13 +82,8 @@ class Settings:
         Raises
         ------
         SettingsError
-            If the URL of Dagster's storage is not one of Postgres, or a count is none.
+            If the URL of a storage is not one of Postgres, or a count is none.
         """
-        storage = environment.get(STORAGE_VARIABLE)
-        if storage and not storage.startswith("postgresql://"):
-            raise SettingsError(
-                f"{STORAGE_VARIABLE} must begin with postgresql://, or be unset for SQLite."
-            )
         landing = environment.get("STEELYARD_LANDING")
         dagster_home = environment.get("DAGSTER_HOME")
         return cls(
@@ -92,7 +93,8 @@ class Settings:
             landing_folder=Path(landing).resolve() if landing else None,
             memory_limit=environment.get("STEELYARD_MEMORY_LIMIT") or "4GB",
             named_dagster_home=Path(dagster_home).resolve() if dagster_home else None,
-            dagster_storage=storage or None,
+            dagster_storage=_postgres(environment, STORAGE_VARIABLE),
+            ledger_storage=_postgres(environment, LEDGER_VARIABLE),
             threads=_count(environment, THREADS_VARIABLE, cls.threads),
             keep_snapshot_days=_count(environment, KEEP_VARIABLE, cls.keep_snapshot_days),
         )
@@ -119,6 +121,18 @@ class Settings:
     def landing(self) -> Path:
         """The folder in which deliveries arrive."""
         return self.landing_folder or self.company_home / "inbox"
+
+    def folder_of(self, feed: str) -> Path:
+        """Return the folder that the file patterns of a feed start from."""
+        declared = self.company.feeds.get(feed)
+        if declared is not None and declared.folder == "home":
+            return self.company_home
+        return self.landing
+
+    @property
+    def ledger_url(self) -> str:
+        """The database of the ledger of acts."""
+        return self.ledger_storage or f"sqlite:///{self.company_home / 'ledger' / LEDGER_FILE}"
 
     @property
     def dagster_home(self) -> Path:
@@ -176,7 +190,16 @@ class Settings:
             variables["STEELYARD_LANDING"] = str(self.landing_folder)
         if self.dagster_storage is not None:
             variables[STORAGE_VARIABLE] = self.dagster_storage
+        if self.ledger_storage is not None:
+            variables[LEDGER_VARIABLE] = self.ledger_storage
         return variables
+
+
+def _postgres(environment: Mapping[str, str], name: str) -> str | None:
+    url = environment.get(name)
+    if url and not url.startswith("postgresql://"):
+        raise SettingsError(f"{name} must begin with postgresql://, or be unset for SQLite.")
+    return url or None
 
 
 def _count(environment: Mapping[str, str], name: str, default: int) -> int:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 SHIPPED_ROOT = Path(__file__).resolve().parents[2]
 DIALECTS = Path("expectations") / "dialects.yml"
+# What every company delivers without a profile of its own.
+SHIPPED_PROFILES = Path("expectations") / "profiles"
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -139,7 +141,10 @@ def load_company(name_or_path: str | Path, root: Path | str = SHIPPED_ROOT) -> C
     if (profiles / "feeds").is_dir():
         canonical |= load_contracts(profiles / "feeds")
     feeds: dict[str, CompanyFeed] = {}
-    for path in sorted(profiles.glob("*.yml")):
+    for path in (
+        *sorted((root / SHIPPED_PROFILES).glob("*.yml")),
+        *sorted(profiles.glob("*.yml")),
+    ):
         if path.name == DIALECTS.name:
             continue
         profile = _validated(Profile, _read(path), path)
@@ -152,6 +157,11 @@ def _merged(first: CompanyFeed | None, second: CompanyFeed, path: Path) -> Compa
     """Return one feed that several systems deliver, each in its own form."""
     if first is None:
         return second
+    if "home" in {first.folder, second.folder}:
+        raise ContractError(
+            f"{path}: feeds.{second.contract.feed}: only the company's own ledger delivers this "
+            "feed; remove it from the profile."
+        )
     if first.select is not None or second.select is not None:
         raise ContractError(
             f"{path}: feeds.{second.contract.feed}: another profile delivers this feed too, and a "
@@ -215,6 +225,7 @@ def _profile_feeds(
             ),
             sources={source: sources[source] for source in feed.from_},
             select=feed.select,
+            folder=profile.folder,
         )
     return feeds
 

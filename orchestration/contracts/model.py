@@ -782,6 +782,9 @@ class ProfileFeed(Strict):
         )
 
 
+Folder = Literal["landing", "home"]
+
+
 class ProfileSource(Strict):
     """A typed source table: guarded like a feed, read by the SELECTs of canonical feeds."""
 
@@ -801,6 +804,11 @@ class Profile(Strict):
     profile: str
     source_system: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     description: str = ""
+    folder: Folder = Field(
+        default="landing",
+        description="What the patterns start from: the landing folder, or the company's own home, "
+        "where its own ledger delivers.",
+    )
     sources: dict[str, ProfileSource] = Field(default_factory=dict)
     feeds: dict[str, ProfileFeed]
 
@@ -879,6 +887,7 @@ class CompanyFeed:
     forms: tuple[Form, ...] = ()
     sources: dict[str, Source] = field(default_factory=dict)
     select: str | None = None
+    folder: Folder = "landing"
 
 
 @dataclass(frozen=True)

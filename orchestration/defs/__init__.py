@@ -18,6 +18,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=[
             *landing.delivered_files(settings),
+            landing.acts(settings, days),
             *guard.feeds(settings, days),
             warehouse.registers(settings, days),
             warehouse.run_plan(settings, days),

@@ -9,9 +9,12 @@ import dagster as dg
 from orchestration.defs.publication import SNAPSHOT
 from orchestration.ingest.landing import DeliveredFile, find_files, landing_content_hash
 from orchestration.ingest.run_state import first_day_to_load
+from orchestration.ledger.landing import waiting
 from orchestration.settings import Settings
 
 JOB = "daily"
+# Beside the days of delivery in the sensor's cursor: what was waiting in the ledger.
+ACTS = "acts"
 
 
 def _days(first: str, last: str) -> dict[str, str]:
@@ -72,13 +75,17 @@ def landing_sensor(settings: Settings) -> dg.SensorDefinition:
         name="landing_folder",
         job_name=JOB,
         minimum_interval_seconds=60,
-        description="One run per content of the landing folder, from its oldest day with news on.",
+        description="One run per content of the landing folder, from its oldest day with news on, "
+        "and per acts that no run has landed.",
     )
     def _landing_folder(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         today = dt.datetime.now(dt.UTC).date()
         days: dict[str, list[DeliveredFile]] = {}
-        for feed in settings.company.feeds:
-            for file in find_files(settings.company, feed, settings.landing, as_of=today):
+        for name, feed in settings.company.feeds.items():
+            if feed.folder == "home":
+                # Written by the runs themselves.
+                continue
+            for file in find_files(settings.company, name, settings.landing, as_of=today):
                 if file.delivery_date <= today:
                     days.setdefault(file.delivery_date.isoformat(), []).append(file)
         if not days:
@@ -86,12 +93,17 @@ def landing_sensor(settings: Settings) -> dg.SensorDefinition:
         content = {day: landing_content_hash(files) for day, files in sorted(days.items())}
         seen = json.loads(context.cursor or "{}")
         news = [day for day, digest in content.items() if seen.get(day) != digest]
+        acts = waiting(settings.ledger_url, settings.company_home) or ""
+        if acts and acts != seen.get(ACTS):
+            # The run delivers them itself, as of its last day.
+            news.append(max(content))
         if not news:
             return dg.SkipReason("Nothing new.")
-        context.update_cursor(json.dumps(content))
+        context.update_cursor(json.dumps(content | {ACTS: acts or seen.get(ACTS, "")}))
         # A late file lies in the folder of an older day; the newest day is the as-of of the run.
+        digest = landing_content_hash(file for files in days.values() for file in files)
         return dg.RunRequest(
-            run_key=landing_content_hash(file for files in days.values() for file in files),
+            run_key=f"{digest}-acts-{acts}" if acts else digest,
             tags=_days(min(news), max(content)),
         )
 

@@ -74,14 +74,14 @@ def _feed(
             warehouse,
             company,
             feed,
-            settings.landing,
+            settings.folder_of(feed),
             delivery_days,
             as_of=delivery_days[-1],
             run_id=context.run.run_id,
             progress=context.log.debug,
         )
         accepted = [delivery for delivery in result.deliveries if delivery.visible]
-        if delivered and accepted:
+        if delivered and accepted and delivered.folder == "landing":
             # What the freshness of the feed counts from.
             newest = max(delivery.delivery_date for delivery in accepted)
             context.log_event(

@@ -1,10 +1,12 @@
-"""The files that other systems deliver: not ours to make, but where lineage begins."""
+"""Delivered files, where lineage begins: those of other systems, and those of our own ledger."""
 
 import dagster as dg
 
 from orchestration.contracts.model import CompanyFeed
-from orchestration.defs.common import tags
+from orchestration.defs.common import POOL, run_days, tags
 from orchestration.ingest.delivery_log import late_after
+from orchestration.ledger.landing import export_acts
+from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
 
 
@@ -29,6 +31,8 @@ def delivered_files(settings: Settings) -> list[dg.AssetSpec]:
     """Return one external asset per feed that the company's systems deliver."""
     specs = []
     for feed in settings.company.feeds.values():
+        if feed.folder == "home":
+            continue
         contract = feed.contract
         forms = [
             *feed.forms,
@@ -51,3 +55,38 @@ def delivered_files(settings: Settings) -> list[dg.AssetSpec]:
             )
         )
     return specs
+
+
+def acts(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """Return the asset that delivers what the ledger has recorded since the last run."""
+    feed = settings.company.feeds["acts"]
+    contract = feed.contract
+
+    @dg.asset(
+        key=delivered_key(feed),
+        partitions_def=days,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name="ledger",
+        kinds={"file"},
+        owners=[contract.owner],
+        tags=tags(domain=contract.domain, sensitivity=contract.sensitivity, tier="landing"),
+        code_version="1",
+        pool=POOL,
+    )
+    def _acts(
+        context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
+    ) -> dg.MaterializeResult:
+        """A row per entry of the ledger of acts that no run has landed, in files of their own.
+
+        Read by the guard like the files of any other system. Without a ledger there are none.
+        """
+        exported = export_acts(settings.ledger_url, warehouse.home, as_of=run_days(context)[-1])
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": exported.entries,
+                "erased": exported.erased,
+                "files": [path.name for path in exported.files],
+            }
+        )
+
+    return _acts

@@ -9,6 +9,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_
 
 from orchestration.defs.common import POOL, column_schema, run_days, tags
 from orchestration.ingest.run_state import are_views_current, begin_run, is_full_run
+from orchestration.ledger.definitions import load_act_types
 from orchestration.registry.archive import archive
 from orchestration.registry.load import load_registers
 from orchestration.registry.logic import logics
@@ -43,6 +44,7 @@ def declared_hash(settings: Settings) -> str:
     return definition_hash(
         settings.company,
         load_registers(settings.register_folders),
+        load_act_types(settings.register_folders),
         dbt_models(settings).fingerprint(),
     )
 
@@ -50,7 +52,8 @@ def declared_hash(settings: Settings) -> str:
 def registers(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     """Return the asset that loads what people declared."""
     declared = load_registers(settings.register_folders)
-    version = registers_hash(settings.company, declared)
+    act_types = load_act_types(settings.register_folders)
+    version = registers_hash(settings.company, declared, act_types)
     project = dbt_models(settings)
 
     @dg.asset(
@@ -65,14 +68,15 @@ def registers(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDef
         pool=POOL,
     )
     def _registers(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
-        """Tables of KPIs, measures, scorecards, feeds and sites: a row per declared thing.
+        """Tables of KPIs, measures, scorecards, acts, feeds, sites: a row per declared thing.
 
         Read by every model that computes or judges: a KPI is defined here and nowhere else.
         """
         found = logics(declared, project.read_manifest())
-        archive(settings.company_home, registers_bytes(settings.company, declared), found.values())
+        used = registers_bytes(settings.company, declared, act_types)
+        archive(settings.company_home, used, found.values())
         with warehouse.connect("load registers") as con:
-            rows = store_registers(con, settings.company, declared)
+            rows = store_registers(con, settings.company, declared, act_types)
             store_logics(con, found)
         return dg.MaterializeResult(
             metadata={

@@ -40,6 +40,26 @@ STORAGE_VERSION = "v1.4.0"
 BUILDING = ".building-"
 DAY_SECONDS = 86_400
 
+REGISTERS = (
+    "acknowledgement",
+    "annotation",
+    "appeal",
+    "appointment",
+    "consent",
+    "definition",
+    "dispute",
+    "erasure",
+    "goal",
+    "lifecycle",
+    "override",
+    "ownership",
+    "period_lock",
+    "release",
+    "target",
+    "waiver",
+)
+"""What people decide, each with a mart of its truths."""
+
 PUBLISHED: dict[str, tuple[str, ...]] = {
     "core.dim_sites": ("site_id",),
     "core.dim_entities": ("entity_kind", "entity_id"),
@@ -60,6 +80,9 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
         "period_kind",
         "period_start_date",
     ),
+    "governance.fct_acts": ("act_seq",),
+    "governance.rpt_waiting_decisions": ("act_seq", "consent_position"),
+    **{f"governance.reg_{register}": ("act_seq", "valid_from") for register in REGISTERS},
     "registry.kpis": ("kpi_id",),
     "registry.kpi_terms": ("kpi_id", "factor", "role", "measure_id", "constant"),
     "registry.measures": ("measure_id",),

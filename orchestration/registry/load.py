@@ -188,7 +188,7 @@ def _kpi_row(kpi: Kpi) -> Row:
         "owner": kpi.owner,
         "steward": kpi.steward,
         "sensitivity": kpi.sensitivity,
-        "consequences": ", ".join(kpi.consequences) or None,
+        "has_consequences": bool(kpi.consequences),
         "factor_count": len(kpi.ratios()),
         "has_denominator": bool(kpi.denominator or kpi.factors),
         "absent_numerator_is_zero": kpi.absent_numerator_is_zero,

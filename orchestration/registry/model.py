@@ -27,7 +27,6 @@ PeriodKind = Literal["day", "week", "month", "quarter", "year"]
 Direction = Literal["higher", "lower", "band", "neutral"]
 ChartKind = Literal["i_mr", "p", "laney_p", "u", "laney_u", "none"]
 Domain = Literal["production", "supply", "people", "safety", "leadership"]
-Consequence = Literal["pay", "promotion", "termination"]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
 
@@ -136,6 +135,7 @@ class Kpi(Entry):
     steward: str
     cadence: Literal["daily", "weekly", "monthly", "quarterly"]
     sensitivity: Literal["public", "internal", "confidential", "restricted"]
+    consequences: tuple[Literal["pay", "promotion", "termination"], ...] = ()
     numerator: tuple[Term, ...] = ()
     denominator: tuple[Term, ...] = ()
     factors: tuple[Factor, ...] = Field(default=(), max_length=3)
@@ -148,7 +148,6 @@ class Kpi(Entry):
     chart: ChartPlan
     bands: Band | None = None
     counter_kpis: tuple[Identifier, ...] = ()
-    consequences: tuple[Consequence, ...] = ()
     versions: tuple[Version, ...] = Field(min_length=1)
 
     @field_validator("grain")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from orchestration.contracts.model import Company
+    from orchestration.ledger.definitions import ActTypes
     from orchestration.registry.load import Registers
     from orchestration.registry.logic import Logic
 
@@ -35,7 +36,7 @@ _TYPES: dict[str, dict[str, str]] = {
         "owner": "VARCHAR",
         "steward": "VARCHAR",
         "sensitivity": "VARCHAR",
-        "consequences": "VARCHAR",
+        "has_consequences": "BOOLEAN",
         "factor_count": "BIGINT",
         "has_denominator": "BOOLEAN",
         "has_trials": "BOOLEAN",
@@ -88,6 +89,24 @@ _TYPES: dict[str, dict[str, str]] = {
         "kpi_id": "VARCHAR",
         "weight": "DECIMAL(9,6)",
     },
+    "act_types": {
+        "act_type": "VARCHAR",
+        "register_code": "VARCHAR",
+        "title": "VARCHAR",
+        "right_name": "VARCHAR",
+        "state_code": "VARCHAR",
+        "is_end": "BOOLEAN",
+        "replaces_pending": "BOOLEAN",
+        "definition_hash": "VARCHAR",
+    },
+    "act_consents": {
+        "act_type": "VARCHAR",
+        "position": "BIGINT",
+        "right_name": "VARCHAR",
+        "person_field": "VARCHAR",
+        "consents_needed": "BIGINT",
+        "applies_when": "VARCHAR",
+    },
     "feeds": {
         "feed": "VARCHAR",
         "source_system": "VARCHAR",
@@ -117,11 +136,38 @@ _TYPES: dict[str, dict[str, str]] = {
 }
 
 
-def all_tables(company: Company, registers: Registers) -> dict[str, list[dict[str, Any]]]:
-    """Return every register table of a company: its KPIs, its feeds and its sites."""
+def all_tables(
+    company: Company, registers: Registers, act_types: ActTypes
+) -> dict[str, list[dict[str, Any]]]:
+    """Return every register table of a company: its KPIs, its acts, its feeds and its sites."""
     latency = {feed: contract.delivery.latency_days for feed, contract in company.canonical.items()}
     enterprise = company.facts.enterprise
     return register_tables(registers, latency) | {
+        "act_types": [
+            {
+                "act_type": act.type,
+                "register_code": act.register_name,
+                "title": act.title,
+                "right_name": act.right,
+                "state_code": act.to_state,
+                "is_end": act.ends,
+                "replaces_pending": act.replaces_pending,
+                "definition_hash": act_types.hash_of(act.type),
+            }
+            for act in act_types
+        ],
+        "act_consents": [
+            {
+                "act_type": act.type,
+                "position": position,
+                "right_name": consent.right,
+                "person_field": consent.person,
+                "consents_needed": consent.count,
+                "applies_when": consent.when,
+            }
+            for act in act_types
+            for position, consent in enumerate(act.consents, start=1)
+        ],
         "feeds": [
             {
                 "feed": feed,
@@ -162,18 +208,20 @@ def all_tables(company: Company, registers: Registers) -> dict[str, list[dict[st
     }
 
 
-def registers_bytes(company: Company, registers: Registers) -> bytes:
+def registers_bytes(company: Company, registers: Registers, act_types: ActTypes) -> bytes:
     """Return all register tables as JSON: a run archives it under its sha256."""
-    tables = all_tables(company, registers)
+    tables = all_tables(company, registers, act_types)
     return json.dumps(tables, sort_keys=True, default=str).encode()
 
 
-def registers_hash(company: Company, registers: Registers) -> str:
+def registers_hash(company: Company, registers: Registers, act_types: ActTypes) -> str:
     """Return the sha256 of all register tables."""
-    return hashlib.sha256(registers_bytes(company, registers)).hexdigest()
+    return hashlib.sha256(registers_bytes(company, registers, act_types)).hexdigest()
 
 
-def definition_hash(company: Company, registers: Registers, models_fingerprint: str) -> str:
+def definition_hash(
+    company: Company, registers: Registers, act_types: ActTypes, models_fingerprint: str
+) -> str:
     """Return the sha256 over everything declared: contracts, registers and models.
 
     When it changes, figures may change without any delivery, so a run builds everything anew.
@@ -182,12 +230,16 @@ def definition_hash(company: Company, registers: Registers, models_fingerprint: 
         (name, relation_hash(feed), [contract_hash(form.contract) for form in feed.forms])
         for name, feed in sorted(company.feeds.items())
     ]
-    parts = [registers_hash(company, registers), models_fingerprint, json.dumps(contracts)]
+    parts = [
+        registers_hash(company, registers, act_types),
+        models_fingerprint,
+        json.dumps(contracts),
+    ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def store_registers(
-    con: duckdb.DuckDBPyConnection, company: Company, registers: Registers
+    con: duckdb.DuckDBPyConnection, company: Company, registers: Registers, act_types: ActTypes
 ) -> dict[str, int]:
     """Replace the tables of schema `registry` in one transaction.
 
@@ -196,7 +248,7 @@ def store_registers(
     dict of str to int
         Rows per table.
     """
-    tables = all_tables(company, registers)
+    tables = all_tables(company, registers, act_types)
     con.begin()
     con.execute("create schema if not exists registry")
     for name, columns in _TYPES.items():

@@ -39,6 +39,7 @@ from orchestration.demo import DemoSize, generate
 from orchestration.ingest.pipeline import ingest_feed, prepare
 from orchestration.ingest.run_state import begin_run, finish_run
 from orchestration.registry.load import load_registers
+from orchestration.ledger.definitions import load_act_types
 from orchestration.registry.store import store_registers
 from orchestration.resources.dbt_models import DbtModels
 from orchestration.resources.warehouse import Warehouse
@@ -258,7 +259,8 @@ def _build(
     title: str,
 ) -> None:
     with warehouse.connect() as con:
-        store_registers(con, settings.company, load_registers(settings.register_folders))
+        folders = settings.register_folders
+        store_registers(con, settings.company, load_registers(folders), load_act_types(folders))
         plan = begin_run(con, run_id=title, as_of=as_of, definition_hash="same")
     with _timed(title):
         results = dbt.build(models, full_refresh=plan.is_full, report=lambda _: None)

@@ -16,6 +16,7 @@ from orchestration.ingest.commit import content_hash
 from orchestration.ingest.pipeline import ingest_feed, prepare
 from orchestration.ingest.run_state import begin_run, finish_run
 from orchestration.ingest.sql import column_list, quote_relation
+from orchestration.ledger.definitions import load_act_types
 from orchestration.publication.snapshot import PUBLISHED
 from orchestration.registry.load import load_registers
 from orchestration.registry.logic import logics
@@ -89,7 +90,7 @@ class House:
                 self.warehouse,
                 self.company,
                 feed,
-                self.landing,
+                self.settings.folder_of(feed),
                 days,
                 as_of=as_of,
                 run_id=f"run-{self.runs + 1}",
@@ -117,8 +118,9 @@ class House:
     def begin(self, as_of: dt.date) -> None:
         self.runs += 1
         registers = load_registers(self.settings.register_folders)
+        act_types = load_act_types(self.settings.register_folders)
         with self.warehouse.connect() as con:
-            store_registers(con, self.company, registers)
+            store_registers(con, self.company, registers, act_types)
             store_logics(con, logics(registers, self.manifest))
             plan = begin_run(con, run_id=f"run-{self.runs}", as_of=as_of, definition_hash="same")
         self.is_full = plan.is_full

@@ -6,3 +6,39 @@
 {% macro duckdb__joined(text, order_by) -%}
     string_agg({{ text }}, ', ' order by {{ order_by }})
 {%- endmacro %}
+
+{#- What stands before the first occurrence of a character. -#}
+{% macro text_before(text, mark) -%}
+    {{ return(adapter.dispatch("text_before")(text, mark)) }}
+{%- endmacro %}
+
+{% macro duckdb__text_before(text, mark) -%}
+    split_part({{ text }}, '{{ mark }}', 1)
+{%- endmacro %}
+
+{#-
+    One field of a JSON object: null where there is none, or where it cannot be read as this type;
+    a list (`json`) stays JSON text.
+-#}
+{% macro json_field(object, field, kind) -%}
+    {{ return(adapter.dispatch("json_field")(object, field, kind)) }}
+{%- endmacro %}
+
+{% macro duckdb__json_field(object, field, kind) -%}
+    {%- if kind == 'json' -%}
+        cast(json_extract({{ object }}, '$.{{ field }}') as varchar)
+    {%- elif kind == 'varchar' -%}
+        json_extract_string({{ object }}, '$.{{ field }}')
+    {%- else -%}
+        try_cast(json_extract_string({{ object }}, '$.{{ field }}') as {{ kind }})
+    {%- endif -%}
+{%- endmacro %}
+
+{#- The field of a JSON object that another column names, as text; null where there is none. -#}
+{% macro json_text(object, field) -%}
+    {{ return(adapter.dispatch("json_text")(object, field)) }}
+{%- endmacro %}
+
+{% macro duckdb__json_text(object, field) -%}
+    json_extract_string({{ object }}, '$.' || {{ field }})
+{%- endmacro %}
