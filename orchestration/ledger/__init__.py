@@ -1,0 +1,1 @@
+"""Human decisions as entries of one append-only, hash-chained ledger."""
