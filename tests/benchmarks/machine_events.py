@@ -38,8 +38,8 @@ from rich.console import Console
 from orchestration.demo import DemoSize, generate
 from orchestration.ingest.pipeline import ingest_feed, prepare
 from orchestration.ingest.run_state import begin_run, finish_run
-from orchestration.registry.load import load_registers
 from orchestration.ledger.definitions import load_act_types
+from orchestration.registry.load import load_registers
 from orchestration.registry.store import store_registers
 from orchestration.resources.dbt_models import DbtModels
 from orchestration.resources.warehouse import Warehouse

@@ -18,6 +18,7 @@ from orchestration.ingest.run_state import begin_run, finish_run
 from orchestration.ingest.sql import column_list, quote_relation
 from orchestration.ledger.definitions import load_act_types
 from orchestration.publication.snapshot import PUBLISHED
+from orchestration.publication.standing import write_standing
 from orchestration.registry.load import load_registers
 from orchestration.registry.logic import logics
 from orchestration.registry.store import store_logics, store_registers
@@ -67,6 +68,7 @@ class House:
             for name in self.models
             if graph["nodes"][name]["config"]["materialized"] == "incremental"
         }
+        self.standing = [name for name in graph["sources"] if ".standing." in name]
         self.runs = 0
 
     def copy(self, home: Path) -> House:
@@ -99,12 +101,17 @@ class House:
     def build(self, as_of: dt.date, *, judged: bool = True) -> None:
         self.begin(as_of)
         needs_judgement = self._downstream(f"source.steelyard.{JUDGED}")
-        self.build_models([name for name in self.models if name not in needs_judgement])
+        needs_standing = self._downstream(*self.standing)
+        later = needs_judgement | needs_standing
+        self.build_models([name for name in self.models if name not in later])
         if judged:
             self.warehouse.replace(
                 JUDGED, judge_readings(self.warehouse.read("intermediate.int_judgements__input"))
             )
-            self.build_models([name for name in self.models if name in needs_judgement])
+            self.build_models(sorted(needs_judgement - needs_standing))
+            with self.warehouse.connect() as con:
+                write_standing(con, self.settings.published)
+            self.build_models([name for name in self.models if name in needs_standing])
         with self.warehouse.connect() as con:
             finish_run(con)
 
@@ -146,9 +153,9 @@ class House:
                 todo += self.parents[node]
         self.build_models([name for name in self.models if name in wanted])
 
-    def _downstream(self, node: str) -> set[str]:
+    def _downstream(self, *nodes: str) -> set[str]:
         found: set[str] = set()
-        todo = [node]
+        todo = list(nodes)
         while todo:
             parent = todo.pop()
             children = [one for one in self.models if parent in self.parents[one]]
