@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from orchestration.ingest.feed_check import feed_app
+from orchestration.kpi_commands import kpi_app
 from orchestration.publication.terminal import card_view, outcome_view
 from orchestration.resources.disk import full_disk_sentence, is_full_disk
 from orchestration.settings import Settings
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.add_typer(feed_app, name="feed", help="Judge files against their contracts.")
 quality_app = typer.Typer(help="What the rules found.", no_args_is_help=True)
 app.add_typer(quality_app, name="quality")
+app.add_typer(kpi_app, name="kpi")
 
 console = Console(stderr=True)
 out = Console()

@@ -386,11 +386,11 @@ def _stand_withheld(con: duckdb.DuckDBPyConnection, kpi: str, act: int, source: 
         con, source, f"standing_row.kpi_id = {quote_literal(kpi)} and not standing_row.is_locked"
     )
     con.execute(
-        "update standing.kpis set kpi_name = then.kpi_name, unit = then.unit, "
-        "decimals = then.decimals, direction = then.direction, "
-        "definition_hash = then.definition_hash "
-        f"from {source.sql('registry.kpis')} as then "
-        "where kpis.kpi_id = then.kpi_id and kpis.kpi_id = ?",
+        "update standing.kpis set kpi_name = source.kpi_name, unit = source.unit, "
+        "decimals = source.decimals, direction = source.direction, "
+        "definition_hash = source.definition_hash "
+        f"from {source.sql('registry.kpis')} as source "
+        "where kpis.kpi_id = source.kpi_id and kpis.kpi_id = ?",
         [kpi],
     )
 

@@ -42,7 +42,8 @@ DIALECT = [
 # Columns that are no amount and no count: what was divided or scored, and levels of a chart.
 FRACTIONS = {
     "reading_value", "threshold_level", "target_level", "stretch_level", "score", "total_score",
-    "centre", "lower_limit", "upper_limit", "sigma_z",
+    "centre", "lower_limit", "upper_limit", "sigma_z", "locked_value", "present_value",
+    "value_difference",
 }  # fmt: skip
 
 
