@@ -15,12 +15,14 @@ from orchestration.ingest.delivery_log import create_tables
 from orchestration.ingest.landing import LANDED, sha256_of, sidecar_of, stored_path
 from orchestration.publication.snapshot import (
     CURRENT,
+    HASH_DIGITS,
     MANIFEST,
     SNAPSHOTS,
     SnapshotError,
     read_snapshot,
     verify,
 )
+from orchestration.publication.standing import snapshots_to_keep
 from orchestration.registry.archive import FOLDER, damaged_definitions
 from orchestration.resources.warehouse import Warehouse
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from orchestration.settings import Settings
 
 FROM_A_BACKUP = "copy it from a backup, or have the same file delivered again"
+FOLDER_FROM_A_BACKUP = "copy its folder from a backup, published figures stand on it"
 PUBLISH = "run `steelyard publish`"
 REMOVE = "remove the folder, it is an earlier snapshot"
 
@@ -66,7 +69,7 @@ def verify_home(settings: Settings) -> Verified:
     with warehouse.connect("steelyard verify") as con:
         create_tables(con)
         landed = verify_landed(con, settings.company_home)
-        published = _verify_published(settings.published)
+        published = _verify_published(settings.published, snapshots_to_keep(con))
     archived = _verify_definitions(settings.company_home)
     parts = (landed, published, archived)
     return Verified(
@@ -119,7 +122,9 @@ def _verify_definitions(home: Path) -> Verified:
     )
 
 
-def _verify_published(folder: Path) -> Verified:
+def _verify_published(folder: Path, needed: set[str]) -> Verified:
+    """Hold published files against their manifests; figures stand on the needed snapshots."""
+    kept = {content_hash[:HASH_DIGITS] for content_hash in needed}
     snapshots = sorted((folder / SNAPSHOTS).glob("????-??-??-*"))
     current = (folder / CURRENT).resolve()
     files = 0
@@ -127,7 +132,8 @@ def _verify_published(folder: Path) -> Verified:
     if snapshots and current not in snapshots:
         damages.append(_damage(folder / CURRENT, "the link to what is published", PUBLISH))
     for snapshot in snapshots:
-        cure = PUBLISH if snapshot == current else REMOVE
+        earlier = FOLDER_FROM_A_BACKUP if snapshot.name.split("-")[3] in kept else REMOVE
+        cure = PUBLISH if snapshot == current else earlier
         files += sum(1 for _ in snapshot.iterdir())
         try:
             wrong = verify(read_snapshot(snapshot))
