@@ -362,8 +362,7 @@ def _write_tables(
             order = ", ".join(quote_identifier(column) for column in key)
             con.execute(f"create schema if not exists published.{quote_identifier(schema)}")
             con.execute(
-                f"create table {written} as "
-                f"select * from {quote_relation(rows)} order by {order}"
+                f"create table {written} as select * from {quote_relation(rows)} order by {order}"
             )
             con.execute(
                 f"copy {written} to {quote_literal(str(folder / file))} "
