@@ -134,7 +134,7 @@ def snapshot(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefi
                 as_of=as_of,
                 keep_days=settings.keep_snapshot_days,
             )
-            finish_run(con)
+            finish_run(con, content_hash=published.content_hash)
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": sum(table.rows for table in published.tables),

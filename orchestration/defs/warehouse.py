@@ -12,6 +12,7 @@ from orchestration.ingest.run_state import are_views_current, begin_run, is_full
 from orchestration.ledger.definitions import load_act_types
 from orchestration.registry.load import load_registers
 from orchestration.registry.store import definition_hash, registers_hash, store_registers
+from orchestration.resources.archive import archive_definitions
 from orchestration.resources.dbt_models import DbtModels, NodeResult
 from orchestration.resources.relations import describe_relations
 from orchestration.resources.warehouse import Warehouse
@@ -107,6 +108,7 @@ def run_plan(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefi
         give the same figures.
         """
         as_of = run_days(context)[-1]
+        archive_definitions(settings, declared)
         with warehouse.connect("plan the run") as con:
             plan = begin_run(con, run_id=context.run.run_id, as_of=as_of, definition_hash=declared)
         return dg.MaterializeResult(

@@ -117,11 +117,11 @@ class Desk:
         try:
             truth = self._truth(subject, valid_from)
             fields = {**self._kept(act, followed, truth), **given}
-            situation = self._situation(submission.actor, fields, truth, valid_from)
+            situation = self._situation(submission.actor, fields, truth, valid_from, followed)
             valid_to = self._valid_to(submission, situation)
             self._check_possible(act, situation, subject)
             held = self._require_right(act, situation)
-            self._check_not_by(act, submission.actor, situation.fields, followed)
+            self._check_not_by(act, submission.actor, situation.context, followed)
             self._run_checks(act, situation)
         except RefusedError as refused:
             raise RefusedError(str(refused), subject) from refused
@@ -186,16 +186,24 @@ class Desk:
         return _joined(act.register_name, str(self.writer.head().seq + 1))
 
     def _situation(
-        self, actor: str, fields: Mapping[str, Any], truth: Rectangle | None, first: dt.date
+        self,
+        actor: str,
+        fields: Mapping[str, Any],
+        truth: Rectangle | None,
+        first: dt.date,
+        answered: Recorded | None = None,
     ) -> Situation:
+        said = answered.payload["fields"] if answered and answered.payload else {}
+        context = {**said, **fields}
         return Situation(
             actor=actor,
             fields=fields,
+            context=context,
             truth=truth.fields if truth else None,
             state=self._state(truth),
             valid_from=first,
             today=self.today,
-            units=self._units(fields),
+            units=self._units(context),
             facts=self.facts,
             limits=self.rulebook.rights.policy,
             locked=self._locked_period,
@@ -282,7 +290,7 @@ class Desk:
 
     def _require_right(self, act: ActType, situation: Situation) -> Held:
         return self._right_or_refusal(
-            act.right, situation.actor, situation.fields, situation.units, what=act.type
+            act.right, situation.actor, situation.context, situation.units, what=act.type
         )
 
     def _right_or_refusal(

@@ -194,7 +194,6 @@ def publish(
         whole = hashlib.sha256(
             "\n".join(f"{table.relation} {table.content_hash}" for table in tables).encode()
         ).hexdigest()
-        _write_database(con, building / DATABASE, relations)
         _write_manifest(building, company, as_of.isoformat(), whole, tables)
         final, is_new = _place(snapshots, f"{as_of:%Y-%m-%d}-{whole[:16]}")
         if is_new:
@@ -318,58 +317,58 @@ def _forget(snapshots: Path, current: Path, keep_days: float) -> None:
 def _write_tables(
     con: duckdb.DuckDBPyConnection, folder: Path, relations: Mapping[str, tuple[str, ...]]
 ) -> list[PublishedTable]:
+    """Write every relation into the database, in the order of its key, and from there as Parquet.
+
+    So that its rows are sorted once.
+    """
     from orchestration.ingest.commit import content_hash  # noqa: PLC0415
 
     tables = []
-    for relation, key in relations.items():
-        file = f"{relation}.parquet"
-        order = ", ".join(quote_identifier(column) for column in key)
-        con.execute(
-            f"copy (select * from {quote_relation(relation)} order by {order}) "
-            f"to {quote_literal(str(folder / file))} (format parquet, compression zstd)"
-        )
-        counted = con.execute(f"select count(*) from {quote_relation(relation)}").fetchall()
-        tables.append(
-            PublishedTable(
-                relation=relation,
-                file=file,
-                rows=counted[0][0],
-                content_hash=content_hash(con, relation, key),
-                sha256=_sha256(folder / file),
-            )
-        )
-    return tables
-
-
-def _write_database(
-    con: duckdb.DuckDBPyConnection, path: Path, relations: Mapping[str, tuple[str, ...]]
-) -> None:
     con.execute(
-        f"attach {quote_literal(str(path))} as published (storage_version '{STORAGE_VERSION}')"
+        f"attach {quote_literal(str(folder / DATABASE))} as published "
+        f"(storage_version '{STORAGE_VERSION}')"
     )
     try:
         for relation, key in relations.items():
             schema, name = relation.split(".")
+            file = f"{relation}.parquet"
+            written = f"published.{quote_identifier(schema)}.{quote_identifier(name)}"
             order = ", ".join(quote_identifier(column) for column in key)
             con.execute(f"create schema if not exists published.{quote_identifier(schema)}")
             con.execute(
-                f"create table published.{quote_identifier(schema)}.{quote_identifier(name)} as "
+                f"create table {written} as "
                 f"select * from {quote_relation(relation)} order by {order}"
+            )
+            con.execute(
+                f"copy {written} to {quote_literal(str(folder / file))} "
+                "(format parquet, compression zstd)"
+            )
+            tables.append(
+                PublishedTable(
+                    relation=relation,
+                    file=file,
+                    rows=con.execute(f"select count(*) from {written}").fetchall()[0][0],
+                    content_hash=content_hash(con, relation, key),
+                    sha256=_sha256(folder / file),
+                )
             )
         con.execute("checkpoint published")
     finally:
         con.execute("detach published")
+    return tables
 
 
 def _write_manifest(
     folder: Path, company: str, as_of: str, whole: str, tables: list[PublishedTable]
 ) -> None:
+    known = {table.file: table.sha256 for table in tables}
+    paths = sorted(folder.iterdir())
     content = {
         "company": company,
         "as_of": as_of,
         "content_hash": whole,
         "tables": [asdict(table) for table in tables],
-        "files": {path.name: _sha256(path) for path in sorted(folder.iterdir())},
+        "files": {path.name: known.get(path.name) or _sha256(path) for path in paths},
     }
     text = (json.dumps(content, indent=2) + "\n").encode()
     (folder / MANIFEST).write_bytes(text)

@@ -170,6 +170,7 @@ class DbtModels:
         return self._manifest
 
     def _invoke(self, arguments: list[str], report: Callable[[str], None]) -> list[Any]:
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # noqa: PLC0415
         from dbt.cli.main import dbtRunner  # noqa: PLC0415 (2.6 s of imports)
 
         def on_event(event: Any) -> None:
@@ -177,24 +178,29 @@ class DbtModels:
                 report(event.data.node_info.node_name)
 
         manifest = None if arguments == ["parse"] else self._load_manifest()
-        with variables(self.environment):
-            outcome = dbtRunner(manifest=manifest, callbacks=[on_event]).invoke(
-                [
-                    # What went wrong is in the result and in the log file; on the terminal dbt
-                    # says it once more for every model, in the middle of what we say, JSON too.
-                    *("--log-level", "none", "--log-level-file", "debug"),
-                    "--no-use-colors",
-                    *arguments,
-                    "--project-dir",
-                    str(self.project),
-                    "--profiles-dir",
-                    str(self.project),
-                    "--target-path",
-                    str(self.target),
-                    "--log-path",
-                    str(self.target / "logs"),
-                ]
-            )
+        try:
+            with variables(self.environment):
+                outcome = dbtRunner(manifest=manifest, callbacks=[on_event]).invoke(
+                    [
+                        # What went wrong is in the result and in the log file; on the terminal dbt
+                        # says it once more for every model, in the middle of what we say, JSON too.
+                        *("--log-level", "none", "--log-level-file", "info"),
+                        "--no-use-colors",
+                        *arguments,
+                        "--project-dir",
+                        str(self.project),
+                        "--profiles-dir",
+                        str(self.project),
+                        "--target-path",
+                        str(self.target),
+                        "--log-path",
+                        str(self.target / "logs"),
+                    ]
+                )
+        finally:
+            # The profile keeps the file open from one model to the next; it is ours again now.
+            if DuckDBConnectionManager._ENV is not None:  # noqa: SLF001 (it has no public name)
+                DuckDBConnectionManager.env().close()
         if outcome.exception is not None:
             raise DbtError(str(outcome.exception)) from outcome.exception
         return list(getattr(outcome.result, "results", []))

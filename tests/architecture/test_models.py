@@ -14,7 +14,7 @@ from orchestration.registry.load import load_registers
 
 ROOT = Path(__file__).parents[2]
 MODELS = sorted((ROOT / "dbt_project" / "models").rglob("*.sql"))
-MARTS = ("core", "kpi", "scorecard")
+MARTS = ("core", "governance", "kpi", "scorecard")
 FEEDS = ("raw", "restricted")
 
 # No model converts a zone or asks a clock: the guard stored UTC, wall clock and zone, and the

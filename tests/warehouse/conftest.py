@@ -105,7 +105,7 @@ class House:
             )
             self.build_models([name for name in self.models if name in needs_judgement])
         with self.warehouse.connect() as con:
-            finish_run(con)
+            finish_run(con, content_hash=None)
 
     def rebuild_incremental(self) -> None:
         """Build the incremental models from nothing, with what they replace."""
