@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from orchestration.ledger.chain import (
-    COPIES,
     ERASURE_ORDER,
     GENESIS,
     StoredEntry,
@@ -165,7 +164,9 @@ class _Walk:
         self._check_erasures(erasures)
         self.is_through = True
 
-    def _rows(self, connection: sa.Connection) -> Iterator[tuple[sa.Row | None, sa.Row | None]]:
+    def _rows(
+        self, connection: sa.Connection
+    ) -> Iterator[tuple[sa.Row[Any] | None, sa.Row[Any] | None]]:
         """Yield chain and payload rows side by side, each table in its own order.
 
         A driver that fails in the middle of a page does not say at which row: then the rest is read
@@ -175,39 +176,32 @@ class _Walk:
         seq = 0
         while True:
             try:
-                page = list(
-                    itertools.zip_longest(
-                        *(
-                            connection.execute(
-                                sa.select(table)
-                                .where(table.c.seq > seq)
-                                .order_by(table.c.seq)
-                                .limit(size)
-                            ).all()
-                            for table in (CHAIN, PAYLOADS)
-                        )
-                    )
+                chained, aside = (
+                    connection.execute(
+                        sa.select(table).where(table.c.seq > seq).order_by(table.c.seq).limit(size)
+                    ).all()
+                    for table in (CHAIN, PAYLOADS)
                 )
             except sa.exc.DBAPIError:
                 if size == 1:
                     raise
                 size = 1
                 continue
-            yield from page
-            if not page:
+            if not chained and not aside:
                 return
+            yield from itertools.zip_longest(chained, aside)
             # Every row so far was what was expected, or the walk has ended.
-            seq += len(page)
+            seq += max(len(chained), len(aside))
 
-    def _check(self, chained: sa.Row | None, aside: sa.Row | None, *, is_erased: bool) -> None:
+    def _check(
+        self, chained: sa.Row[Any] | None, aside: sa.Row[Any] | None, *, is_erased: bool
+    ) -> None:
         seq = self.seq + 1
         if chained is None or chained.seq != seq:
             raise _BadEntryError(seq, f"entry {seq} is missing")
         if aside is None or aside.seq != seq:
             raise _BadEntryError(seq, f"entry {seq} has lost its payload")
-        stored = StoredEntry(
-            *chained, aside.salt, aside.payload, *(getattr(aside, name) for name in COPIES)
-        )
+        stored = StoredEntry._make([*chained, *aside[1:]])
         fault = entry_fault(stored, is_erased=is_erased)
         if fault is None and stored.previous_hash != self._previous:
             fault = "it does not name the hash of the entry before"
