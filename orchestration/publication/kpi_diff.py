@@ -248,26 +248,22 @@ def _published_logic(con: duckdb.DuckDBPyConnection, then: Snapshot, kpi: str) -
 
 
 def _shadow(con: duckdb.DuckDBPyConnection, then: Snapshot, kpi: str) -> ShadowRun:
-    published = _parquet(then, READINGS)
-    columns = {row[0] for row in con.execute(f"describe select * from {published}").fetchall()}
-    unlocked = " and not is_locked" if "is_locked" in columns else ""
     same = " and ".join(f"old.{column} = new.{column}" for column in KEY)
+    in_both = "count(*) filter (where old.kpi_id is not null and new.kpi_id is not null"
     counts = (
-        "count(*) filter (where old.kpi_id is not null and new.kpi_id is not null), "
-        "count(*) filter (where old.kpi_id is not null and new.kpi_id is not null "
-        "and old.reading_value is distinct from new.reading_value), "
+        f"{in_both}), {in_both} and old.reading_value is distinct from new.reading_value), "
         "arg_max(new.reading_value - old.reading_value, "
         "abs(new.reading_value - old.reading_value))"
     )
-    both = (
-        f"(select * from {published} where kpi_id = $kpi{unlocked}) as old "
-        "full outer join (select * from kpi.fct_kpi_readings where kpi_id = $kpi "
-        "and not exists (select 1 from standing.locked_entities as held "
-        "where held.entity_kind = fct_kpi_readings.entity_kind "
-        "and held.entity_id = fct_kpi_readings.entity_id "
-        "and fct_kpi_readings.period_start_date >= held.first_date "
-        f"and fct_kpi_readings.period_end_date <= held.last_date)) as new on {same}"
+    old, new = (
+        f"(select * from {readings} as readings where kpi_id = $kpi and not exists ("
+        "select 1 from standing.locked_entities as held "
+        "where held.entity_kind = readings.entity_kind and held.entity_id = readings.entity_id "
+        "and readings.period_start_date >= held.first_date "
+        "and readings.period_end_date <= held.last_date))"
+        for readings in (_parquet(then, READINGS), READINGS)
     )
+    both = f"{old} as old full outer join {new} as new on {same}"
     compared, changed, largest, only_old, only_new = con.execute(
         f"select {counts}, count(*) filter (where new.kpi_id is null), "
         f"count(*) filter (where old.kpi_id is null) from {both}",

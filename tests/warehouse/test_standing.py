@@ -581,8 +581,11 @@ def test_a_shadow_run_says_what_changes_per_entity(shop):
     archive(shop.settings.company_home, b"{}", [old, new])
     shop.logic[OEE] = old.hash
     approve(shop)
-    shop.run()
+    shop.figures[OEE, "site", "B", AUGUST] = 5.0
+    # A locked period stands whatever is decided, so it is not compared.
+    lock(shop, "S-B", "2026-08", shop.run())
     shop.logic[OEE] = new.hash
+    shop.figures[OEE, "site", "B", AUGUST] = 50.0
     shop.figures |= {(OEE, "site", "A", JULY): 4.5, (OEE, "leader", "E1", JULY): 1.0}
     shop.figures[OEE, "site", "A", AUGUST] = 3.0
     shop.run()
