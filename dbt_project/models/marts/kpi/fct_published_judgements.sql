@@ -1,4 +1,7 @@
 {{ config(materialized='view') }}
+-- Grain: one row per published reading: what it means.
+-- A reading that stands has the verdicts that it was published with; they were reached with the
+-- history and the levels of that day. Published under the name `fct_kpi_judgements`.
 {% set verdicts = [
     'threshold_level',
     'target_level',
@@ -24,9 +27,6 @@
     'previous_band',
     'previous_score',
 ] %}
--- Grain: one row per published reading: what it means.
--- A reading that stands has the verdicts that it was published with; they were reached with the
--- history and the levels of that day. Published under the name `fct_kpi_judgements`.
 with
 
 readings as (
