@@ -30,6 +30,8 @@ demo: env  ## Make the demo company's exports
 
 run: demo  ## Run the whole daily job on the demo company and show a scorecard
 	@$(BIN)/steelyard run
+	@$(BIN)/steelyard demo --acts
+	@$(BIN)/steelyard run
 	@$(BIN)/steelyard scorecard
 
 test: env  ## Run all tests

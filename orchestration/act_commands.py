@@ -1,4 +1,4 @@
-"""The commands `steelyard act` and `steelyard acts`: what is typed becomes a submission, no more."""
+"""The commands `steelyard act` and `steelyard acts`: what is typed becomes a submission."""
 
 from __future__ import annotations
 
@@ -157,16 +157,14 @@ class _plain_failures:  # noqa: N801 (a context manager)
 
 def _office(company: str | None) -> Office:
     from orchestration.ledger.office import Office  # noqa: PLC0415
-    from orchestration.resources.ledger import open_ledger  # noqa: PLC0415
+    from orchestration.ledger.opening import open_ledger  # noqa: PLC0415
 
     settings = Settings.from_environment().with_choices(company=company)
     return Office.of(settings, open_ledger(settings))
 
 
-def _typed(
-    office: Office, act_type: str, actor: str | None, arguments: list[str]
-) -> Submission:
-    """Return the act that flags describe; what is missing is asked for where somebody can answer."""
+def _typed(office: Office, act_type: str, actor: str | None, arguments: list[str]) -> Submission:
+    """Return the act that flags describe; in a terminal the rest is asked for."""
     from orchestration.ledger.desk import Submission  # noqa: PLC0415
 
     given = _flags(arguments)
@@ -211,7 +209,9 @@ def _ask_for_rest(
     heads: dict[str, list[str] | None],
 ) -> None:
     if kind.follows and not heads["--answers"]:
-        heads["--answers"] = [typer.prompt(f"Which act does it answer ({', '.join(kind.follows)})?")]
+        heads["--answers"] = [
+            typer.prompt(f"Which act does it answer ({', '.join(kind.follows)})?")
+        ]
     for name in kind.asks:
         if name not in given:
             asked = office.rulebook.types.asked(kind, name)
@@ -267,17 +267,17 @@ def _show_entries(entries: list[Recorded], *, json_output: bool) -> None:
     if json_output:
         out.print_json(json.dumps([_plain(entry) for entry in entries]))
         return
-    table = Table("No", "Recorded", "By", "Act", "About", "", box=None, header_style="bold")
     for entry in entries:
         said = _plain(entry)
         refers = f" of {said['refers_to']}" if said.get("refers_to") else ""
         about = str(said.get("subject", "")).partition("|")[2].replace("|", " ")
-        table.add_row(
-            str(entry.seq),
-            f"{entry.recorded_at:%Y-%m-%d %H:%M}",
-            str(said.get("actor", "")),
-            f"{said.get('act_type', '')}{refers}",
-            about,
-            said["outcome"] + (f": {said['refusal']}" if said.get("refusal") else ""),
+        out.print(
+            f"{entry.seq:>6}  {entry.recorded_at:%Y-%m-%d %H:%M}  {said.get('actor', ''):<10} "
+            f"{said.get('act_type', '')}{refers}  {about}  [bold]{said['outcome']}[/]",
+            highlight=False,
+            soft_wrap=True,
         )
-    out.print(table if entries else "There are none.")
+        if said.get("refusal"):
+            out.print(f"        {said['refusal']}", highlight=False, markup=False, soft_wrap=True)
+    if not entries:
+        out.print("There are none.")

@@ -18,6 +18,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from orchestration.act_commands import act, acts_app
 from orchestration.ingest.feed_check import feed_app
+from orchestration.kpi_commands import kpi_app
+from orchestration.ledger_commands import ledger_app
 from orchestration.publication.terminal import card_view, outcome_view
 from orchestration.resources.disk import full_disk_sentence, is_full_disk
 from orchestration.settings import Settings
@@ -35,8 +37,10 @@ app = typer.Typer(
 app.add_typer(feed_app, name="feed", help="Judge files against their contracts.")
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(act)
 app.add_typer(acts_app, name="acts")
+app.add_typer(ledger_app, name="ledger")
 quality_app = typer.Typer(help="What the rules found.", no_args_is_help=True)
 app.add_typer(quality_app, name="quality")
+app.add_typer(kpi_app, name="kpi")
 
 console = Console(stderr=True)
 out = Console()
@@ -134,9 +138,16 @@ def demo(
         int | None,
         typer.Option(help="About so many machine states, 100000000 for instance; memory is flat."),
     ] = None,
+    acts: Annotated[
+        bool,
+        typer.Option("--acts", help="After the first run: record what its people decided."),
+    ] = False,
     json_output: JsonOption = False,
 ) -> None:
     """Make the demo company's exports, the same for the same seed."""
+    if acts:
+        _record_decisions(_settings("demo"), seed, json_output=json_output)
+        return
     from orchestration.demo import (  # noqa: PLC0415
         DEFAULT,
         TINY,
@@ -181,6 +192,42 @@ def demo(
         console.print(
             f"Made {summary.files:,} files, {sum(summary.rows.values()):,} rows, in {landing}. "
             f"What is planted in them: {landing.parent / 'truth.json'}"
+        )
+
+
+def _record_decisions(settings: Settings, seed: int, *, json_output: bool) -> None:
+    from orchestration.demo.decisions import decide  # noqa: PLC0415
+    from orchestration.ledger.errors import LedgerError  # noqa: PLC0415 (SQLAlchemy)
+    from orchestration.ledger.office import Office  # noqa: PLC0415
+    from orchestration.ledger.opening import open_ledger  # noqa: PLC0415
+    from orchestration.publication.snapshot import SnapshotError, read_current  # noqa: PLC0415
+
+    truth = settings.company_home / "truth_acts.json"
+    try:
+        snapshot = read_current(settings.published)
+        ledger = open_ledger(settings)
+        recorded = ledger.head().seq
+        if recorded:
+            console.print(f"The demo company's people have decided already: {recorded:,} acts.")
+            return
+        with _progress() as progress:
+            progress.add_task("Recording what people decided", total=1)
+            planted = decide(
+                Office.of(settings, ledger),
+                seed=seed,
+                today=dt.date.fromisoformat(snapshot.as_of),
+                snapshot=snapshot.content_hash,
+            )
+        ledger.anchor()
+    except (LedgerError, SnapshotError) as error:
+        raise _fail(error) from error
+    truth.write_text(json.dumps(asdict(planted), indent=2) + "\n", encoding="utf-8")
+    if json_output:
+        out.print_json(json.dumps(asdict(planted)))
+    else:
+        console.print(
+            f"Recorded {sum(planted.outcomes.values()):,} acts, {len(planted.refused)} of them "
+            f"refused. What is planted in them: {truth}"
         )
 
 
@@ -252,6 +299,65 @@ def scorecard(
         out.print(card_view(card, snapshot.as_of))
 
 
+@app.command(name="as-of")
+def as_of_command(
+    day: Annotated[dt.datetime, typer.Argument(metavar="DATE", formats=["%Y-%m-%d"])],
+    _what: Annotated[
+        Literal["scorecard"], typer.Argument(metavar="WHAT", help="scorecard.")
+    ] = "scorecard",
+    company: CompanyOption = None,
+    leader: Annotated[str | None, typer.Option(help="Id of a leader.")] = None,
+    site: Annotated[str | None, typer.Option(help="Code of a site.")] = None,
+    month: Annotated[
+        dt.datetime | None, typer.Option(formats=["%Y-%m"], help="Month, as in 2026-09.")
+    ] = None,
+    known: Annotated[
+        bool,
+        typer.Option("--known", help="As computed today from what was known then."),
+    ] = False,
+    json_output: JsonOption = False,
+) -> None:
+    """Show a scorecard as it was reported on a past day, or as it is now known to have been."""
+    from orchestration.as_of import look_back  # noqa: PLC0415
+    from orchestration.publication.scorecard import read_scorecard  # noqa: PLC0415
+    from orchestration.publication.snapshot import SnapshotError  # noqa: PLC0415
+    from orchestration.resources.warehouse import WarehouseBusyError  # noqa: PLC0415
+    from orchestration.run import RunFailedError  # noqa: PLC0415
+
+    if leader and site:
+        raise _fail("Name a leader or a site, not both.")
+    kind: Literal["leader", "site"] = "site" if site else "leader"
+    try:
+        with _progress() as progress:
+            task = progress.add_task(f"Looking back to {day:%Y-%m-%d}", total=1)
+            past = look_back(
+                _settings(company),
+                day.date(),
+                "known" if known else "reported",
+                report=lambda said, done, total: progress.update(
+                    task, description=said, completed=done, total=total
+                ),
+            )
+        card = read_scorecard(
+            past.snapshot, kind, subject=site or leader, month=month.date() if month else None
+        )
+    except (RunFailedError, SnapshotError, WarehouseBusyError) as error:
+        raise _fail(error) from error
+    if json_output:
+        seen = {
+            "view": past.view,
+            "as_of": past.as_of.isoformat(),
+            "is_retained": past.is_retained,
+            "content_hash": past.snapshot.content_hash,
+        }
+        out.print_json(json.dumps(seen | card.as_json()))
+        return
+    how = "as published" if past.is_retained else "built again from the landed files"
+    by = "by the definitions of today" if known else "as it was reported"
+    out.print(f"What was known on {past.as_of}, {by} ({how}).", highlight=False)
+    out.print(card_view(card, past.snapshot.as_of))
+
+
 @app.command()
 def publish(company: CompanyOption = None, json_output: JsonOption = False) -> None:
     """Publish the marts again as they stand, if their checks have passed."""
@@ -307,13 +413,22 @@ def backup(
     company: CompanyOption = None,
 ) -> None:
     """Copy the whole home of a company, with a sha256 of every file, while nothing runs."""
+    from orchestration.ledger.errors import LedgerError  # noqa: PLC0415
+    from orchestration.ledger.export import exporter  # noqa: PLC0415
     from orchestration.resources.backup import BackupError, back_up  # noqa: PLC0415
     from orchestration.resources.warehouse import WarehouseBusyError  # noqa: PLC0415
 
     settings = _settings(company)
     try:
-        taken = back_up(settings.company_home, destination, company=settings.company.name)
-    except (BackupError, WarehouseBusyError) as error:
+        taken = back_up(
+            settings.company_home,
+            destination,
+            company=settings.company.name,
+            anchors=settings.anchors,
+            signing_key=settings.signing_key,
+            export_ledger=exporter(settings),
+        )
+    except (BackupError, LedgerError, WarehouseBusyError) as error:
         raise _fail(error) from error
     console.print(
         f"Backed up {taken.files:,} files, {taken.bytes / 1024**2:,.0f} MiB, of "
@@ -333,7 +448,12 @@ def restore(
 
     settings = _settings(company)
     try:
-        restored = put_back(source, settings.company_home, company=settings.company.name)
+        restored = put_back(
+            source,
+            settings.company_home,
+            company=settings.company.name,
+            anchors=settings.anchors,
+        )
     except BackupError as error:
         raise _fail(error) from error
     prepare_home(settings)

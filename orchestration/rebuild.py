@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from orchestration.ingest.landing import sidecar_of, stored_path
 from orchestration.publication.snapshot import SnapshotError, read_current
+from orchestration.registry.archive import FOLDER
 from orchestration.resources.home import mark_home
 from orchestration.resources.warehouse import Warehouse
 from orchestration.run import RunFailedError, publish_again, run_company
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from orchestration.ingest.run_state import PastRun
     from orchestration.run import Report
     from orchestration.settings import Settings
 
@@ -89,14 +91,15 @@ def rebuild(settings: Settings, *, report: Report) -> Rebuilt:
     with warehouse.lock("steelyard rebuild"):
         shutil.rmtree(scratch_home, ignore_errors=True)
         with warehouse.connect() as con:
-            versions, as_of = _delivered(con, scratch)
+            versions, as_of = delivered_files(con, scratch), _last_as_of(con)
             damages = verify_landed(con, home).damages
         if damages:
             raise RunFailedError(f"{damages[0].sentence} Then rebuild again.")
         inbox.mkdir(parents=True)
+        _show_published(settings.published, scratch.published)
         # A place whose file was replaced later is loaded in as many rounds as it had files.
         for number in range(max(map(len, versions.values()))):
-            _fill(home, versions, number)
+            lay_files(home, versions, number)
             run_company(scratch, as_of=as_of, report=report)
         previous = _published_hash(settings)
         replaced = _take_place(home, scratch.company_home)
@@ -111,17 +114,28 @@ def rebuild(settings: Settings, *, report: Report) -> Rebuilt:
     )
 
 
-def _delivered(
-    con: duckdb.DuckDBPyConnection, scratch: Settings
-) -> tuple[dict[Path, list[str]], dt.date]:
-    """Return the hashes of the files for each place, oldest first, and the as-of."""
+def delivered_files(
+    con: duckdb.DuckDBPyConnection, scratch: Settings, *, run: PastRun | None = None
+) -> dict[Path, list[str]]:
+    """Return, for each place in a scratch home, the hashes of its files, oldest first.
+
+    Parameters
+    ----------
+    con : DuckDBPyConnection
+        The warehouse whose log is read.
+    scratch : Settings
+        Where the files are to lie.
+    run : PastRun, optional
+        Only files that were known when this run was published; default: all.
+    """
     rows = con.execute(
-        "select feed, relative_path, sha256 from ops.delivery_log "
-        "where relative_path not like 'select:%' "
-        "group by all order by relative_path, min(recorded_at_utc), sha256, feed"
+        "select log.feed, log.relative_path, log.sha256 from ops.delivery_log as log "
+        "where log.relative_path not like 'select:%' "
+        "and (?::timestamp is null or log.recorded_at_utc <= ?) "
+        "group by all order by log.relative_path, min(log.recorded_at_utc), log.sha256, log.feed",
+        [run.published_at_utc if run else None] * 2,
     ).fetchall()
-    as_of = con.execute("select max(as_of_date) from ops.run_history").fetchall()[0][0]
-    if not rows or as_of is None:
+    if not rows:
         raise RunFailedError("The delivery log names no file to load.")
     versions: dict[Path, list[str]] = {}
     for feed, place, sha256 in rows:
@@ -129,10 +143,19 @@ def _delivered(
         # A file of several feeds is one file.
         if sha256 not in hashes:
             hashes.append(sha256)
-    return versions, as_of
+    return versions
 
 
-def _fill(home: Path, versions: dict[Path, list[str]], number: int) -> None:
+def _last_as_of(con: duckdb.DuckDBPyConnection) -> dt.date:
+    as_of: dt.date | None = con.execute("select max(as_of_date) from ops.run_history").fetchall()[
+        0
+    ][0]
+    if as_of is None:
+        raise RunFailedError("The log names no run, and so no day to build a warehouse for.")
+    return as_of
+
+
+def lay_files(home: Path, versions: dict[Path, list[str]], number: int) -> None:
     """Lay the landed files where a scratch home looks for them."""
     for target, hashes in versions.items():
         landed = stored_path(home, hashes[min(number, len(hashes) - 1)])
@@ -141,6 +164,12 @@ def _fill(home: Path, versions: dict[Path, list[str]], number: int) -> None:
             link.unlink(missing_ok=True)
             if source.is_file():
                 link.symlink_to(source)
+
+
+def _show_published(published: Path, scratch: Path) -> None:
+    """Let the scratch home see the snapshots: figures of locked periods stand on them."""
+    if published.is_dir():
+        shutil.copytree(published, scratch, symlinks=True, copy_function=os.link)
 
 
 def _published_hash(settings: Settings) -> str | None:
@@ -158,7 +187,8 @@ def _take_place(home: Path, scratch: Path) -> Path:
     # Reading the log has emptied the old write-ahead log into the file.
     os.link(path, replaced / path.name)
     # The lake's files have the hash of their content as name: what is there already is the same.
-    shutil.copytree(scratch / "lake", home / "lake", dirs_exist_ok=True)
+    for folder in ("lake", FOLDER):
+        shutil.copytree(scratch / folder, home / folder, dirs_exist_ok=True)
     Warehouse(scratch).path.replace(path)
     mark_home(home)
     return replaced

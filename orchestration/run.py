@@ -13,7 +13,10 @@ from orchestration.ingest.landing import find_files, sha256_of
 from orchestration.ingest.outcome import Outcome, read_outcome
 from orchestration.ingest.run_state import last_published
 from orchestration.ledger.definitions import load_act_types
+from orchestration.ledger.landing import last_day, waiting
+from orchestration.ledger.store import LedgerError
 from orchestration.publication.snapshot import Snapshot, publish
+from orchestration.publication.standing import snapshots_to_keep
 from orchestration.quality.marts import UnsoundMartsError, require_sound_marts
 from orchestration.registry.load import load_registers
 from orchestration.registry.store import definition_hash
@@ -107,6 +110,7 @@ def publish_again(settings: Settings) -> Snapshot:
             company=settings.company.name,
             as_of=published.as_of,
             keep_days=settings.keep_snapshot_days,
+            keep=snapshots_to_keep(con),
         )
 
 
@@ -145,9 +149,11 @@ def _days_to_run(settings: Settings, as_of: dt.date | None) -> tuple[dt.date, dt
             f"The warehouse already stands at {published.as_of} and cannot go back to {as_of}. "
             "Build a past as-of in a home of its own: set STEELYARD_HOME to an empty folder."
         )
-    if _waiting_acts(settings) is not None:
-        # The run delivers them itself, as of its last day.
-        pending.append(last)
+    if _are_acts_waiting(settings):
+        # The run delivers them itself as of its last day, and deliveries come in their order.
+        delivered = last_day(settings.company_home)
+        last = last if as_of else max(last, delivered)
+        pending += [last] if last >= delivered else []
     is_published = published is not None and published.is_latest
     if is_published and published.definition_hash != declared:
         pending.append(facts.first_delivery)
@@ -158,12 +164,9 @@ def _days_to_run(settings: Settings, as_of: dt.date | None) -> tuple[dt.date, dt
     return max(min([*pending, last]), facts.first_delivery), last
 
 
-def _waiting_acts(settings: Settings) -> str | None:
-    from orchestration.ledger.landing import waiting  # noqa: PLC0415 (SQLAlchemy)
-    from orchestration.ledger.store import LedgerError  # noqa: PLC0415
-
+def _are_acts_waiting(settings: Settings) -> bool:
     try:
-        return waiting(settings.ledger_url, settings.company_home)
+        return waiting(settings.ledger_url, settings.company_home) is not None
     except LedgerError as error:
         raise RunFailedError(str(error)) from error
 

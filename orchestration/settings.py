@@ -25,6 +25,8 @@ EVENT_BATCH_SIZE = 1000
 STORAGE_VARIABLE = "STEELYARD_DAGSTER_STORAGE"
 LEDGER_VARIABLE = "STEELYARD_LEDGER"
 LEDGER_FILE = "ledger.sqlite"
+ANCHORS_VARIABLE = "STEELYARD_ANCHORS"
+SIGNING_KEY_VARIABLE = "STEELYARD_SIGNING_KEY"
 THREADS_VARIABLE = "STEELYARD_THREADS"
 KEEP_VARIABLE = "STEELYARD_KEEP_SNAPSHOT_DAYS"
 
@@ -62,6 +64,9 @@ class Settings:
     ledger_storage : str or None
         URL of the Postgres database that keeps the ledger of acts; by default it is a SQLite file
         of the company home.
+    anchors_folder, signing_key_file : Path or None
+        Where the ledger's signed heads are written, and the key that signs them; by default both
+        lie in the company's home.
     """
 
     root: Path
@@ -72,6 +77,8 @@ class Settings:
     named_dagster_home: Path | None = None
     dagster_storage: str | None = None
     ledger_storage: str | None = None
+    anchors_folder: Path | None = None
+    signing_key_file: Path | None = None
     threads: int = os.cpu_count() or 1
     keep_snapshot_days: int = 7
 
@@ -95,6 +102,8 @@ class Settings:
             named_dagster_home=Path(dagster_home).resolve() if dagster_home else None,
             dagster_storage=_postgres(environment, STORAGE_VARIABLE),
             ledger_storage=_postgres(environment, LEDGER_VARIABLE),
+            anchors_folder=_path(environment, ANCHORS_VARIABLE),
+            signing_key_file=_path(environment, SIGNING_KEY_VARIABLE),
             threads=_count(environment, THREADS_VARIABLE, cls.threads),
             keep_snapshot_days=_count(environment, KEEP_VARIABLE, cls.keep_snapshot_days),
         )
@@ -128,6 +137,16 @@ class Settings:
         if declared is not None and declared.folder == "home":
             return self.company_home
         return self.landing
+
+    @property
+    def anchors(self) -> Path:
+        """The folder of the ledger's signed heads; better on another machine."""
+        return self.anchors_folder or self.company_home / "anchors"
+
+    @property
+    def signing_key(self) -> Path:
+        """The file of the private key that signs the ledger's heads."""
+        return self.signing_key_file or self.company_home / "keys" / "ledger.pem"
 
     @property
     def ledger_url(self) -> str:
@@ -192,6 +211,12 @@ class Settings:
             variables[STORAGE_VARIABLE] = self.dagster_storage
         if self.ledger_storage is not None:
             variables[LEDGER_VARIABLE] = self.ledger_storage
+        for name, path in (
+            (ANCHORS_VARIABLE, self.anchors_folder),
+            (SIGNING_KEY_VARIABLE, self.signing_key_file),
+        ):
+            if path is not None:
+                variables[name] = str(path)
         return variables
 
 
@@ -200,6 +225,11 @@ def _postgres(environment: Mapping[str, str], name: str) -> str | None:
     if url and not url.startswith("postgresql://"):
         raise SettingsError(f"{name} must begin with postgresql://, or be unset for SQLite.")
     return url or None
+
+
+def _path(environment: Mapping[str, str], name: str) -> Path | None:
+    value = environment.get(name)
+    return Path(value).resolve() if value else None
 
 
 def _count(environment: Mapping[str, str], name: str, default: int) -> int:

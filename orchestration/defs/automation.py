@@ -9,7 +9,7 @@ import dagster as dg
 from orchestration.defs.publication import SNAPSHOT
 from orchestration.ingest.landing import DeliveredFile, find_files, landing_content_hash
 from orchestration.ingest.run_state import first_day_to_load
-from orchestration.ledger.landing import waiting
+from orchestration.ledger.landing import last_day, waiting
 from orchestration.settings import Settings
 
 JOB = "daily"
@@ -83,7 +83,7 @@ def landing_sensor(settings: Settings) -> dg.SensorDefinition:
         days: dict[str, list[DeliveredFile]] = {}
         for name, feed in settings.company.feeds.items():
             if feed.folder == "home":
-                # Written by the runs themselves.
+                # Written by the runs themselves, which are no news to anyone.
                 continue
             for file in find_files(settings.company, name, settings.landing, as_of=today):
                 if file.delivery_date <= today:
@@ -93,10 +93,11 @@ def landing_sensor(settings: Settings) -> dg.SensorDefinition:
         content = {day: landing_content_hash(files) for day, files in sorted(days.items())}
         seen = json.loads(context.cursor or "{}")
         news = [day for day, digest in content.items() if seen.get(day) != digest]
+        newest = max(*content, last_day(settings.company_home).isoformat())
         acts = waiting(settings.ledger_url, settings.company_home) or ""
         if acts and acts != seen.get(ACTS):
             # The run delivers them itself, as of its last day.
-            news.append(max(content))
+            news.append(newest)
         if not news:
             return dg.SkipReason("Nothing new.")
         context.update_cursor(json.dumps(content | {ACTS: acts or seen.get(ACTS, "")}))
@@ -104,7 +105,7 @@ def landing_sensor(settings: Settings) -> dg.SensorDefinition:
         digest = landing_content_hash(file for files in days.values() for file in files)
         return dg.RunRequest(
             run_key=f"{digest}-acts-{acts}" if acts else digest,
-            tags=_days(min(news), max(content)),
+            tags=_days(min(news), newest),
         )
 
     return _landing_folder

@@ -6,6 +6,7 @@ from orchestration.contracts.model import CompanyFeed
 from orchestration.defs.common import POOL, run_days, tags
 from orchestration.ingest.delivery_log import late_after
 from orchestration.ledger.landing import export_acts
+from orchestration.ledger.opening import sign_head
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
 
@@ -80,6 +81,7 @@ def acts(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefiniti
 
         Read by the guard like the files of any other system. Without a ledger there are none.
         """
+        sign_head(settings)
         exported = export_acts(settings.ledger_url, warehouse.home, as_of=run_days(context)[-1])
         return dg.MaterializeResult(
             metadata={

@@ -119,23 +119,21 @@ def _against_levels(
 def _charts(frame: pd.DataFrame) -> pd.DataFrame:
     """Return chart results for every row; rows without a chart plan are not charted."""
     has_plan = (frame["chart_kind"] != "none").to_numpy()
-    planned = frame[has_plan]
-    judged = judge_series(
-        pd.DataFrame(
-            {
-                "series_id": planned["series_id"],
-                "period_start": planned["period_start_date"],
-                "chart": planned["chart_kind"],
-                "value": planned["computed_value"],
-                "numerator": planned["numerator"],
-                "denominator": planned["denominator"],
-                "is_final": planned["finality"] != "provisional",
-                "is_excluded": planned["is_excluded"],
-                "baseline_readings": planned["baseline_readings"],
-                "multiplier": planned["multiplier"],
-            }
-        )
-    )[list(_CHART_COLUMNS)]
+    series = pd.DataFrame(
+        {
+            "series_id": frame["series_id"],
+            "period_start": frame["period_start_date"],
+            "chart": frame["chart_kind"],
+            "value": frame["computed_value"],
+            "numerator": frame["numerator"],
+            "denominator": frame["denominator"],
+            "is_final": frame["finality"] != "provisional",
+            "is_excluded": frame["is_excluded"],
+            "baseline_readings": frame["baseline_readings"],
+            "multiplier": frame["multiplier"],
+        }
+    )
+    judged = judge_series(series[has_plan])[list(_CHART_COLUMNS)]
     unplanned = frame.index[~has_plan]
     rest = pd.DataFrame(
         {

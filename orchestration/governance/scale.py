@@ -98,9 +98,10 @@ def known_direction(direction: ArrayLike) -> NDArray[np.object_]:
         If one is not in `DIRECTIONS`.
     """
     way: NDArray[np.object_] = np.asarray(direction, dtype=object)
-    unknown = sorted({str(name) for name in way.ravel()} - set(DIRECTIONS))
+    unknown = set(way.ravel().tolist()) - set(DIRECTIONS)
     if unknown:
-        raise ValueError(f"unknown direction {', '.join(unknown)}; known: {', '.join(DIRECTIONS)}")
+        named = ", ".join(sorted(map(str, unknown)))
+        raise ValueError(f"unknown direction {named}; known: {', '.join(DIRECTIONS)}")
     return way
 
 

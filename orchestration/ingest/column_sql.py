@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 
 from orchestration.contracts.model import format_regex, utc_name
 from orchestration.ingest.sql import is_one_of, quote_literal
+from orchestration.ingest.zone_changes import local_clock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from orchestration.contracts.model import Column, Contract, Dialect
+    from orchestration.ingest.zone_changes import Changes
 
 UNCLASSIFIED = "UNCLASSIFIED"
 
@@ -93,6 +95,8 @@ class Context:
         UTC.
     fold : bool
         The file holds times that occur twice: their order in the file is looked at.
+    zone_changes : mapping
+        When clocks change, where a file is so large that asking the engine once pays.
     """
 
     plain: bool
@@ -102,6 +106,7 @@ class Context:
     received_at: dt.datetime
     delivery_date: dt.date
     fold: bool = False
+    zone_changes: Changes = field(default_factory=dict)
 
 
 def folds(column: Column) -> bool:
@@ -544,18 +549,29 @@ class ColumnSql:
                 f"else {text} end",
             )
         # Second 60, 24:00, named zones, blanks and missing colons are rare: one test tells, and no
-        # other text is rewritten.
+        # other text is rewritten. Where an offset must be there, the test tells that too.
+        allowed = self.dialect.timestamps
+        offset = {
+            "offset": f"(?:Z|{_USUAL_OFFSET})",
+            "local": "",
+            "either": f"(?:Z|{_USUAL_OFFSET})?",
+        }[allowed]
         usual = build.add(
             4,
             self.alias("y"),
             f"coalesce(regexp_full_match({text}, "
-            f"{quote_literal(f'{_DAY}[T ]{_USUAL_TIME}(?:Z|{_USUAL_OFFSET})?')}), false)",
+            f"{quote_literal(f'{_DAY}[T ]{_USUAL_TIME}{offset}')}), false)",
         )
-        with_offset = f"right({text}, 1) = 'Z' or left(right({text}, 6), 1) in ('+', '-')"
+        usual_form = {
+            "offset": "2",
+            "local": "1",
+            "either": f"case when right({text}, 1) = 'Z' or left(right({text}, 6), 1) in "
+            "('+', '-') then 2 else 1 end",
+        }[allowed]
         form = build.add(
             5,
             self.alias("f"),
-            f"case when {usual} then case when {with_offset} then 2 else 1 end "
+            f"case when {usual} then {usual_form} "
             f"when regexp_full_match({text}, {quote_literal(f'{full} ?(?:{offsets})')}) then 2 "
             f"when regexp_full_match({text}, {quote_literal(full)}) then 1 else 0 end",
         )
@@ -573,7 +589,6 @@ class ColumnSql:
         )
         wall = f"try_cast(left({s}, {zone_at}) as timestamp)"
         delivered = f"nullif(substr({s}, {zone_at} + 1), '')"
-        allowed = self.dialect.timestamps
         if allowed != "offset":
             # Otherwise it is only asked for where a record has no zone, or is refused.
             wall = build.add(6, self.alias("w"), wall)
@@ -596,10 +611,11 @@ class ColumnSql:
         }[allowed]
         u = build.add(8, self.alias("u"), used)
         self._ts_reasons(c, form, wall, u, zone)
-        self._ts_values(form, delivered, wall, u, zone=zone, zoned=zoned)
-        rare = f"not {usual} and {u} is not null"
-        build.note("TIME_24H", self.name, f"{rare} and substr({text}, 12, 2) = '24'")
-        build.note("LEAP_SECOND", self.name, f"{rare} and contains({text}, ':60')")
+        self._ts_values(form, delivered, wall, u, zone=zone)
+        # A case, because the terms of a conjunction are all computed.
+        rare = f"case when {usual} or {u} is null then false else"
+        build.note("TIME_24H", self.name, f"{rare} substr({text}, 12, 2) = '24' end")
+        build.note("LEAP_SECOND", self.name, f"{rare} contains({text}, ':60') end")
 
     def _ts_reasons(self, c: str, form: str, wall: str, u: str, zone: str | None) -> None:
         text = "coalesce(" + ", ".join((self._text_alias(c), c)) + ")"
@@ -643,15 +659,13 @@ class ColumnSql:
                 return self.alias(letter)
         return c
 
-    def _ts_values(
-        self, form: str, delivered: str, wall: str, u: str, *, zone: str | None, zoned: str
-    ) -> None:
+    def _ts_values(self, form: str, delivered: str, wall: str, u: str, *, zone: str | None) -> None:
         if zone is None:
             local, zone_text = f"case when {u} is not null then {wall} end", delivered
         else:
             local = (
                 f"case when {u} is null then null when {form} = 1 or {zone} is null then {wall} "
-                f"else timezone({zone}, {zoned}) end"
+                f"else {local_clock(zone, u, self.context.zone_changes)} end"
             )
             zone_text = f"coalesce({zone}, {delivered})"
         values = self.build.values

@@ -178,13 +178,15 @@ def gather_batch(
         "_delivery_date date, _order varchar)"
     )
     values = column_list(list(contract.typed_columns()))
-    parts = [f"select * from {ROWS}_none"] + [
-        f"select {file.number * ROW_ID_BASE} + _row_no, {file.number}::bigint, {values}, "
-        f"_row_no, _row_hash, _reasons, _raw, "
-        f"date {quote_literal(file.delivery_date.isoformat())}, {quote_literal(file.order)} "
-        f"from {quote_identifier(table)}"
-        for table, file in judged
-    ]
+    for table, file in judged:
+        con.execute(
+            f"create or replace temp view {_rows_of(file.number)} as "
+            f"select {file.number * ROW_ID_BASE} + _row_no as _row_id, "
+            f"{file.number}::bigint as _file_no, {values}, _row_no, _row_hash, _reasons, _raw, "
+            f"date {quote_literal(file.delivery_date.isoformat())} as _delivery_date, "
+            f"{quote_literal(file.order)} as _order from {quote_identifier(table)}"
+        )
+    parts = [f"from {name}" for name in (f"{ROWS}_none", *(_rows_of(f.number) for _, f in judged))]
     con.execute(f"create or replace temp view {ROWS} as {' union all '.join(parts)}")
     con.execute(
         f"create or replace temp table {FILES} (_file_no bigint, _file_id varchar, "
@@ -203,6 +205,11 @@ def gather_batch(
             for _, file in judged
         ],
     )
+
+
+def _rows_of(number: int) -> str:
+    """Return the view of one file's rows: planning all of 64 to write one took 35 ms a file."""
+    return f"{ROWS}_{number}"
 
 
 def counts_by_delivery(
@@ -337,9 +344,10 @@ def write_lake(
         File number to path below ``home``; files of a blocked delivery lie in `lake_blocked`.
     """
     order = column_list([*typed_keys(contract), "_row_hash"])
-    kept = f"from {ROWS} anti join {ASIDE} using (_row_id)"
+    kept = f"anti join {ASIDE} using (_row_id)"
     contents = con.execute(
-        f"select _file_no, sha256(string_agg(_row_hash, '' order by {order})) {kept} group by all"
+        f"select _file_no, sha256(string_agg(_row_hash, '' order by {order})) "
+        f"from {ROWS} {kept} group by all"
     ).fetchall()
     values = column_list([*contract.typed_columns(), "_row_hash"])
     apart = APART if contract.sensitivity == "restricted" else ""
@@ -354,7 +362,7 @@ def write_lake(
         target.parent.mkdir(parents=True, exist_ok=True)
         with _written_aside(home / area, target) as temporary:
             con.execute(
-                f"copy (select {values} {kept} where _file_no = {number} order by {order}) "
+                f"copy (select {values} from {_rows_of(number)} {kept} order by {order}) "
                 f"to {quote_literal(str(temporary))} (format parquet, compression zstd)"
             )
     return paths
@@ -991,16 +999,24 @@ def content_hash(
     table = quote_relation(relation)
     described = con.execute(f"describe {table}").fetchall()
     names = sorted(row[0] for row in described if row[0] not in exclude)
-    # A missing value is told from an empty one, and no value can run into its neighbour.
-    text = " || ".join(
-        f"coalesce(length({quote_identifier(name)}::varchar) || ':' || "
-        f"{quote_identifier(name)}::varchar, '-') || ';'"
+    # A missing value is told from an empty one, and no value can run into its neighbour. `concat`
+    # leaves out what is missing; it takes half as long as `||` over as many columns.
+    text = ", ".join(
+        f"length({quote_identifier(name)}) || ':', coalesce({quote_identifier(name)}, '-'), ';'"
         for name in names
     )
-    order = ", ".join([*(f"{quote_identifier(name)} nulls first" for name in key), "_content"])
+    values = ", ".join(
+        f"{quote_identifier(name)}::varchar as {quote_identifier(name)}" for name in names
+    )
+    keys = [f"_key_{number}" for number in range(len(key))]
+    ordered = ", ".join(
+        f"{quote_identifier(name)} as {alias}" for name, alias in zip(key, keys, strict=True)
+    )
+    order = ", ".join([*(f"{alias} nulls first" for alias in keys), "_content"])
     head = ";".join(names)
     return con.execute(
         f"select sha256(? || coalesce(string_agg(_content, '' order by {order}), '')) "
-        f"from (select *, md5({text}) as _content from {table})",
+        f"from (select {column_list(keys)}, md5(concat({text})) as _content "
+        f"from (select {ordered}, {values} from {table}))",
         [head],
     ).fetchall()[0][0]

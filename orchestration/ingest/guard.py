@@ -36,6 +36,7 @@ from orchestration.ingest.verdict import (
     Verdict,
     action_of,
 )
+from orchestration.ingest.zone_changes import zone_changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
 SHOWN_CHARACTERS = 40
 # Below, writing a Parquet file costs more than it saves.
 STAGED_BYTES = 1 << 26
+# Instants before are asked of the engine one by one.
+_FIRST = dt.datetime(2015, 1, 1)  # noqa: DTZ001 (UTC, as the engine stores it)
 
 
 def judge_file(
@@ -203,13 +206,19 @@ def _judge(
         try:
             records = read(Path(work))
             found.extend(records.findings)
+            known_zones = _known_zones(con, contract, records)
             context = Context(
                 plain=records.plain,
                 padded=records.padded or not records.plain,
                 site_zones=site_zones or {},
-                known_zones=_known_zones(con, contract, records),
+                known_zones=known_zones,
                 received_at=received,
                 delivery_date=delivery_date or received.date(),
+                zone_changes=(
+                    zone_changes(con, _zones(contract, site_zones, known_zones), _FIRST, received)
+                    if staging
+                    else {}
+                ),
             )
             verdict = _judge_records(
                 con, contract, records, context, found=found, name=name, history=history, rows=rows
@@ -314,6 +323,17 @@ def _known_zones(
             values |= {value for (value,) in rows if value}
     # Listing all zones costs 5 ms: only where a column holds zones.
     return tuple(sorted(values & available_timezones())) if values else ()
+
+
+def _zones(
+    contract: Contract, site_zones: Mapping[str, str] | None, known_zones: tuple[str, ...]
+) -> set[str]:
+    """Return the zones that records of a file may lie in."""
+    declared = contract.time_zone
+    if declared is None:
+        return set()
+    named = {declared.zone} if declared.zone else set()
+    return {*named, *known_zones, *(site_zones or {}).values()}
 
 
 def _unnested(

@@ -27,7 +27,7 @@ create table if not exists ops.run_parameters (
 create table if not exists ops.run_history (
     run_id varchar not null, as_of_date date not null, definition_hash varchar not null,
     is_full boolean not null, started_at_utc timestamp not null, published_at_utc timestamp,
-    unsettled_since date
+    unsettled_since date, content_hash varchar
 );
 create table if not exists ops.published_gaps (
     feed varchar not null, production_date date not null, gap_kind varchar not null,
@@ -66,6 +66,17 @@ class PublishedRun:
     definition_hash: str | None
     is_latest: bool
     unsettled_since: dt.date | None
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """A published run; ``content_hash`` is None where an earlier version did not note it."""
+
+    run_id: str
+    as_of: dt.date
+    definition_hash: str
+    content_hash: str | None
+    published_at_utc: dt.datetime
 
 
 @dataclass(frozen=True)
@@ -146,6 +157,18 @@ def last_published(con: duckdb.DuckDBPyConnection) -> PublishedRun | None:
     return PublishedRun(*rows[0]) if rows else None
 
 
+def published_by(con: duckdb.DuckDBPyConnection, day: dt.date) -> PastRun | None:
+    """Return the last run that published with an as-of up to a day; None if none had."""
+    con.execute(DDL)
+    rows = con.execute(
+        "select run_id, as_of_date, definition_hash, content_hash, published_at_utc "
+        "from ops.run_history where published_at_utc is not null and as_of_date <= ? "
+        "order by as_of_date desc, started_at_utc desc limit 1",
+        [day],
+    ).fetchall()
+    return PastRun(*rows[0]) if rows else None
+
+
 def are_views_current(con: duckdb.DuckDBPyConnection, definition_hash: str) -> bool:
     """Return whether the views of the models stand as these definitions say.
 
@@ -179,7 +202,7 @@ def begin_run(
     row = [run_id, plan.as_of, definition_hash, plan.is_full]
     con.execute("insert into ops.run_parameters values (?, ?, ?, ?, ?)", [*row, _first_date(con)])
     con.execute(
-        "insert into ops.run_history values (?, ?, ?, ?, now()::timestamp, null, ?)",
+        "insert into ops.run_history values (?, ?, ?, ?, now()::timestamp, null, ?, null)",
         [*row, unsettled],
     )
     con.execute(
@@ -203,16 +226,17 @@ def _first_date(con: duckdb.DuckDBPyConnection) -> dt.date | None:
     return first
 
 
-def finish_run(con: duckdb.DuckDBPyConnection) -> None:
-    """Enter that a run was published; what it touched needs no one any more.
+def finish_run(con: duckdb.DuckDBPyConnection, *, content_hash: str | None) -> None:
+    """Enter what a run published; what it touched needs no one any more.
 
     Days that lack a delivery are kept as the published readings know them, so that the next run
     finds the readings of which one was filled or has opened.
     """
     con.begin()
     con.execute(
-        "update ops.run_history set published_at_utc = now()::timestamp where run_id = ?",
-        [current_run(con)],
+        "update ops.run_history set published_at_utc = now()::timestamp, content_hash = ? "
+        "where run_id = ?",
+        [content_hash, current_run(con)],
     )
     con.execute("delete from ops.touched")
     con.execute("delete from ops.published_gaps")

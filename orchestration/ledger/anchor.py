@@ -6,7 +6,8 @@ reach: one line of canonical JSON per anchor,
 
     seq, entry_hash, recorded_at   the head
     hashes                         of all entries since the anchor before, the head's last: they
-                                   name the first entry that was made anew
+                                   name the first entry that was made anew; none where a key
+                                   takes another one's place and nothing else was recorded
     key                            the public key, 32 bytes in hexadecimal
     replaces                       the key before, where another one was put in its place; or null
     previous                       SHA-256 of the line before without its line break, or 64 zeros
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -42,12 +44,14 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from orchestration.ingest.landing import sync_folder
-from orchestration.ledger.chain import GENESIS, StoredEntry, canonical_json, instant_of
-from orchestration.ledger.store import LedgerDamagedError, LedgerError
+from orchestration.ledger.chain import GENESIS, canonical_json, instant_of
+from orchestration.ledger.errors import LedgerDamagedError, LedgerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from orchestration.ledger.chain import StoredEntry
 
 ANCHORS_FILE = "anchors.jsonl"
 LINE_KEYS = {
@@ -131,7 +135,12 @@ class Anchors:
         return anchor
 
     def read(self) -> Iterator[Anchor]:
-        """Yield all anchors, oldest first.
+        """Yield all anchors, oldest first; raises like `lines`."""
+        lines = self.lines()
+        return (anchor for anchor, _ in lines)
+
+    def lines(self) -> Iterator[tuple[Anchor, bytes]]:
+        """Yield all anchors with their lines, oldest first: those that are there at the call.
 
         Raises
         ------
@@ -140,10 +149,19 @@ class Anchors:
             or that is signed with a key that nobody put in the other's place.
         """
         if not self.path.is_file():
-            return
+            return iter(())
+        with self.path.open("rb") as handle:
+            # Not in the middle of a line that is being added.
+            fcntl.flock(handle, fcntl.LOCK_SH)
+            return self._lines(os.fstat(handle.fileno()).st_size)
+
+    def _lines(self, end: int) -> Iterator[tuple[Anchor, bytes]]:
         before = None
         with self.path.open("rb") as handle:
-            for number, line in enumerate(handle, start=1):
+            for number in itertools.count(1):
+                line = handle.readline(end - handle.tell())
+                if not line:
+                    break
                 where = f"line {number}"
                 if not line.endswith(b"\n"):
                     raise LedgerDamagedError(
@@ -152,7 +170,7 @@ class Anchors:
                     )
                 anchor = _checked(line[:-1], where)
                 _hold_against_line_before(anchor, before, where)
-                yield anchor
+                yield anchor, line
                 before = anchor
         if before is not None:
             self._hold_against_own_key(before)
@@ -204,37 +222,48 @@ class Anchors:
             raise LedgerDamagedError(self._other_key(newest))
 
     def _other_key(self, newest: Anchor) -> str:
-        return f"the anchor of entry {newest.seq} is signed with another key than {self.key_file}"
+        return (
+            f"the anchor of entry {newest.seq} is signed with another key than {self.key_file} "
+            "(put that key back, or if it is lost, let this one follow with "
+            "`steelyard ledger anchor --new-key`)"
+        )
 
 
 class AnchorLog:
-    """Adds anchors behind the newest one; `seq` and `entry_hash` are the newest one's."""
+    """Adds anchors behind the newest one; `written` is the last that was added here."""
 
     def __init__(self, handle: BinaryIO, key: Ed25519PrivateKey, newest: Anchor | None) -> None:
         self._handle = handle
         self._key = key
-        self._newest = newest
+        self.newest = newest
         self.written: Anchor | None = None
 
     @property
     def seq(self) -> int:
         """The number of the entry that was anchored last."""
-        return self._newest.seq if self._newest else 0
+        return self.newest.seq if self.newest else 0
 
     @property
     def entry_hash(self) -> str:
         """The hash of the entry that was anchored last."""
-        return self._newest.entry_hash if self._newest else GENESIS
+        return self.newest.entry_hash if self.newest else GENESIS
 
     def add(self, entries: Sequence[StoredEntry]) -> None:
         """Sign the last of some entries that follow on the newest anchor, and write it down."""
-        head, key = entries[-1], _public(self._key)
-        before = self._newest
+        self._write(entries[-1], [entry.entry_hash for entry in entries])
+
+    def replace_key(self) -> None:
+        """Sign the newest anchor's entry again if the key is another one than it was."""
+        if self.newest is not None and self.newest.key != _public(self._key):
+            self._write(self.newest, [])
+
+    def _write(self, head: StoredEntry | Anchor, hashes: list[str]) -> None:
+        before, key = self.newest, _public(self._key)
         statement = {
             "seq": head.seq,
             "entry_hash": head.entry_hash,
             "recorded_at": head.recorded_at,
-            "hashes": [entry.entry_hash for entry in entries],
+            "hashes": hashes,
             "key": key,
             "replaces": before.key if before and before.key != key else None,
             "previous": before.line_hash if before else GENESIS,
@@ -242,7 +271,7 @@ class AnchorLog:
         signature = self._key.sign(canonical_json(statement)).hex()
         line = canonical_json(statement | {"signature": signature})
         _append(self._handle, line + b"\n")
-        self._newest = self.written = _checked(line, "the line just written")
+        self.newest = self.written = _checked(line, "the line just written")
 
 
 def _append(handle: BinaryIO, line: bytes) -> None:
@@ -308,7 +337,7 @@ def _check_form(said: dict[str, Any]) -> None:
     hashes = [said["entry_hash"], said["previous"], said["key"], *said["hashes"]]
     if not all(HASH.fullmatch(text) for text in hashes) or said["seq"] < len(said["hashes"]):
         raise ValueError("no anchor")
-    if said["hashes"][-1:] != [said["entry_hash"]]:
+    if said["hashes"][-1:] != [said["entry_hash"]] and (said["hashes"] or not said["replaces"]):
         raise ValueError("its hashes do not end with the head's")
 
 
@@ -320,6 +349,7 @@ def _hold_against_line_before(anchor: Anchor, before: Anchor | None, where: str)
         anchor.previous != (before.line_hash if before else GENESIS)
         or anchor.seq != seq_before + len(anchor.hashes)
         or anchor.replaces != replaced
+        or (not anchor.hashes and before is not None and anchor.entry_hash != before.entry_hash)
     ):
         raise LedgerDamagedError(f"{where} of its anchors does not follow on the line before")
 

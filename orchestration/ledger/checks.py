@@ -38,6 +38,8 @@ class Situation:
     ----------
     fields : mapping
         All fields of the act, kept ones included, as they will be recorded.
+    context : mapping
+        The same with the fields of the act that is answered: what it is about.
     truth : mapping or None
         Fields in force for its subject on its first valid day.
     state : str
@@ -51,6 +53,7 @@ class Situation:
 
     actor: str
     fields: Mapping[str, Any]
+    context: Mapping[str, Any]
     truth: Mapping[str, Any] | None
     state: str
     valid_from: dt.date

@@ -32,8 +32,6 @@ APPOINTMENTS: Final = ("appointment.appoint", "appointment.appoint_auditor", "ap
 LOCKS: Final = ("period_lock.lock", "period_lock.release")
 ERASURE: Final = "erasure.order"
 RETIRED: Final = "retired"
-# Kinds of entities that are a matter of the whole company.
-_COMPANY_KINDS: Final = frozenset({"enterprise", "supplier", "product_category"})
 
 
 @dataclass(frozen=True)
@@ -117,11 +115,11 @@ class Desk:
         try:
             truth = self._truth(subject, valid_from)
             fields = {**self._kept(act, followed, truth), **given}
-            situation = self._situation(submission.actor, fields, truth, valid_from)
+            situation = self._situation(submission.actor, fields, truth, valid_from, followed)
             valid_to = self._valid_to(submission, situation)
             self._check_possible(act, situation, subject)
             held = self._require_right(act, situation)
-            self._check_not_by(act, submission.actor, situation.fields, followed)
+            self._check_not_by(act, submission.actor, situation.context, followed)
             self._run_checks(act, situation)
         except RefusedError as refused:
             raise RefusedError(str(refused), subject) from refused
@@ -186,16 +184,24 @@ class Desk:
         return _joined(act.register_name, str(self.writer.head().seq + 1))
 
     def _situation(
-        self, actor: str, fields: Mapping[str, Any], truth: Rectangle | None, first: dt.date
+        self,
+        actor: str,
+        fields: Mapping[str, Any],
+        truth: Rectangle | None,
+        first: dt.date,
+        answered: Recorded | None = None,
     ) -> Situation:
+        said = answered.payload["fields"] if answered and answered.payload else {}
+        context = {**said, **fields}
         return Situation(
             actor=actor,
             fields=fields,
+            context=context,
             truth=truth.fields if truth else None,
             state=self._state(truth),
             valid_from=first,
             today=self.today,
-            units=self._units(fields),
+            units=self._units(context),
             facts=self.facts,
             limits=self.rulebook.rights.policy,
             locked=self._locked_period,
@@ -282,7 +288,7 @@ class Desk:
 
     def _require_right(self, act: ActType, situation: Situation) -> Held:
         return self._right_or_refusal(
-            act.right, situation.actor, situation.fields, situation.units, what=act.type
+            act.right, situation.actor, situation.context, situation.units, what=act.type
         )
 
     def _right_or_refusal(
@@ -364,14 +370,6 @@ class Desk:
         kind = fields.get("entity_kind")
         if kind is None:
             return ()
-        if kind in _COMPANY_KINDS:
-            return tuple(
-                sorted(
-                    unit.org_unit_id
-                    for unit in self.facts.units
-                    if unit.parent_id is None and unit.valid_from <= self.today <= unit.valid_to
-                )
-            )
         return tuple(self.facts.units_of_entity(kind, fields["entity_id"], self.today))
 
     def _check_not_by(

@@ -7,11 +7,13 @@ what the run saw. What was written is read from the names of the files, so nothi
     acts/2026-10-04/acts_000000018-000000031.jsonl    entries 18 to 31
     acts/2026-10-04/erased_000000002.jsonl            all erased entries, after the second erasure
 
-An erased entry lands again, without its content, and takes the place of what landed before.
+An erased entry lands again, without its content, and takes the place of what landed before. So
+deliveries come in the order of days: a run over older days leaves what is new to a later one.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import secrets
@@ -26,7 +28,6 @@ from orchestration.ledger.chain import canonical_json, instant_text
 from orchestration.ledger.store import Ledger, LedgerDamagedError
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Iterable
 
     from orchestration.ledger.store import Recorded
@@ -54,10 +55,10 @@ def waiting(url: str, home: Path) -> str | None:
     LedgerDamagedError
         If entries have landed that the ledger lacks.
     """
-    ledger = _open_if_there(url)
+    ledger = open_if_there(url)
     if ledger is None:
         return None
-    last, erasures = _landed(home)
+    last, erasures, _ = _landed(home)
     head, erased = _head_after(ledger, last), len(ledger.erasures())
     return f"{head}-{erased}" if head > last or erased > erasures else None
 
@@ -74,18 +75,21 @@ def export_acts(url: str, home: Path, *, as_of: dt.date) -> Exported:
     home : Path
         The company's home.
     as_of : datetime.date
-        Day of the delivery: the as-of of the run.
+        Day of the delivery: the as-of of the run. Before the day of an earlier one nothing is
+        written.
 
     Raises
     ------
     LedgerDamagedError
         If an entry is not what was recorded, or entries have landed that the ledger lacks.
     """
-    ledger = _open_if_there(url)
+    ledger = open_if_there(url)
     if ledger is None:
         return Exported()
-    last, erasures = _landed(home)
+    last, erasures, day = _landed(home)
     head = _head_after(ledger, last)
+    if as_of < day:
+        return Exported()
     erased = ledger.erasures()
     folder = home / FOLDER / as_of.isoformat()
     files = []
@@ -96,6 +100,11 @@ def export_acts(url: str, home: Path, *, as_of: dt.date) -> Exported:
         entries = (entry for seq in erased if (entry := ledger.entry(seq)) is not None)
         files.append(_write(folder / f"{ERASED}_{len(erased):09d}.jsonl", entries))
     return Exported(head - last, max(len(erased) - erasures, 0), tuple(files))
+
+
+def last_day(home: Path) -> dt.date:
+    """Return the day of the newest delivery of acts; without any, one before all days."""
+    return _landed(home)[2]
 
 
 def line(entry: Recorded) -> dict[str, Any]:
@@ -124,19 +133,22 @@ def line(entry: Recorded) -> dict[str, Any]:
     }
 
 
-def _open_if_there(url: str) -> Ledger | None:
+def open_if_there(url: str) -> Ledger | None:
+    """Return the ledger at a URL, or None where nobody has decided anything yet."""
     address = make_url(url)
     if address.drivername == "sqlite" and not Path(address.database or "").is_file():
         return None
     return Ledger.open(url)
 
 
-def _landed(home: Path) -> tuple[int, int]:
-    """Return the last entry and the number of erasures that were written."""
-    names = [path.stem for path in (home / FOLDER).glob("*/*.jsonl")]
+def _landed(home: Path) -> tuple[int, int, dt.date]:
+    """Return the last entry and the number of erasures that were written, and the newest day."""
+    paths = list((home / FOLDER).glob("*/*.jsonl"))
+    names = [path.stem for path in paths]
     entries = [int(name.rpartition("-")[2]) for name in names if name.startswith(f"{FOLDER}_")]
     erasures = [int(name.rpartition("_")[2]) for name in names if name.startswith(f"{ERASED}_")]
-    return max(entries, default=0), max(erasures, default=0)
+    days = [dt.date.fromisoformat(path.parent.name) for path in paths]
+    return max(entries, default=0), max(erasures, default=0), max(days, default=dt.date.min)
 
 
 def _head_after(ledger: Ledger, last: int) -> int:

@@ -139,7 +139,9 @@ def read_submissions(path: Path, *, actor: str | None) -> list[Submission]:
         raise SubmissionError(f"{path}: the file does not exist; check the path.") from error
     except (yaml.YAMLError, csv.Error, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
-        raise SubmissionError(f"{path}: the file is not readable ({reason}); correct it.") from error
+        raise SubmissionError(
+            f"{path}: the file is not readable ({reason}); correct it."
+        ) from error
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
         raise SubmissionError(f"{path}: it holds no list of acts; write one act per item or row.")
     return [_submission(path, number, row, actor) for number, row in enumerate(rows, start=1)]
@@ -182,7 +184,9 @@ def _day(where: str, row: Mapping[str, Any], name: str) -> dt.date | None:
     try:
         return dt.date.fromisoformat(str(value))
     except ValueError as error:
-        raise SubmissionError(f"{where}: {name} is {value!r}; write a day as 2026-03-31.") from error
+        raise SubmissionError(
+            f"{where}: {name} is {value!r}; write a day as 2026-03-31."
+        ) from error
 
 
 def show(ledger: Ledger, seq: int) -> list[Recorded]:

@@ -1,10 +1,7 @@
-"""The ledger's two tables in SQLite or Postgres: entries are appended, and read in their order.
+"""The ledger in SQLite or Postgres: entries are appended, and read in their order.
 
-`ledger_chain` holds the chain, `ledger_payloads` what was said, with its salt and copies of the
-parts by which entries are found, `ledger_erasures` which payloads were lawfully removed and by
-whose order. Triggers refuse every other change, on both engines alike, and every entry that comes
-after anything but its predecessor. They stop mistakes and honest tools; whoever owns the database
-can drop them, and is found by `verify`.
+The tables refuse every other change. Their triggers stop mistakes and honest tools; whoever owns
+the database can drop them, and is found by `verify`.
 
 One writer at a time: SQLite by `begin immediate`, Postgres by a lock on the table. What is appended
 in one block of `writing` is there as a whole or not at all, and stays over a power cut once the
@@ -41,7 +38,8 @@ from orchestration.ledger.chain import (
     instant_text,
     payload_bytes,
 )
-from orchestration.ledger.tables import CHAIN, ERASED, ERASURES, PAYLOADS, create_tables
+from orchestration.ledger.errors import LedgerBusyError, LedgerDamagedError, LedgerError
+from orchestration.ledger.tables import CHAIN, ERASED, ERASURES, PAYLOADS, statements
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -64,28 +62,8 @@ NOT_DAMAGED = {
     sqlite3.SQLITE_INTERRUPT,
     sqlite3.SQLITE_CONSTRAINT,
 }
-RESTORE = (
-    "Nothing is written to it: move the company's home aside, put the last good backup back with "
-    "`steelyard restore FOLDER`, and look at it with `steelyard ledger verify`."
-)
 # Without the URL, which may hold a password.
 NO_PLACE = "The ledger cannot be there: name a URL that begins with sqlite:/// or postgresql://."
-
-
-class LedgerError(RuntimeError):
-    """The ledger cannot do what it was asked; the message says why and what to do."""
-
-
-class LedgerBusyError(LedgerError):
-    """Others held the ledger for longer than the patience of this writer."""
-
-
-class LedgerDamagedError(LedgerError):
-    """The ledger is not what was written; nothing is appended to it any more."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(f"The ledger is damaged: {what}. {RESTORE}")
-        self.what = what
 
 
 @dataclass(frozen=True)
@@ -150,7 +128,8 @@ class Reading:
             "refers_to": refers_to,
         }
         wanted = {name: value for name, value in wanted.items() if value is not None}
-        found = self._stored(wanted, after_seq=after_seq, up_to_seq=up_to_seq)
+        page_rows = PAGE_ROWS if limit is None else min(limit, PAGE_ROWS)
+        found = self._stored(wanted, after_seq=after_seq, up_to_seq=up_to_seq, page_rows=page_rows)
         for stored in itertools.islice(found, limit):
             yield _recorded(stored)
 
@@ -174,12 +153,17 @@ class Reading:
             return {row.seq: row.ordered_by_seq for row in rows}
 
     def _stored(
-        self, wanted: Mapping[str, Any], *, after_seq: int, up_to_seq: int | None
+        self,
+        wanted: Mapping[str, Any],
+        *,
+        after_seq: int,
+        up_to_seq: int | None,
+        page_rows: int = PAGE_ROWS,
     ) -> Iterator[StoredEntry]:
         query = STORED.where(*(PAYLOADS.c[name] == value for name, value in wanted.items()))
         if up_to_seq is not None:
             query = query.where(PAYLOADS.c.seq <= up_to_seq)
-        query = query.order_by(PAYLOADS.c.seq).limit(PAGE_ROWS)
+        query = query.order_by(PAYLOADS.c.seq).limit(page_rows)
         seq, previous = after_seq, None
         while True:
             with self._connected() as connection:
@@ -195,7 +179,7 @@ class Reading:
                     raise LedgerDamagedError(f"entry {stored.seq} is bad, {fault}")
                 seq, previous = stored.seq, stored.entry_hash
                 yield stored
-            if len(rows) < PAGE_ROWS:
+            if len(rows) < page_rows:
                 return
 
 
@@ -284,11 +268,11 @@ class Ledger(Reading):
             If others held the ledger for a minute.
         """
         with self._connected(writes=True) as connection:
-            head = _checked_head(connection, self.anchors)
+            head = _checked_head(connection, self._newest_anchor())
             yield Writer(connection, head, now)
 
-    def erase(self, seq: int, *, ordered_by_seq: int) -> None:
-        """Remove a payload, its salt and its copies for good; the chain stays as it is.
+    def erase(self, *seqs: int, ordered_by_seq: int) -> None:
+        """Remove payloads, their salts and copies for good; the chain stays as it is.
 
         The database is rewritten, so that nothing is left in its unused places. Copies elsewhere
         (backups, exports, a Postgres server's own log and replicas) are not reached from here.
@@ -296,22 +280,24 @@ class Ledger(Reading):
 
         Parameters
         ----------
-        seq : int
-            The entry to erase.
+        *seqs : int
+            The entries to erase: all of them or none.
         ordered_by_seq : int
-            An effective entry of type `erasure.order` that names it, in `refers_to` or in the list
-            `entries` of its fields.
+            An effective entry of type `erasure.order` that names them, in `refers_to` or in the
+            list `entries` of its fields.
 
         Raises
         ------
         LedgerError
-            If there is no such entry or order, or the entry is itself an order.
+            If there is no such entry or order, or an entry is itself an order.
         LedgerBusyError
             If readers kept the old pages: the payload is gone for all, but not yet from the disk.
         """
         with self._connected(writes=True) as connection:
-            writer = Writer(connection, _checked_head(connection, self.anchors), _no_clock)
-            if writer.erasures().get(seq) is None:
+            head = _checked_head(connection, self._newest_anchor())
+            writer = Writer(connection, head, _no_clock)
+            erased = writer.erasures()
+            for seq in sorted({*seqs} - {*erased}):
                 _check_order(writer, seq, ordered_by_seq)
                 connection.execute(
                     sa.insert(ERASURES).values(seq=seq, ordered_by_seq=ordered_by_seq)
@@ -320,8 +306,20 @@ class Ledger(Reading):
                 connection.execute(gone.values(dict.fromkeys(ERASED)))
         self._rewrite()
 
-    def anchor(self) -> Anchor | None:
+    @contextmanager
+    def snapshot(self) -> Iterator[sa.Connection]:
+        """Read one state of all tables for as long as the block lasts, whatever is appended."""
+        with self._connected(isolation="REPEATABLE READ") as connection:
+            yield connection
+
+    def anchor(self, *, new_key: bool = False) -> Anchor | None:
         """Sign the head and write it to the anchors; None if the newest anchor knows it already.
+
+        Parameters
+        ----------
+        new_key : bool
+            Let another key take the place of the one that signed so far; without a key file, a new
+            one is made.
 
         Raises
         ------
@@ -332,9 +330,9 @@ class Ledger(Reading):
         """
         if self.anchors is None:
             raise LedgerError("The ledger was opened without anchors: name their folder.")
-        with self.anchors.appending() as log:
-            with self._connected() as connection:
-                head = _checked_head(connection, self.anchors)
+        with self.anchors.appending(new_key=new_key) as log:
+            with self.snapshot() as connection:
+                head = _checked_head(connection, log.newest)
             since = self.stored(after_seq=log.seq, up_to_seq=head.seq)
             while batch := list(itertools.islice(since, PAGE_ROWS)):
                 if batch[0].previous_hash != log.entry_hash:
@@ -342,16 +340,26 @@ class Ledger(Reading):
                         f"entry {batch[0].seq} does not follow on its newest anchor"
                     )
                 log.add(batch)
+            if log.written is None:
+                log.replace_key()
             return log.written
 
+    def _newest_anchor(self) -> Anchor | None:
+        return None if self.anchors is None else self.anchors.newest()
+
     @contextmanager
-    def _connected(self, *, writes: bool = False) -> Iterator[sa.Connection]:
+    def _connected(
+        self, *, writes: bool = False, isolation: str = "READ COMMITTED"
+    ) -> Iterator[sa.Connection]:
+        is_postgres = self.engine.dialect.name == "postgresql"
+        # In SQLite every transaction sees one state.
+        options = {"isolation_level": isolation} if is_postgres else {"ledger_writes": writes}
         with (
             _plain_errors(self.where),
-            self.engine.connect().execution_options(ledger_writes=writes) as connection,
+            self.engine.connect().execution_options(**options) as connection,
             connection.begin(),
         ):
-            if writes and connection.dialect.name == "postgresql":
+            if writes and is_postgres:
                 connection.exec_driver_sql(f"set local lock_timeout = '{BUSY_SECONDS}s'")
                 connection.exec_driver_sql("set local synchronous_commit = on")
                 connection.exec_driver_sql("lock table ledger_chain in exclusive mode")
@@ -368,7 +376,8 @@ class Ledger(Reading):
                 return
             with closing(self.engine.raw_connection()) as connection:
                 cursor = connection.cursor()
-                # Zeroing what is freed is not enough: split index pages keep old keys.
+                # Zeroing what is freed is not enough: of 362 keys of an index whose pages had been
+                # split, one was still there (measured).
                 cursor.execute("vacuum")
                 busy, *_ = cursor.execute("pragma wal_checkpoint(truncate)").fetchone()
         if busy:
@@ -466,7 +475,7 @@ def _head(connection: sa.Connection) -> Head:
         raise LedgerDamagedError(f"entry {row.seq} is bad, its time cannot be read") from error
 
 
-def _checked_head(connection: sa.Connection, anchors: Anchors | None) -> Head:
+def _checked_head(connection: sa.Connection, newest: Anchor | None) -> Head:
     """Return the head if it is whole and not before the newest anchor: two rows are looked at."""
     head = _head(connection)
     last_payload = connection.execute(sa.select(sa.func.max(PAYLOADS.c.seq))).scalar_one() or 0
@@ -479,7 +488,6 @@ def _checked_head(connection: sa.Connection, anchors: Anchors | None) -> Head:
         fault = entry_fault(StoredEntry._make(parts), is_erased=erased is not None)
         if fault is not None:
             raise LedgerDamagedError(f"entry {head.seq} is bad, {fault}")
-    newest = anchors.newest() if anchors else None
     if newest is None:
         return head
     if newest.seq > head.seq:
@@ -557,9 +565,16 @@ def _sqlite_engine(path: Path) -> sa.Engine:
         )
         # Foreign bytes in a damaged text are kept, so that its hash shows them.
         connection.text_factory = lambda text: text.decode("utf-8", "surrogateescape")
-        connection.execute("pragma synchronous = full")
-        connection.execute("pragma secure_delete = on")
-        connection.execute("pragma foreign_keys = on")
+        try:
+            for pragma in ("synchronous = full", "secure_delete = on", "foreign_keys = on"):
+                connection.execute(f"pragma {pragma}")
+        except UnicodeDecodeError as error:
+            # The driver cannot even read what SQLite says of a damaged schema.
+            connection.close()
+            raise sqlite3.DatabaseError("malformed database schema") from error
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
 
     # No pool: a file that was replaced by a restored one is seen at once, and a fork inherits none.
@@ -581,10 +596,11 @@ def _create_sqlite(path: Path) -> None:
     os.close(os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     try:
         engine = _sqlite_engine(aside)
-        with closing(engine.raw_connection()) as connection:
-            connection.cursor().execute("pragma journal_mode = wal")
+        with closing(engine.raw_connection()) as raw:
+            raw.cursor().execute("pragma journal_mode = wal")
         with engine.connect() as connection, connection.begin():
-            create_tables(connection)
+            for statement in statements("sqlite"):
+                connection.exec_driver_sql(statement)
         with aside.open("rb") as handle:
             os.fsync(handle.fileno())
         # Fails where a ledger is: none is ever replaced.
@@ -606,4 +622,5 @@ def _create_in_postgres(engine: sa.Engine) -> None:
         connection.exec_driver_sql("select pg_advisory_xact_lock(7306092)")
         if sa.inspect(connection).has_table(CHAIN.name):
             return
-        create_tables(connection)
+        for statement in statements("postgresql"):
+            connection.exec_driver_sql(statement)

@@ -39,6 +39,8 @@ STORAGE_VERSION = "v1.4.0"
 # How the name of a folder begins that is no snapshot yet, or none any more.
 BUILDING = ".building-"
 DAY_SECONDS = 86_400
+# Of its content hash, in the name of a snapshot's folder.
+HASH_DIGITS = 16
 
 REGISTERS = (
     "acknowledgement",
@@ -66,6 +68,7 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
     "core.dim_org_units": ("org_unit_id", "valid_from"),
     "core.bridge_leadership": ("leader_id", "org_unit_id", "valid_from"),
     "core.dim_people": ("employee_id",),
+    "core.bridge_entity_units": ("entity_kind", "entity_id", "org_unit_id", "valid_from"),
     "core.dim_periods": ("period_kind", "period_start_date"),
     "kpi.fct_kpi_readings": (
         "kpi_id",
@@ -81,6 +84,14 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
         "period_kind",
         "period_start_date",
     ),
+    "kpi.fct_late_adjustments": (
+        "kpi_id",
+        "entity_kind",
+        "entity_id",
+        "period_kind",
+        "period_start_date",
+    ),
+    "governance.kpi_publication": ("kpi_id",),
     "governance.fct_acts": ("act_seq",),
     "governance.rpt_waiting_decisions": ("act_seq", "consent_position"),
     "governance.rpt_set_aside": ("feed", "delivery_date", "rule_id"),
@@ -95,10 +106,17 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
     "registry.kpi_terms": ("kpi_id", "factor", "role", "measure_id", "constant"),
     "registry.measures": ("measure_id",),
     "registry.feeds": ("feed",),
+    "scorecard.dim_card_lines": ("subject_kind", "period_kind", "period_start_date", "position"),
     "scorecard.rpt_leader_scorecard": ("leader_id", "period_start_date", "position"),
     "scorecard.rpt_site_scorecard": ("site_id", "period_start_date", "position"),
 }
 """What is published, and the key that puts its rows in order."""
+
+STANDS_IN: dict[str, str] = {
+    "kpi.fct_kpi_readings": "kpi.fct_published_readings",
+    "kpi.fct_kpi_judgements": "kpi.fct_published_judgements",
+}
+"""What is published under the name of another mart: its rows with those that stand in theirs."""
 
 
 class SnapshotError(RuntimeError):
@@ -165,6 +183,7 @@ def publish(
     as_of: dt.date,
     relations: Mapping[str, tuple[str, ...]] = PUBLISHED,
     keep_days: float,
+    keep: Collection[str] = (),
 ) -> Snapshot:
     """Write a snapshot beside the current one and make it the current one in one step.
 
@@ -184,6 +203,8 @@ def publish(
         Relation to the columns of its key.
     keep_days : float
         For how long a snapshot is kept after another one has taken its place.
+    keep : collection of str
+        Content hashes of the snapshots that are kept for good.
 
     Returns
     -------
@@ -201,9 +222,8 @@ def publish(
         whole = hashlib.sha256(
             "\n".join(f"{table.relation} {table.content_hash}" for table in tables).encode()
         ).hexdigest()
-        _write_database(con, building / DATABASE, relations)
         _write_manifest(building, company, as_of.isoformat(), whole, tables)
-        final, is_new = _place(snapshots, f"{as_of:%Y-%m-%d}-{whole[:16]}")
+        final, is_new = _place(snapshots, f"{as_of:%Y-%m-%d}-{whole[:HASH_DIGITS]}")
         if is_new:
             building.chmod(0o755)
             building.replace(final)
@@ -214,7 +234,7 @@ def publish(
         shutil.rmtree(building, ignore_errors=True)
         raise
     _point_to(folder / CURRENT, final)
-    _forget(snapshots, final, keep_days)
+    _forget(snapshots, final, keep_days, keep)
     return read_snapshot(final)
 
 
@@ -308,15 +328,19 @@ def _place(snapshots: Path, name: str) -> tuple[Path, bool]:
     return place, True
 
 
-def _forget(snapshots: Path, current: Path, keep_days: float) -> None:
+def _forget(snapshots: Path, current: Path, keep_days: float, keep: Collection[str]) -> None:
     """Remove snapshots that have not been the current one for so many days.
+
+    The name of a folder begins with the as-of and the first digits of its content hash.
 
     A folder's own time of change says when it was last the current one: see `_point_to`. It gets
     another name first, so that half a snapshot is never seen.
     """
     oldest = time.time() - keep_days * DAY_SECONDS
+    kept = {content_hash[:HASH_DIGITS] for content_hash in keep}
     for folder in snapshots.glob("????-??-??-*"):
-        if folder != current and folder.stat().st_mtime < oldest:
+        is_kept = folder.name.split("-")[3] in kept
+        if folder != current and not is_kept and folder.stat().st_mtime < oldest:
             aside = folder.with_name(f"{BUILDING}{folder.name}")
             folder.replace(aside)
             shutil.rmtree(aside)
@@ -325,58 +349,58 @@ def _forget(snapshots: Path, current: Path, keep_days: float) -> None:
 def _write_tables(
     con: duckdb.DuckDBPyConnection, folder: Path, relations: Mapping[str, tuple[str, ...]]
 ) -> list[PublishedTable]:
+    """Write every relation into the database, in the order of its key, and from there as Parquet.
+
+    So that its rows are sorted once.
+    """
     from orchestration.ingest.commit import content_hash  # noqa: PLC0415
 
     tables = []
-    for relation, key in relations.items():
-        file = f"{relation}.parquet"
-        order = ", ".join(quote_identifier(column) for column in key)
-        con.execute(
-            f"copy (select * from {quote_relation(relation)} order by {order}) "
-            f"to {quote_literal(str(folder / file))} (format parquet, compression zstd)"
-        )
-        counted = con.execute(f"select count(*) from {quote_relation(relation)}").fetchall()
-        tables.append(
-            PublishedTable(
-                relation=relation,
-                file=file,
-                rows=counted[0][0],
-                content_hash=content_hash(con, relation, key),
-                sha256=_sha256(folder / file),
-            )
-        )
-    return tables
-
-
-def _write_database(
-    con: duckdb.DuckDBPyConnection, path: Path, relations: Mapping[str, tuple[str, ...]]
-) -> None:
     con.execute(
-        f"attach {quote_literal(str(path))} as published (storage_version '{STORAGE_VERSION}')"
+        f"attach {quote_literal(str(folder / DATABASE))} as published "
+        f"(storage_version '{STORAGE_VERSION}')"
     )
     try:
         for relation, key in relations.items():
             schema, name = relation.split(".")
+            file = f"{relation}.parquet"
+            rows = STANDS_IN.get(relation, relation)
+            written = f"published.{quote_identifier(schema)}.{quote_identifier(name)}"
             order = ", ".join(quote_identifier(column) for column in key)
             con.execute(f"create schema if not exists published.{quote_identifier(schema)}")
             con.execute(
-                f"create table published.{quote_identifier(schema)}.{quote_identifier(name)} as "
-                f"select * from {quote_relation(relation)} order by {order}"
+                f"create table {written} as select * from {quote_relation(rows)} order by {order}"
+            )
+            con.execute(
+                f"copy {written} to {quote_literal(str(folder / file))} "
+                "(format parquet, compression zstd)"
+            )
+            tables.append(
+                PublishedTable(
+                    relation=relation,
+                    file=file,
+                    rows=con.execute(f"select count(*) from {written}").fetchall()[0][0],
+                    content_hash=content_hash(con, rows, key),
+                    sha256=_sha256(folder / file),
+                )
             )
         con.execute("checkpoint published")
     finally:
         con.execute("detach published")
+    return tables
 
 
 def _write_manifest(
     folder: Path, company: str, as_of: str, whole: str, tables: list[PublishedTable]
 ) -> None:
+    known = {table.file: table.sha256 for table in tables}
+    paths = sorted(folder.iterdir())
     content = {
         "company": company,
         "as_of": as_of,
         "content_hash": whole,
         "tables": [asdict(table) for table in tables],
-        "files": {path.name: _sha256(path) for path in sorted(folder.iterdir())},
+        "files": {path.name: known.get(path.name) or _sha256(path) for path in paths},
     }
     text = (json.dumps(content, indent=2) + "\n").encode()
     (folder / MANIFEST).write_bytes(text)

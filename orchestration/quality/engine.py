@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import duckdb
+    from great_expectations.data_context import AbstractDataContext
     from great_expectations.datasource.fluent import SQLDatasource
     from great_expectations.datasource.fluent.interfaces import Batch
 
@@ -34,8 +35,22 @@ def _datasource_type() -> type["SQLDatasource"]:
     """Return the datasource class; built on first use because its bases are heavy to import."""
     from typing import Literal  # noqa: PLC0415 - evaluated by the library's own pydantic models
 
+    import sqlalchemy  # noqa: PLC0415
     from great_expectations.datasource.fluent import SQLDatasource  # noqa: PLC0415
     from great_expectations.execution_engine import SqlAlchemyExecutionEngine  # noqa: PLC0415
+
+    class Nowhere:
+        """Finds no table in the catalogue, as duckdb-engine finds no temporary view there.
+
+        The library then asks the batch itself for its columns. Two searches of the whole
+        catalogue for nothing took 0.1 s at each of fifty validations of a run.
+        """
+
+        def get_pk_constraint(self, table_name: str, **_: Any) -> Any:
+            raise sqlalchemy.exc.NoSuchTableError(table_name)
+
+        def get_columns(self, table_name: str, **_: Any) -> Any:
+            raise sqlalchemy.exc.NoSuchTableError(table_name)
 
     class DuckDBExecutionEngine(SqlAlchemyExecutionEngine):
         @contextmanager
@@ -43,6 +58,9 @@ def _datasource_type() -> type["SQLDatasource"]:
             if self._connection is None:
                 self._connection = self.engine.connect()
             yield self._connection
+
+        def get_inspector(self) -> Any:
+            return Nowhere()
 
     class DuckDBDatasource(SQLDatasource):
         type: Literal["duckdb"] = "duckdb"
@@ -52,13 +70,33 @@ def _datasource_type() -> type["SQLDatasource"]:
 
         def get_execution_engine(self) -> Any:
             if self._execution_engine is None:
-                self._execution_engine = DuckDBExecutionEngine(engine=self._engine)
+                # A copy of the whole batch, made twice per validation, helps engines that read
+                # slowly: 1.1 s of 1.5 for half a million readings.
+                self._execution_engine = DuckDBExecutionEngine(
+                    engine=self._engine, create_temp_table=False
+                )
             return self._execution_engine
 
         def share(self, engine: Any) -> None:
             self._engine = engine
 
     return DuckDBDatasource
+
+
+@cache
+def _context() -> "AbstractDataContext":
+    """Return the library's context, one for the life of the process: making one took 50 ms."""
+    import_library()
+    import great_expectations as gx  # noqa: PLC0415
+
+    # Its advice about __main__ and its stack traces concern the library's own developers;
+    # a failed computation is raised by our caller with its reason.
+    logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
+    # Ephemeral: a file context would write a tree of its own with random ids.
+    context = gx.get_context(mode="ephemeral")
+    context.enable_analytics(enable=False)
+    context.variables.progress_bars = {"globally": False}
+    return context
 
 
 @contextmanager
@@ -106,16 +144,7 @@ def open_batch(con: "duckdb.DuckDBPyConnection", table: str) -> Iterator["Batch"
     table : str
         A table or view that ``con`` sees without a schema, temporary ones included.
     """
-    import_library()
-    import great_expectations as gx  # noqa: PLC0415
-
-    # Its advice about __main__ and its stack traces concern the library's own developers;
-    # a failed computation is raised by our caller with its reason.
-    logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
-    # Ephemeral: a file context would write a tree of its own with random ids.
-    context = gx.get_context(mode="ephemeral")
-    context.enable_analytics(enable=False)
-    context.variables.progress_bars = {"globally": False}
+    context = _context()
     with _borrowed(con) as engine:
         source = _datasource_type()(name="warehouse", connection_string="duckdb:///:memory:")
         source.share(engine)

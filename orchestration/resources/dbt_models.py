@@ -7,6 +7,7 @@ manifest the same model takes 0.4 s (measured, dbt 1.11). So nothing here starts
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +78,11 @@ class DbtModels:
         if not self._is_current():
             self._parse()
         return self.target / MANIFEST_FILE
+
+    def read_manifest(self) -> dict[str, Any]:
+        """Return the manifest of the project as it is now, as plain values."""
+        manifest: dict[str, Any] = json.loads(self.manifest_path.read_text(encoding="utf-8"))
+        return manifest
 
     def fingerprint(self) -> str:
         """Return the sha256 over all files of the project that shape a model."""
@@ -170,6 +176,7 @@ class DbtModels:
         return self._manifest
 
     def _invoke(self, arguments: list[str], report: Callable[[str], None]) -> list[Any]:
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager  # noqa: PLC0415
         from dbt.cli.main import dbtRunner  # noqa: PLC0415 (2.6 s of imports)
 
         def on_event(event: Any) -> None:
@@ -177,24 +184,29 @@ class DbtModels:
                 report(event.data.node_info.node_name)
 
         manifest = None if arguments == ["parse"] else self._load_manifest()
-        with variables(self.environment):
-            outcome = dbtRunner(manifest=manifest, callbacks=[on_event]).invoke(
-                [
-                    # What went wrong is in the result and in the log file; on the terminal dbt
-                    # says it once more for every model, in the middle of what we say, JSON too.
-                    *("--log-level", "none", "--log-level-file", "debug"),
-                    "--no-use-colors",
-                    *arguments,
-                    "--project-dir",
-                    str(self.project),
-                    "--profiles-dir",
-                    str(self.project),
-                    "--target-path",
-                    str(self.target),
-                    "--log-path",
-                    str(self.target / "logs"),
-                ]
-            )
+        try:
+            with variables(self.environment):
+                outcome = dbtRunner(manifest=manifest, callbacks=[on_event]).invoke(
+                    [
+                        # What went wrong is in the result and in the log file; on the terminal dbt
+                        # says it once more for every model, in the middle of what we say, JSON too.
+                        *("--log-level", "none", "--log-level-file", "info"),
+                        "--no-use-colors",
+                        *arguments,
+                        "--project-dir",
+                        str(self.project),
+                        "--profiles-dir",
+                        str(self.project),
+                        "--target-path",
+                        str(self.target),
+                        "--log-path",
+                        str(self.target / "logs"),
+                    ]
+                )
+        finally:
+            # The profile keeps the file open from one model to the next; it is ours again now.
+            if DuckDBConnectionManager._ENV is not None:  # noqa: SLF001 (it has no public name)
+                DuckDBConnectionManager.env().close()
         if outcome.exception is not None:
             raise DbtError(str(outcome.exception)) from outcome.exception
         return list(getattr(outcome.result, "results", []))

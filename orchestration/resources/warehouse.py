@@ -230,9 +230,23 @@ class Warehouse:
         return con.cursor()
 
     def read(self, table: str) -> "pd.DataFrame":
-        """Return all rows of ``schema.table``."""
+        """Return all rows of ``schema.table``; a date is its midnight, whole numbers are nullable.
+
+        By way of Arrow, where text stays text: as Python objects 600,000 readings took 1.4 CPU s
+        and not 0.6.
+        """
+        import pandas as pd  # noqa: PLC0415 (1.2 s of imports)
+        import pyarrow as pa  # noqa: PLC0415
+
         with self.connect() as con:
-            return con.sql(f"select * from {quote_relation(table)}").df()
+            rows = con.sql(f"select * from {quote_relation(table)}").to_arrow_table()
+        midnight = [
+            field.with_type(pa.timestamp("us")) if pa.types.is_date(field.type) else field
+            for field in rows.schema
+        ]
+        return rows.cast(pa.schema(midnight)).to_pandas(
+            types_mapper={pa.int64(): pd.Int64Dtype()}.get
+        )
 
     def replace(self, table: str, frame: "pd.DataFrame") -> None:
         """Make ``schema.table`` hold the rows of ``frame`` and nothing else, in one transaction."""

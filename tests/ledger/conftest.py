@@ -22,17 +22,26 @@ def postgres_server():
         yield url
 
 
+@pytest.fixture(scope="session")
+def new_database(postgres_server):
+    """Returns the URL of another empty database each time it is called."""
+
+    def make():
+        name = f"ledger_{next(_NUMBERS)}"
+        with closing(psycopg2.connect(postgres_server)) as con:
+            con.autocommit = True
+            con.cursor().execute(f"create database {name}")
+        return postgres_server.rpartition("/")[0] + "/" + name
+
+    return make
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def url(request, tmp_path):
     """Where a ledger can be made: on both engines, one after the other."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/ledger/ledger.sqlite"
-    server = request.getfixturevalue("postgres_server")
-    name = f"ledger_{next(_NUMBERS)}"
-    with closing(psycopg2.connect(server)) as con:
-        con.autocommit = True
-        con.cursor().execute(f"create database {name}")
-    return server.rpartition("/")[0] + "/" + name
+    return request.getfixturevalue("new_database")()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,9 @@ import yaml
 
 from orchestration.defs import build_definitions
 from orchestration.defs.landing import delivered_key
+from orchestration.ledger.landing import export_acts
+from orchestration.ledger.store import Ledger
+from tests.ledger.acts import write
 
 if TYPE_CHECKING:
     from orchestration.settings import Settings
@@ -136,7 +140,7 @@ def test_lineage_runs_from_the_published_snapshot_to_every_delivered_file(
 ):
     delivered = {delivered_key(feed) for feed in demo_settings.company.feeds.values()}
 
-    assert len(delivered) == 47
+    assert len(delivered) == 48
     assert delivered - published_from(definitions) == set()
 
 
@@ -271,6 +275,29 @@ def test_a_file_still_being_written_asks_for_no_run(demo_settings, tmp_path):
     file.rename(file.with_suffix(".csv.part"))
 
     assert look(demo_settings, tmp_path).run_requests == []
+
+
+def test_an_act_asks_for_one_run_over_the_newest_day_of_delivery(demo_settings, tmp_path):
+    settings = dataclasses.replace(demo_settings, home=tmp_path / "home")
+    landing = tmp_path / "landing"
+    deliver(landing, "2026-10-01", "event_id\nE00001\n")
+    deliver(landing, "2026-10-02", "event_id\nE00002\n")
+    seen = look(settings, landing).cursor
+
+    write(Ledger.open(settings.ledger_url), 1)
+    first = look(settings, landing, seen)
+    again = look(settings, landing, first.cursor)
+    export_acts(settings.ledger_url, settings.company_home, as_of=dt.date(2026, 10, 2))
+    landed = look(settings, landing, first.cursor)
+    write(Ledger.open(settings.ledger_url), 1, first=1)
+    second = look(settings, landing, landed.cursor or first.cursor)
+
+    assert days_of(first.run_requests[0]) == ("2026-10-02", "2026-10-02")
+    assert again.run_requests == []
+    # What a run has delivered itself asks for no other run.
+    assert landed.run_requests == []
+    assert days_of(second.run_requests[0]) == ("2026-10-02", "2026-10-02")
+    assert second.run_requests[0].run_key != first.run_requests[0].run_key
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from orchestration.resources.home import (
 
 # The tables of `ops` of this version of a home. With other tables raise HOME_VERSION: homes of
 # the version before are then completed, or refused with the cure.
-LAYOUT_OF_THIS_VERSION = (3, "1387864758606a06436043c3708653fb1ba449e2a33d17ba4cf45de93bc372e5")
+LAYOUT_OF_THIS_VERSION = (4, "1387864758606a06436043c3708653fb1ba449e2a33d17ba4cf45de93bc372e5")
 
 
 def test_other_log_tables_are_another_version_of_a_home():

@@ -14,6 +14,7 @@ import pytest
 from orchestration.governance.judgements import judge_readings
 from orchestration.ledger.landing import line as landed
 from orchestration.ledger.store import Recorded
+from orchestration.publication.standing import write_standing
 
 from .conftest import JUDGED, Bare, line, machine
 
@@ -63,7 +64,7 @@ class Plant(Bare):
             {"site": "DE01", "period": "2026-01-01", "person_kind": "employee", "hours": 1},
         )
         self.touch(("2026-01-01", "2026-08-09"))
-        self.build_with_parents(*RESULTS[:-3])
+        self.build_with_parents(*RESULTS[:-4])
         latency = "select latency_days from intermediate.int_kpis__inputs where kpi_id = ?"
         assert self.query(latency, [KPI]) == [(LATENCY.days,)]
 
@@ -109,12 +110,16 @@ class Plant(Bare):
             todo += [one for one in parents if one not in wanted]
             wanted.update(parents)
         judged = self._downstream(f"source.steelyard.{JUDGED}")
-        rebuilt = [name for name in self.models if name in acts & wanted]
-        self.build_models([name for name in rebuilt if name not in judged])
+        standing = self._downstream(*self.standing)
+        rebuilt = [name for name in self.models if name in wanted & (acts | standing)]
+        self.build_models([name for name in rebuilt if name not in judged | standing])
         self.warehouse.replace(
             JUDGED, judge_readings(self.warehouse.read("intermediate.int_judgements__input"))
         )
-        self.build_models([name for name in rebuilt if name in judged])
+        self.build_models([name for name in rebuilt if name in judged - standing])
+        with self.warehouse.connect() as con:
+            write_standing(con, self.settings.published)
+        self.build_models([name for name in rebuilt if name in standing])
 
     def judged(self, columns: str, *, entity: str = SITE, month: str = "2026-03-01") -> Any:
         return self.query(
@@ -557,6 +562,10 @@ def test_a_late_target_restates_a_final_period_with_old_and_new_value(plant):
 
     assert before == ("final", 0.02, "threshold", 6.5, None, None, None)
     assert plant.judged(columns) == ("restated", 0.03, "target", 8.0, 0.02, "threshold", 6.5)
+    assert plant.query(
+        f"select {columns} from scorecard.rpt_site_scorecard "
+        f"where kpi_id = '{KPI}' and period_start_date = '2026-03-01'"
+    ) == [("restated", 0.03, "target", 8.0, 0.02, "threshold", 6.5)]
     # July is not final: nothing that anybody could have relied on has changed.
     assert plant.judged(columns, month="2026-07-01") == (
         *("provisional", 0.03, "target", 8.0, None, None, None),

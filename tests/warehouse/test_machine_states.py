@@ -97,16 +97,10 @@ class Timeline:
                 "sequence, state, reason_code, _delivery_date) values (?, ?, ?, ?, ?, ?, ?)",
                 rows,
             )
-        con.execute("delete from intermediate.int_touched__machine_ranges")
+        con.execute("delete from intermediate.int_touched__machine_quarters")
         con.executemany(
-            "insert into intermediate.int_touched__machine_ranges values (?, ?, ?)",
+            "insert into intermediate.int_touched__machine_quarters values (?, ?, ?)",
             [(number, *one) for number, one in enumerate(ranges)],
-        )
-        con.execute("delete from intermediate.int_touched__machine_days")
-        con.execute(
-            "insert into intermediate.int_touched__machine_days select unnest(generate_series("
-            "from_date, to_date, interval 1 day))::date "
-            "from intermediate.int_touched__machine_ranges"
         )
         return con.execute(
             "select machine_id, production_date, shift_id, state_code, reason_code, "
@@ -152,10 +146,15 @@ EVENTS = st.lists(
     unique_by=lambda one: (one.start, one.sequence),
 )
 EVERYTHING = [(dt.date(2026, 3, 1), dt.date(2026, 10, 26))]
-# Two ranges with a hole between them, in which nothing is replaced.
+# Two ranges with a hole between them, in which nothing is replaced, and ranges that meet.
 TORN = st.sampled_from(
     [
         EVERYTHING,
+        [
+            (dt.date(2026, 3, 1), dt.date(2026, 3, 28)),
+            (dt.date(2026, 3, 29), dt.date(2026, 10, 24)),
+            (dt.date(2026, 10, 25), dt.date(2026, 10, 26)),
+        ],
         [(dt.date(2026, 3, 28), dt.date(2026, 3, 28)), (dt.date(2026, 10, 26),) * 2],
         [(dt.date(2026, 10, 23),) * 2, (dt.date(2026, 10, 25), dt.date(2026, 10, 26))],
         [(dt.date(2026, 3, 29), dt.date(2026, 10, 23)), (dt.date(2026, 10, 25),) * 2],
@@ -248,3 +247,26 @@ def test_an_open_state_lasts_to_the_end_of_the_last_production_day(timeline):
     # heard of two hours before they begin.
     assert sum(piece[7] for piece in pieces) == 6 * 8 * 3600
     assert max(piece[6] for piece in pieces) == utc("UTC", "2026-10-27 12:00")
+
+
+def test_a_state_that_began_months_ago_still_holds_beside_a_machine_that_reports(timeline):
+    base, day = utc("Europe/Berlin", "2026-10-24 06:00"), dt.date(2026, 10, 24)
+    long_ago = [
+        Event(-200 * 24 * 60, None, 1, "down", "R1"),
+        Event(-100 * 24 * 60, None, 1, "producing", None),
+        Event(-100 * 24 * 60, None, 2, "setup", None),
+    ]
+    events = {
+        "AUTUMN-M": (base, long_ago),
+        "WEST-M": (base, [Event(-60, None, 1, "idle", None)]),
+    }
+
+    pieces = timeline.pieces(events, [(day, day)])
+
+    # 25 hours on the day of the change of clocks, and 16 in Chicago.
+    assert {(piece[0], piece[3], piece[4], piece[8]) for piece in pieces} == {
+        ("AUTUMN-M", "setup", None, True),
+        ("WEST-M", "idle", None, True),
+    }
+    hours = {name: sum(p[7] for p in pieces if p[0] == name) / 3600 for name in events}
+    assert hours == {"AUTUMN-M": 25, "WEST-M": 16}

@@ -29,6 +29,7 @@ SQL_TYPES |= {"flag": "boolean"}
 # Words of people, which stay in the ledger.
 NOT_PUBLISHED = {
     ("acknowledgement", "comment"),
+    ("annotation", "text"),
     ("appeal", "claim"),
     ("appeal", "evidence"),
     ("appeal", "grounds"),

@@ -1,16 +1,23 @@
 {{ config(materialized='view') }}
--- Grain: one row per range of days that this run replaces, machine and reported state with time of
--- its own, without gaps or overlaps from the machine's first event around the range to the last.
+-- Grain: one row per work unit, touched quarter in hand and reported state with time of its own,
+-- without gaps or overlaps from the unit's first event around the quarter to its end.
 -- A machine is in one state at a time: a new state ends the one before it, a state that ends
--- before the next begins leaves `no_data`, an open one lasts until the next or the as-of. Events
--- are taken from two days around a range, because a production day reaches over UTC midnight and
--- zones lie up to fourteen hours apart; a stretch holds for the production days of its own range.
+-- before the next begins leaves `no_data`, an open one lasts until the next or the end. Events
+-- are taken from two days before to two after, because a production day reaches over UTC midnight
+-- and zones lie up to fourteen hours apart; a stretch holds for the production days of its own
+-- quarter. No step is read twice: an engine would keep a copy of it.
 with
 
-parameters as (
+machine_quarters as (
 
-    select cast({{ add_days('last_production_date', 3) }} as timestamp) as horizon_utc
-    from {{ ref('int_run__parameters') }}
+    select
+        machine_quarter_no,
+        machine_id,
+        range_no,
+        from_date,
+        cast({{ add_days('from_date', -30) }} as timestamp) as recent_from_utc,
+        cast({{ add_days('to_date', 3) }} as timestamp) as to_utc
+    from {{ ref('int_machine__quarters_in_hand') }}
 
 ),
 
@@ -18,62 +25,65 @@ ranges as (
 
     select
         range_no,
-        from_date,
-        to_date,
+        cast({{ add_days('from_date', -30) }} as timestamp) as recent_from_utc,
         cast({{ add_days('from_date', -2) }} as timestamp) as from_utc,
         cast({{ add_days('to_date', 3) }} as timestamp) as to_utc
-    from {{ ref('int_touched__machine_ranges') }}
+    from {{ ref('int_touched__quarter_in_hand') }}
 
 ),
 
-events as (
-
-    select
-        machine_id,
-        started_at_utc,
-        ended_at_utc,
-        sequence_no,
-        state_code,
-        reason_code,
-        order_id,
-        delivery_date
-    from {{ ref('stg_mes__machine_states') }}
-
-),
-
--- The state that a machine was in when the range began, and the event that ends its last one.
-edges as (
+-- The state that a machine was in when the range began. It nearly always began in the weeks before;
+-- only for machines that have been silent since is all of their history read.
+recent as (
 
     select
         ranges.range_no,
         events.machine_id,
-        max(
-            case when events.started_at_utc < ranges.from_utc then events.started_at_utc end
-        ) as carried_in_at_utc,
-        min(
-            case when events.started_at_utc >= ranges.to_utc then events.started_at_utc end
-        ) as next_at_utc
-    from ranges
-    cross join events
+        max(events.started_at_utc) as started_at_utc
+    from {{ ref('stg_mes__machine_states') }} as events
+    inner join ranges
+        on
+            events.started_at_utc >= ranges.recent_from_utc
+            and events.started_at_utc < ranges.from_utc
     group by ranges.range_no, events.machine_id
 
 ),
 
-edge_events as (
+silent as (
+
+    select
+        machine_quarters.range_no,
+        machine_quarters.machine_id,
+        machine_quarters.recent_from_utc
+    from machine_quarters
+    left join recent
+        on
+            machine_quarters.range_no = recent.range_no
+            and machine_quarters.machine_id = recent.machine_id
+    where recent.machine_id is null
+
+),
+
+carried_in as (
 
     select
         range_no,
         machine_id,
-        carried_in_at_utc as event_at_utc
-    from edges
+        started_at_utc
+    from recent
 
     union all
 
     select
-        range_no,
-        machine_id,
-        next_at_utc as event_at_utc
-    from edges
+        silent.range_no,
+        events.machine_id,
+        max(events.started_at_utc) as started_at_utc
+    from {{ ref('stg_mes__machine_states') }} as events
+    inner join silent
+        on
+            events.machine_id = silent.machine_id
+            and events.started_at_utc < silent.recent_from_utc
+    group by silent.range_no, events.machine_id
 
 ),
 
@@ -91,7 +101,7 @@ relevant as (
         events.order_id,
         events.sequence_no,
         events.delivery_date
-    from events
+    from {{ ref('stg_mes__machine_states') }} as events
     inner join ranges
         on
             events.started_at_utc >= ranges.from_utc
@@ -100,7 +110,7 @@ relevant as (
     union all
 
     select
-        edge_events.range_no,
+        carried_in.range_no,
         events.machine_id,
         events.started_at_utc,
         events.ended_at_utc,
@@ -109,11 +119,53 @@ relevant as (
         events.order_id,
         events.sequence_no,
         events.delivery_date
-    from events
-    inner join edge_events
+    from {{ ref('stg_mes__machine_states') }} as events
+    inner join carried_in
         on
-            events.machine_id = edge_events.machine_id
-            and events.started_at_utc = edge_events.event_at_utc
+            events.machine_id = carried_in.machine_id
+            and events.started_at_utc = carried_in.started_at_utc
+
+),
+
+numbered as (
+
+    select
+        machine_quarters.machine_quarter_no,
+        relevant.started_at_utc,
+        relevant.ended_at_utc,
+        relevant.state_code,
+        relevant.reason_code,
+        relevant.order_id,
+        relevant.sequence_no,
+        relevant.delivery_date
+    from relevant
+    inner join machine_quarters
+        on
+            relevant.range_no = machine_quarters.range_no
+            and relevant.machine_id = machine_quarters.machine_id
+
+),
+
+neighbours as (
+
+    select
+        machine_quarter_no,
+        started_at_utc,
+        ended_at_utc,
+        state_code,
+        reason_code,
+        order_id,
+        delivery_date,
+        lead(started_at_utc) over machine_time as next_at_utc,
+        lag(ended_at_utc) over machine_time as previous_ended_at_utc,
+        lag(state_code) over machine_time as previous_state_code,
+        lag(reason_code) over machine_time as previous_reason_code,
+        lag(order_id) over machine_time as previous_order_id
+    from numbered
+    window machine_time as (
+        partition by machine_quarter_no
+        order by started_at_utc, sequence_no
+    )
 
 ),
 
@@ -121,80 +173,60 @@ relevant as (
 followed as (
 
     select
-        relevant.range_no,
-        relevant.machine_id,
-        relevant.started_at_utc,
+        neighbours.machine_quarter_no,
+        machine_quarters.from_date,
+        neighbours.started_at_utc,
         least(
-            coalesce(relevant.ended_at_utc, parameters.horizon_utc),
-            coalesce(lead(relevant.started_at_utc) over machine_time, parameters.horizon_utc)
+            coalesce(neighbours.ended_at_utc, machine_quarters.to_utc),
+            coalesce(neighbours.next_at_utc, machine_quarters.to_utc)
         ) as ended_at_utc,
-        coalesce(lead(relevant.started_at_utc) over machine_time, parameters.horizon_utc)
-            as next_at_utc,
-        relevant.state_code,
-        relevant.reason_code,
-        relevant.order_id,
-        relevant.delivery_date,
+        coalesce(neighbours.next_at_utc, machine_quarters.to_utc) as next_at_utc,
+        neighbours.state_code,
+        neighbours.reason_code,
+        neighbours.order_id,
+        neighbours.delivery_date,
         coalesce(
-            lag(relevant.state_code) over machine_time = relevant.state_code
-            and coalesce(lag(relevant.reason_code) over machine_time, '')
-            = coalesce(relevant.reason_code, '')
-            and coalesce(lag(relevant.order_id) over machine_time, '')
-            = coalesce(relevant.order_id, '')
-            and coalesce(lag(relevant.ended_at_utc) over machine_time, relevant.started_at_utc)
-            >= relevant.started_at_utc,
+            neighbours.previous_state_code = neighbours.state_code
+            and coalesce(neighbours.previous_reason_code, '')
+            = coalesce(neighbours.reason_code, '')
+            and coalesce(neighbours.previous_order_id, '') = coalesce(neighbours.order_id, '')
+            and coalesce(neighbours.previous_ended_at_utc, neighbours.started_at_utc)
+            >= neighbours.started_at_utc,
             false
         ) as is_continuation
-    from relevant
-    cross join parameters
-    window machine_time as (
-        partition by relevant.range_no, relevant.machine_id
-        order by relevant.started_at_utc, relevant.sequence_no
-    )
+    from neighbours
+    inner join machine_quarters
+        on neighbours.machine_quarter_no = machine_quarters.machine_quarter_no
 
 ),
 
-stretches as (
+-- An event may stand for two stretches: what it reported, and the silence after it.
+kinds as (
 
-    select
-        range_no,
-        machine_id,
-        started_at_utc,
-        ended_at_utc,
-        state_code,
-        reason_code,
-        order_id,
-        is_continuation,
-        delivery_date
-    from followed
-    where started_at_utc < ended_at_utc
+    select false as is_silence
 
     union all
 
-    select
-        range_no,
-        machine_id,
-        ended_at_utc as started_at_utc,
-        next_at_utc as ended_at_utc,
-        'no_data' as state_code,
-        cast(null as varchar) as reason_code,
-        cast(null as varchar) as order_id,
-        false as is_continuation,
-        delivery_date
-    from followed
-    where ended_at_utc < next_at_utc
+    select true as is_silence
 
 )
 
 select
-    stretches.machine_id,
-    ranges.from_date,
-    ranges.to_date,
-    stretches.started_at_utc,
-    stretches.ended_at_utc,
-    stretches.state_code,
-    stretches.reason_code,
-    stretches.order_id,
-    stretches.is_continuation,
-    stretches.delivery_date
-from stretches
-inner join ranges on stretches.range_no = ranges.range_no
+    followed.machine_quarter_no,
+    followed.from_date,
+    case
+        when kinds.is_silence then followed.ended_at_utc else followed.started_at_utc
+    end as started_at_utc,
+    case
+        when kinds.is_silence then followed.next_at_utc else followed.ended_at_utc
+    end as ended_at_utc,
+    case when kinds.is_silence then 'no_data' else followed.state_code end as state_code,
+    case when not kinds.is_silence then followed.reason_code end as reason_code,
+    case when not kinds.is_silence then followed.order_id end as order_id,
+    not kinds.is_silence and followed.is_continuation as is_continuation,
+    followed.delivery_date
+from followed
+cross join kinds
+where
+    (not kinds.is_silence and followed.started_at_utc < followed.ended_at_utc)
+    or (kinds.is_silence and followed.ended_at_utc < followed.next_at_utc)

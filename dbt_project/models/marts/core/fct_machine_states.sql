@@ -3,7 +3,10 @@
     incremental_strategy='replace_touched',
     on_schema_change='fail',
     unique_key='production_date',
-    meta={'touched_by': 'int_touched__machine_days'}
+    meta={
+        'touched_by': 'int_touched__machine_days',
+        'one_range_at_a_time': 'int_touched__machine_quarters'
+    }
 ) }}
 -- Grain: one row per machine, reported state and piece of a shift that it filled.
 -- What a machine did inside its working shifts, each minute once: the Pareto of losses, the
@@ -11,88 +14,58 @@
 -- repeats its state, the end of a shift or midnight in UTC begin a row without a change:
 -- `is_continuation` says so, and whoever counts stops leaves those rows out. (Merging them would
 -- cost a second sort of all events, and the row would no longer know the delivery that said it.)
+-- Which days are replaced: depends_on: {{ ref('int_touched__machine_days') }}
 with
+
+machine_quarters as (
+
+    select
+        machine_quarter_no,
+        machine_id,
+        from_date,
+        to_date
+    from {{ ref('int_machine__quarters_in_hand') }}
+
+),
 
 windows as (
 
     select
-        machine_id,
-        line_id,
-        site_id,
-        production_date,
-        shift_id,
-        date_in_utc,
-        opens_at_utc,
-        closes_at_utc
-    from {{ ref('int_work_units__shift_windows') }}
-    where production_date in (
-        select touched_days.production_date
-        from {{ ref('int_touched__machine_days') }} as touched_days
-    )
+        machine_quarters.machine_quarter_no,
+        shift_windows.machine_id,
+        shift_windows.line_id,
+        shift_windows.site_id,
+        shift_windows.production_date,
+        shift_windows.shift_id,
+        shift_windows.date_in_utc,
+        shift_windows.opens_at_utc,
+        shift_windows.closes_at_utc
+    from {{ ref('int_work_units__shift_windows') }} as shift_windows
+    inner join machine_quarters
+        on
+            shift_windows.machine_id = machine_quarters.machine_id
+            and shift_windows.production_date
+            between machine_quarters.from_date and machine_quarters.to_date
 
 ),
 
-timeline as (
-
-    select
-        machine_id,
-        from_date,
-        to_date,
-        started_at_utc,
-        ended_at_utc,
-        state_code,
-        reason_code,
-        order_id,
-        is_continuation,
-        delivery_date
-    from {{ ref('int_machine__state_timeline') }}
-
-),
-
-days as (
-
-    select distinct date_in_utc
-    from windows
-
-),
-
--- Nearly all stretches lie within one UTC date; only the others are spread over theirs.
+-- A stretch once for each UTC date that it reaches; nearly all lie within one. A state may have
+-- begun years before its quarter, whose windows begin two days before it at most.
 timeline_by_date as (
 
-    select
-        timeline.machine_id,
-        timeline.from_date,
-        timeline.to_date,
-        timeline.started_at_utc,
-        timeline.ended_at_utc,
-        timeline.state_code,
-        timeline.reason_code,
-        timeline.order_id,
-        timeline.is_continuation,
-        timeline.delivery_date,
-        cast(timeline.started_at_utc as date) as date_in_utc
-    from timeline
-
-    union all
-
-    select
-        timeline.machine_id,
-        timeline.from_date,
-        timeline.to_date,
-        timeline.started_at_utc,
-        timeline.ended_at_utc,
-        timeline.state_code,
-        timeline.reason_code,
-        timeline.order_id,
-        timeline.is_continuation,
-        timeline.delivery_date,
-        days.date_in_utc
-    from timeline
-    inner join days
-        on
-            cast(timeline.started_at_utc as date) < days.date_in_utc
-            and cast(timeline.ended_at_utc as date) >= days.date_in_utc
-    where cast(timeline.started_at_utc as date) < cast(timeline.ended_at_utc as date)
+    {{ days_between(
+        'greatest(cast(started_at_utc as date), ' ~ add_days('from_date', -2) ~ ')',
+        'cast(ended_at_utc as date)'
+    ) }},
+    machine_quarter_no,
+    started_at_utc,
+    ended_at_utc,
+    state_code,
+    reason_code,
+    order_id,
+    is_continuation,
+    delivery_date
+    from {{ ref('int_machine__state_timeline') }}
 
 ),
 
@@ -115,10 +88,8 @@ pieces as (
     from timeline_by_date
     inner join windows
         on
-            timeline_by_date.machine_id = windows.machine_id
-            and timeline_by_date.date_in_utc = windows.date_in_utc
-            and windows.production_date
-            between timeline_by_date.from_date and timeline_by_date.to_date
+            timeline_by_date.machine_quarter_no = windows.machine_quarter_no
+            and timeline_by_date.calendar_date = windows.date_in_utc
 
 )
 

@@ -2,6 +2,6 @@
 -- instants.
 -- The act itself is in the ledger with number and time alone.
 {{ bitemporal('erasure', {
-    'act_number': 'bigint',
+    'entries': 'json',
     'legal_ground': 'varchar',
 }) }}

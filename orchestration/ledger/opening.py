@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestration.ledger.anchor import Anchors
+from orchestration.ledger.landing import open_if_there
 from orchestration.ledger.store import Ledger
 
 if TYPE_CHECKING:
+    from orchestration.ledger.anchor import Anchor
     from orchestration.settings import Settings
 
 
@@ -20,3 +22,18 @@ def open_ledger(settings: Settings) -> Ledger:
         If there is none although its anchors tell of entries.
     """
     return Ledger.open(settings.ledger_url, anchors=Anchors(settings.anchors, settings.signing_key))
+
+
+def sign_head(settings: Settings) -> Anchor | None:
+    """Sign the head of a company's ledger, as every run does; None if there is nothing new.
+
+    Raises
+    ------
+    LedgerError
+        If there is no key to sign with.
+    LedgerDamagedError
+        If the ledger is not what its anchors say.
+    """
+    if open_if_there(settings.ledger_url) is None:
+        return None
+    return open_ledger(settings).anchor()
