@@ -95,6 +95,12 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
     "governance.fct_acts": ("act_seq",),
     "governance.rpt_waiting_decisions": ("act_seq", "consent_position"),
     "governance.rpt_set_aside": ("feed", "delivery_date", "rule_id"),
+    "governance.fct_restatements": (
+        *("kpi_id", "entity_kind", "entity_id", "period_kind", "period_start_date"),
+        "what_code",
+    ),
+    "governance.rpt_goalpost_drift": ("org_unit_id",),
+    "governance.rpt_accountability": ("subject_kind", "subject_id"),
     **{f"governance.reg_{register}": ("act_seq", "valid_from") for register in REGISTERS},
     "registry.kpis": ("kpi_id",),
     "registry.kpi_terms": ("kpi_id", "factor", "role", "measure_id", "constant"),

@@ -114,6 +114,10 @@ def card_view(card: Scorecard, as_of: str) -> RenderableType:
             if line.value is not None and line.trust_reason
         ],
     )
+    parts += _listed(
+        "Changed by acts:",
+        [f"{line.kpi_name}: {words}" for line in card.lines for words in _changes(line)],
+    )
     parts += [Text(), Text(_LEGEND, style="dim")]
     parts.append(Text(f"As of {as_of}, by template {card.template}.", style="dim"))
     return _Narrow(Group(*parts))
@@ -269,7 +273,29 @@ def _small_print(line: Line) -> str:
             parts.append(_plain(line.unit))
         if line.finality != "final":
             parts.append(line.finality)
+        if line.override_act_seq is not None:
+            parts.append(f"computed {_in_unit(line, line.computed_value)}")
+        if line.newest_cause_code is not None:
+            parts.append(f"cause: {_plain(line.newest_cause_code)}")
     return ", ".join(parts)
+
+
+def _changes(line: Line) -> Iterable[str]:
+    """Return what acts have changed in a line, with what was there before."""
+    if line.is_target_changed:
+        act = f" by act {line.target_act_seq}" if line.target_act_seq else ""
+        yield (
+            f"target {_in_unit(line, line.target)}{act}, first agreed as "
+            f"{_in_unit(line, line.original_target)}."
+        )
+    if line.previous_value is not None:
+        yield f"when the period became final its value was {_in_unit(line, line.previous_value)}."
+    if line.previous_target is not None and line.previous_target != line.target:
+        yield f"when the period became final its target was {_in_unit(line, line.previous_target)}."
+
+
+def _in_unit(line: Line, value: float | None) -> str:
+    return format_value(value, line.unit, line.decimals)
 
 
 def _total(card: Scorecard) -> Text:

@@ -43,7 +43,8 @@ DIALECT = [
 FRACTIONS = {
     "reading_value", "threshold_level", "target_level", "stretch_level", "score", "total_score",
     "centre", "lower_limit", "upper_limit", "sigma_z", "locked_value", "present_value",
-    "value_difference",
+    "value_difference", "computed_value", "original_target_level", "previous_value",
+    "previous_target_level", "previous_score", "drift_ratio", "appeal_ratio",
 }  # fmt: skip
 
 

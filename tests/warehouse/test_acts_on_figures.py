@@ -14,6 +14,7 @@ import pytest
 from orchestration.governance.judgements import judge_readings
 from orchestration.ledger.landing import line as landed
 from orchestration.ledger.store import Recorded
+from orchestration.publication.standing import write_standing
 
 from .conftest import JUDGED, Bare, line, machine
 
@@ -22,7 +23,9 @@ KPI, SITE = "KPI016", "DE01"
 LATENCY = dt.timedelta(days=3)
 RESULTS = (
     *("reg_override", "reg_target", "reg_annotation", "reg_dispute", "fct_kpi_readings"),
-    *("int_judgements__input", "fct_kpi_judgements", "rpt_site_scorecard", "rpt_leader_scorecard"),
+    *("rpt_goalpost_drift", "rpt_accountability", "fct_rating_versions", "rpt_appeal_rates"),
+    *("int_judgements__input", "fct_restatements", "fct_kpi_judgements"),
+    *("rpt_site_scorecard", "rpt_leader_scorecard"),
 )
 
 
@@ -61,7 +64,7 @@ class Plant(Bare):
             {"site": "DE01", "period": "2026-01-01", "person_kind": "employee", "hours": 1},
         )
         self.touch(("2026-01-01", "2026-08-09"))
-        self.build_with_parents(*RESULTS[:-3])
+        self.build_with_parents(*RESULTS[:-4])
         latency = "select latency_days from intermediate.int_kpis__inputs where kpi_id = ?"
         assert self.query(latency, [KPI]) == [(LATENCY.days,)]
 
@@ -107,12 +110,16 @@ class Plant(Bare):
             todo += [one for one in parents if one not in wanted]
             wanted.update(parents)
         judged = self._downstream(f"source.steelyard.{JUDGED}")
-        rebuilt = [name for name in self.models if name in acts & wanted]
-        self.build_models([name for name in rebuilt if name not in judged])
+        standing = self._downstream(*self.standing)
+        rebuilt = [name for name in self.models if name in wanted & (acts | standing)]
+        self.build_models([name for name in rebuilt if name not in judged | standing])
         self.warehouse.replace(
             JUDGED, judge_readings(self.warehouse.read("intermediate.int_judgements__input"))
         )
-        self.build_models([name for name in rebuilt if name in judged])
+        self.build_models([name for name in rebuilt if name in judged - standing])
+        with self.warehouse.connect() as con:
+            write_standing(con, self.settings.published)
+        self.build_models([name for name in rebuilt if name in standing])
 
     def judged(self, columns: str, *, entity: str = SITE, month: str = "2026-03-01") -> Any:
         return self.query(
@@ -369,6 +376,9 @@ def test_only_a_confirmed_special_cause_leaves_the_limits(plant):
     assert centre == pytest.approx((14 * 31 + 500) / 15_000)
     assert plant.judged("centre")[0] == pytest.approx(0.031)
     assert plant.judged("variation") == ("special_cause_deteriorating",)
+    # March was final before the cause was confirmed.
+    assert plant.judged("finality") == ("restated",)
+    assert restated(plant) == [("limits", 0.0, 1.0, 3, "2026-04-20")]
 
 
 # ------------------------------------------------------------------------------------- targets
@@ -430,7 +440,112 @@ def test_a_card_shows_the_target_first_agreed_beside_the_changed_one(plant):
     ) == [(0.04, 0.04), (0.03, 0.04)]
 
 
+def test_goalpost_drift_counts_moves_after_the_first_target_and_says_which_way(plant):
+    plant.readings(MARCH)
+    plant.decide(
+        target(1, "2026-01-05", "0.02"),
+        # A higher share of scrap is easier: up by half of the first target, then down to 0.025.
+        target(2, "2026-03-05", "0.03", act_type="target.change", valid_from="2026-03-05"),
+        target(3, "2026-05-05", "0.025", act_type="target.change", valid_from="2026-05-05"),
+        # A second target that was never moved.
+        target(4, "2026-05-06", "0.02", period="2026-07"),
+    )
+
+    found = plant.query("select * from governance.rpt_goalpost_drift")
+
+    # Targets, moved targets, moves, easier, harder; (0.025 - 0.02) / 0.02 and 0, in the mean.
+    assert found == [("S-DE01", 2, 1, 2, 1, 1, 0.125)]
+
+
+# --------------------------------------------------------------------- accountability, appeals
+
+
+def test_every_live_kpi_says_who_answers_for_it_or_that_nobody_does(plant):
+    plant.write(
+        "hr_employees",
+        *(
+            {"employee_id": name, "hire_date": "2020-01-01", "exit_date": until}
+            for name, until in (("E2", None), ("E9", "2026-06-30"))
+        ),
+    )
+    plant.build_with_parents("dim_people")
+    owners = {"KPI001": "E2", "KPI002": "E9", "KPI003": "E2"}
+    acts = [
+        entry(
+            number, "2026-01-05", "lifecycle.adopt", subject=f"lifecycle|{kpi}",
+            fields={"kpi_id": kpi},
+        )
+        for number, kpi in enumerate(("KPI001", "KPI002", "KPI003", "KPI004"), start=1)
+    ] + [
+        entry(
+            number, "2026-01-06", "ownership.propose", subject=f"ownership|{kpi}",
+            fields={"kpi_id": kpi, "owner_id": owner},
+        )
+        for number, (kpi, owner) in enumerate(owners.items(), start=5)
+    ]  # fmt: skip
+    disputed = entry(
+        8, "2026-02-06", "ownership.dispute", subject="ownership|KPI003",
+        fields={"kpi_id": "KPI003", "owner_id": "E2", "claim": "It is the works council's."},
+    )  # fmt: skip
+    retired = entry(
+        9, "2026-02-07", "lifecycle.retire", subject="lifecycle|KPI001", fields={"kpi_id": "KPI001"}
+    )
+    said = "select subject_id, owner_id, accountability_code from governance.rpt_accountability"
+
+    plant.decide(*acts, disputed)
+    assert plant.query(f"{said} order by 1") == [
+        ("KPI001", "E2", "one_owner"),
+        ("KPI002", "E9", "departed_owner"),
+        ("KPI003", "E2", "disputed_owner"),
+        ("KPI004", None, "no_owner"),
+    ]
+    plant.decide(*acts, disputed, retired)
+    assert "KPI001" not in {row[0] for row in plant.query(said)}
+
+
+def test_a_decided_appeal_is_a_new_version_of_the_rating_and_counts_its_days(plant):
+    plant.execute("delete from raw.hr_ratings")
+    plant.write(
+        "hr_ratings",
+        *(
+            {"cycle_id": "2025", "employee_id": person, "version": 1, "stage": "final",
+             "rating": "meets", "rater_id": "E2", "decided_ts_utc": "2026-01-15 10:00:00"}
+            for person in ("E11", "E12", "E13", "E14")
+        ),
+    )  # fmt: skip
+    asked = {"cycle_id": "2025", "employee_id": "E11", "rater_id": "E2", "rating": "meets"}
+    under_review = asked | {"reviewer_id": "E4", "due_on": "2026-02-20"}
+    appeal = {"subject": "appeal|1", "refers_to": 1}
+    acts = [
+        entry(1, "2026-02-01", "appeal.open", subject="appeal|1", fields=asked),
+        entry(2, "2026-02-03", "appeal.assign", **appeal, fields=under_review),
+        entry(3, "2026-02-21", "appeal.decide", **appeal,
+              fields=under_review | {"outcome": "changed", "new_rating": "exceeds"}),
+    ]  # fmt: skip
+    plant.decide(*acts)
+
+    assert plant.query(
+        "select version_no, stage_code, rating_code, rater_id, appeal_act_seq "
+        "from governance.fct_rating_versions where employee_id = 'E11' order by 1"
+    ) == [(1, "final", "meets", "E2", None), (2, "appeal", "exceeds", "E4", 3)]
+    assert plant.query(
+        "select days_used, days_allowed, is_overdue, state_code from governance.fct_rating_appeals"
+    ) == [(20, 19, True, "decided")]
+    # One of four who were rated.
+    assert plant.query("select * from governance.rpt_appeal_rates") == [
+        ("2025", 4, 1, 1, 1, 1, 20, 0.25)
+    ]
+
+
 # -------------------------------------------------------------------------------- restatements
+
+
+def restated(plant):
+    rows = plant.query(
+        "select what_code, old_value, new_value, act_seq, recorded_at_utc::date::varchar "
+        "from governance.fct_restatements where period_start_date = '2026-03-01' order by 1"
+    )
+    return [(what, float(old), float(new), act, day) for what, old, new, act, day in rows]
 
 
 def test_a_late_target_restates_a_final_period_with_old_and_new_value(plant):
@@ -447,10 +562,19 @@ def test_a_late_target_restates_a_final_period_with_old_and_new_value(plant):
 
     assert before == ("final", 0.02, "threshold", 6.5, None, None, None)
     assert plant.judged(columns) == ("restated", 0.03, "target", 8.0, 0.02, "threshold", 6.5)
+    assert plant.query(
+        f"select {columns} from scorecard.rpt_site_scorecard "
+        f"where kpi_id = '{KPI}' and period_start_date = '2026-03-01'"
+    ) == [("restated", 0.03, "target", 8.0, 0.02, "threshold", 6.5)]
     # July is not final: nothing that anybody could have relied on has changed.
     assert plant.judged(columns, month="2026-07-01") == (
         *("provisional", 0.03, "target", 8.0, None, None, None),
     )
+    assert restated(plant) == [
+        ("stretch", 0.01, 0.015, 2, "2026-06-05"),
+        ("target", 0.02, 0.03, 2, "2026-06-05"),
+        ("threshold", 0.04, 0.06, 2, "2026-06-05"),
+    ]
 
 
 def test_what_was_recorded_before_a_period_was_final_restates_nothing(plant):
@@ -479,3 +603,4 @@ def test_a_late_override_restates_until_it_expires_and_its_end_before_its_day_re
     ended = entry(3, "2026-08-01", "override.end", subject=known[0].payload["subject"])
     plant.decide(*known, ended)
     assert plant.judged(columns) == ("restated", 0.03, 0.02, 6.5, 8.0)
+    assert restated(plant) == [("value", 0.02, 0.03, 3, "2026-08-01")]

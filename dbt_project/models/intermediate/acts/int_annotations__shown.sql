@@ -14,6 +14,7 @@ parameters as (
 annotations as (
 
     select
+        subject_key,
         act_seq,
         state_code,
         kpi_id,
@@ -31,6 +32,7 @@ annotations as (
 )
 
 select
+    annotations.subject_key,
     annotations.act_seq,
     annotations.kpi_id,
     annotations.entity_kind,

@@ -24,6 +24,7 @@ consenters as (
 overrides as (
 
     select
+        subject_key,
         act_seq,
         kpi_id,
         entity_kind,
@@ -39,6 +40,7 @@ overrides as (
 )
 
 select
+    overrides.subject_key,
     overrides.act_seq,
     overrides.kpi_id,
     overrides.entity_kind,

@@ -63,6 +63,7 @@ verdicts as (
         entity_id,
         period_kind,
         period_start_date,
+        finality,
         {{ verdicts | join(',\n        ') }},
         true as is_standing
     from {{ source('standing', 'judgements') }}
@@ -75,6 +76,7 @@ verdicts as (
         entity_id,
         period_kind,
         period_start_date,
+        finality,
         {{ verdicts | join(',\n        ') }},
         false as is_standing
     from {{ ref('fct_kpi_judgements') }}
@@ -89,7 +91,8 @@ select
     readings.period_start_date,
     readings.reading_value,
     readings.n,
-    readings.finality,
+    -- A late target restates what a reading means, and not the reading.
+    coalesce(verdicts.finality, readings.finality) as finality,
     readings.trust_state,
     readings.trust_reason,
     readings.computed_value,
