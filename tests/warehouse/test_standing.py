@@ -29,7 +29,7 @@ from orchestration.publication.snapshot import (
 from orchestration.publication.standing import StandingError, snapshots_to_keep, write_standing
 from orchestration.registry.archive import archive
 from orchestration.registry.logic import Logic, definition_bytes, text_hash
-from tests.warehouse.conftest import Bare
+from tests.warehouse.conftest import READING, Bare
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -357,6 +357,20 @@ def test_a_retired_kpi_keeps_its_history_and_stands_on_no_later_card(shop):
     assert shop.card("A", AUGUST, "kpi_id, score") == [(SCRAP, 9.0)]
 
 
+def test_a_withheld_kpi_that_is_retired_keeps_what_stands_of_the_time_before(shop):
+    approve(shop)
+    shop.figures[OEE, "site", "A", AUGUST] = 5.0
+    shop.run()
+    shop.logic[OEE] = "b" * 64
+    shop.figures |= {(OEE, "site", "A", JULY): 6.0, (OEE, "site", "A", AUGUST): 6.0}
+    shop.act("lifecycle.retire", OEE, kpi_id=OEE, reason="Nobody asks for it any more.")
+    shop.acts[-1]["valid_from"] = "2026-07-15"
+    shop.run()
+
+    assert shop.value(OEE, "site", "A", JULY) == 4.0
+    assert shop.value(OEE, "site", "A", AUGUST) is None
+
+
 # ------------------------------------------------------------------------------------------ locks
 
 
@@ -527,7 +541,9 @@ def test_finding_what_stands_twice_finds_the_same(locked):
         with locked.warehouse.connect() as con:
             write_standing(con, locked.settings.published)
             return [
-                content_hash(con, f"standing.{name}", ()) for name in ("readings", "card_lines")
+                content_hash(con, "standing.readings", READING),
+                content_hash(con, "standing.judgements", READING),
+                content_hash(con, "standing.card_lines", ("subject_id", "kpi_id")),
             ]
 
     assert hashes() == hashes()

@@ -1,4 +1,7 @@
 {{ config(materialized='view') }}
+-- Grain: one row per published reading: what it means.
+-- A reading that stands has the verdicts that it was published with; they were reached with the
+-- history and the levels of that day. Published under the name `fct_kpi_judgements`.
 {% set verdicts = [
     'threshold_level',
     'target_level',
@@ -18,9 +21,6 @@
     'signal_side',
     'chart_note',
 ] %}
--- Grain: one row per published reading: what it means.
--- A reading that stands has the verdicts that it was published with; they were reached with the
--- history and the levels of that day. Published under the name `fct_kpi_judgements`.
 with
 
 readings as (
