@@ -58,7 +58,18 @@ judgements as (
         assurance,
         score,
         is_withheld,
-        stands_by_act_seq
+        stands_by_act_seq,
+        computed_value,
+        override_act_seq,
+        annotation_count,
+        newest_cause_code,
+        target_act_seq,
+        original_target_level,
+        is_target_changed,
+        previous_value,
+        previous_target_level,
+        previous_band,
+        previous_score
     from {{ ref('fct_published_judgements') }}
     where entity_kind = '{{ subject_kind }}' and not is_locked
 
@@ -95,7 +106,18 @@ lines as (
         judgements.assurance,
         judgements.score,
         judgements.is_withheld,
-        judgements.stands_by_act_seq
+        judgements.stands_by_act_seq,
+        judgements.computed_value,
+        judgements.override_act_seq,
+        judgements.annotation_count,
+        judgements.newest_cause_code,
+        judgements.target_act_seq,
+        judgements.original_target_level,
+        judgements.is_target_changed,
+        judgements.previous_value,
+        judgements.previous_target_level,
+        judgements.previous_band,
+        judgements.previous_score
     from judgements
     inner join card_lines
         on
@@ -154,7 +176,18 @@ select
     ) as total_score,
     false as is_locked,
     lines.is_withheld,
-    lines.stands_by_act_seq
+    lines.stands_by_act_seq,
+    lines.computed_value,
+    lines.override_act_seq,
+    lines.annotation_count,
+    lines.newest_cause_code,
+    lines.target_act_seq,
+    lines.original_target_level,
+    lines.is_target_changed,
+    lines.previous_value,
+    lines.previous_target_level,
+    lines.previous_band,
+    lines.previous_score
 from lines
 inner join totals
     on
@@ -197,7 +230,18 @@ select
     total_score,
     is_locked,
     is_withheld,
-    stands_by_act_seq
+    stands_by_act_seq,
+    computed_value,
+    override_act_seq,
+    annotation_count,
+    newest_cause_code,
+    target_act_seq,
+    original_target_level,
+    is_target_changed,
+    previous_value,
+    previous_target_level,
+    previous_band,
+    previous_score
 from {{ source('standing', 'card_lines') }}
 where subject_kind = '{{ subject_kind }}'
 {%- endmacro %}

@@ -57,7 +57,7 @@ class Place:
 
 @dataclass(frozen=True)
 class PublishedReading:
-    """A published value: a share as 0.95, in the KPI's unit and multiplier otherwise."""
+    """A published computed value: a share as 0.95, in the KPI's unit and multiplier otherwise."""
 
     value: Decimal | None
 
@@ -198,10 +198,18 @@ def read_facts(settings: Settings, kpis: Mapping[str, Kpi]) -> Facts:
             con.execute("select kpi_id, logic_hash from governance.kpi_publication").fetchall()
         )
 
+        held = {
+            (feed, day, rule): rows
+            for feed, day, rule, rows in con.execute(
+                "select feed, delivery_date, rule_id, row_count from governance.rpt_set_aside"
+            ).fetchall()
+        }
+
     def find_reading(kpi: str, kind: str, entity: str, period: Period) -> PublishedReading | None:
         with duckdb.connect(database, read_only=True) as con:
             found = con.execute(
-                "select reading_value from kpi.fct_kpi_readings where kpi_id = ? and "
+                # What the deliveries say: an override names the value that it replaces.
+                "select computed_value from kpi.fct_kpi_readings where kpi_id = ? and "
                 "entity_kind = ? and entity_id = ? and period_kind = ? and period_start_date = ?",
                 [kpi, kind, entity, period.kind, period.first_day],
             ).fetchall()
@@ -219,6 +227,7 @@ def read_facts(settings: Settings, kpis: Mapping[str, Kpi]) -> Facts:
         find_reading=find_reading,
         snapshots=_kept_snapshots(settings),
         logic_hashes=logic_hashes,
+        quarantined=lambda *key: held.get(key, 0),
     )
 
 

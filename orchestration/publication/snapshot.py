@@ -94,6 +94,7 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
     "governance.kpi_publication": ("kpi_id",),
     "governance.fct_acts": ("act_seq",),
     "governance.rpt_waiting_decisions": ("act_seq", "consent_position"),
+    "governance.rpt_set_aside": ("feed", "delivery_date", "rule_id"),
     **{f"governance.reg_{register}": ("act_seq", "valid_from") for register in REGISTERS},
     "registry.kpis": ("kpi_id",),
     "registry.kpi_terms": ("kpi_id", "factor", "role", "measure_id", "constant"),

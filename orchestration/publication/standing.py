@@ -41,6 +41,15 @@ CARDS = {"leader": "scorecard.rpt_leader_scorecard", "site": "scorecard.rpt_site
 KEY = ("kpi_id", "entity_kind", "entity_id", "period_kind", "period_start_date")
 
 _HELD = "is_locked boolean not null, is_withheld boolean not null, stands_by_act_seq bigint"
+# What acts did to a reading, and to its levels.
+_BY_ACTS = """
+    computed_value double, override_act_seq bigint, annotation_count bigint,
+    newest_cause_code varchar, previous_value double
+"""
+_LEVELS = """
+    target_act_seq bigint, original_target_level double, is_target_changed boolean,
+    previous_target_level double, previous_band varchar, previous_score double
+"""
 _CARD = """
     template_id varchar, template_version bigint, title varchar, template_hash varchar,
     position bigint, kpi_id varchar
@@ -62,14 +71,15 @@ create or replace table standing.readings (
     period_start_date date, period_end_date date, unit varchar, numerator decimal(38, 6),
     denominator decimal(38, 6), n bigint, reading_value double, finality varchar,
     trust_state varchar, trust_reason varchar, final_on_date date, definition_version bigint,
-    definition_hash varchar, {_HELD}
+    definition_hash varchar, {_BY_ACTS}, is_excluded boolean, was_excluded_when_final boolean,
+    {_HELD}
 );
 create or replace table standing.judgements (
     kpi_id varchar, entity_kind varchar, entity_id varchar, period_kind varchar,
     period_start_date date, threshold_level double, target_level double, stretch_level double,
     target_version bigint, band varchar, variation varchar, assurance varchar, score double,
     chart_kind varchar, centre double, lower_limit double, upper_limit double, sigma_z double,
-    is_trial boolean, signal_rule varchar, signal_side integer, chart_note varchar
+    is_trial boolean, signal_rule varchar, signal_side integer, chart_note varchar, {_LEVELS}
 );
 create or replace table standing.card_lines (
     subject_kind varchar not null, subject_id varchar not null, period_start_date date, {_CARD},
@@ -77,7 +87,7 @@ create or replace table standing.card_lines (
     weight decimal(9, 6), reading_value double, n bigint, finality varchar, trust_state varchar,
     trust_reason varchar, threshold_level double, target_level double, stretch_level double,
     band varchar, variation varchar, assurance varchar, score double,
-    measured_weight decimal(38, 6), total_score double, {_HELD}
+    measured_weight decimal(38, 6), total_score double, {_BY_ACTS}, {_LEVELS}, {_HELD}
 );
 create or replace table standing.card_lines_begun (
     subject_kind varchar, period_kind varchar, period_start_date date, {_CARD},

@@ -17,6 +17,7 @@ from orchestration.ingest.pipeline import ingest_feed, prepare
 from orchestration.ingest.run_state import begin_run, finish_run
 from orchestration.ingest.sql import column_list, quote_relation
 from orchestration.ledger.definitions import load_act_types
+from orchestration.ledger.exemptions import read_exemptions
 from orchestration.publication.snapshot import PUBLISHED
 from orchestration.publication.standing import write_standing
 from orchestration.registry.load import load_registers
@@ -87,7 +88,11 @@ class House:
         self.build(as_of)
 
     def ingest(self, as_of: dt.date, days: Iterable[dt.date] | None = None) -> None:
-        for feed in self.company.canonical:
+        ends = load_act_types(self.settings.register_folders).ending()
+        # What is waived is read from the acts that have landed.
+        for feed in sorted(self.company.canonical, key=lambda name: name != "acts"):
+            with self.warehouse.connect() as con:
+                exemptions = read_exemptions(con, feed, ends)
             ingest_feed(
                 self.warehouse,
                 self.company,
@@ -96,6 +101,7 @@ class House:
                 days,
                 as_of=as_of,
                 run_id=f"run-{self.runs + 1}",
+                exemptions=exemptions,
             )
 
     def build(self, as_of: dt.date, *, judged: bool = True) -> None:

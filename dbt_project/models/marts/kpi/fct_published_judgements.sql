@@ -20,6 +20,12 @@
     'signal_rule',
     'signal_side',
     'chart_note',
+    'target_act_seq',
+    'original_target_level',
+    'is_target_changed',
+    'previous_target_level',
+    'previous_band',
+    'previous_score',
 ] %}
 with
 
@@ -36,6 +42,12 @@ readings as (
         finality,
         trust_state,
         trust_reason,
+        computed_value,
+        override_act_seq,
+        annotation_count,
+        newest_cause_code,
+        is_excluded,
+        previous_value,
         is_locked,
         is_withheld,
         stands_by_act_seq
@@ -80,6 +92,12 @@ select
     readings.finality,
     readings.trust_state,
     readings.trust_reason,
+    readings.computed_value,
+    readings.override_act_seq,
+    readings.annotation_count,
+    readings.newest_cause_code,
+    readings.is_excluded,
+    readings.previous_value,
     {% for verdict in verdicts %}
         verdicts.{{ verdict }},
     {% endfor %}

@@ -24,7 +24,14 @@ built as (
         trust_reason,
         final_on_date,
         definition_version,
-        definition_hash
+        definition_hash,
+        computed_value,
+        override_act_seq,
+        annotation_count,
+        newest_cause_code,
+        is_excluded,
+        previous_value,
+        was_excluded_when_final
     from {{ ref('fct_kpi_readings') }}
 
 ),
@@ -49,6 +56,13 @@ standing as (
         final_on_date,
         definition_version,
         definition_hash,
+        computed_value,
+        override_act_seq,
+        annotation_count,
+        newest_cause_code,
+        is_excluded,
+        previous_value,
+        was_excluded_when_final,
         is_locked,
         is_withheld,
         stands_by_act_seq
@@ -130,6 +144,13 @@ select
     standing.final_on_date,
     standing.definition_version,
     standing.definition_hash,
+    standing.computed_value,
+    standing.override_act_seq,
+    standing.annotation_count,
+    standing.newest_cause_code,
+    standing.is_excluded,
+    standing.previous_value,
+    standing.was_excluded_when_final,
     standing.is_locked,
     standing.is_withheld,
     standing.stands_by_act_seq
@@ -161,6 +182,13 @@ select
     built.final_on_date,
     case when not decided.is_withheld then built.definition_version end as definition_version,
     case when not decided.is_withheld then built.definition_hash end as definition_hash,
+    case when not decided.is_withheld then built.computed_value end as computed_value,
+    case when not decided.is_withheld then built.override_act_seq end as override_act_seq,
+    built.annotation_count,
+    built.newest_cause_code,
+    built.is_excluded,
+    case when not decided.is_withheld then built.previous_value end as previous_value,
+    built.was_excluded_when_final,
     false as is_locked,
     decided.is_withheld,
     case when decided.is_withheld then decided.approved_by_act_seq end as stands_by_act_seq
