@@ -559,7 +559,8 @@ def _plain_errors(where: str) -> Iterator[None]:
             ) from error
         if is_out_of_reach:
             raise LedgerError(
-                f"The ledger at {where} is out of reach ({str(origin).splitlines()[0]}): look whether it "
+                f"The ledger at {where} is out of reach ({str(origin).splitlines()[0]}): look "
+                "whether it "
                 "is there and may be read and written."
             ) from error
         raise

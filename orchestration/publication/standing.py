@@ -77,7 +77,8 @@ create or replace table standing.readings (
 create or replace table standing.judgements (
     kpi_id varchar, entity_kind varchar, entity_id varchar, period_kind varchar,
     period_start_date date, finality varchar, threshold_level double, target_level double,
-    stretch_level double, target_version bigint, band varchar, variation varchar, assurance varchar, score double,
+    stretch_level double, target_version bigint, band varchar, variation varchar,
+    assurance varchar, score double,
     chart_kind varchar, centre double, lower_limit double, upper_limit double, sigma_z double,
     is_trial boolean, signal_rule varchar, signal_side integer, chart_note varchar, {_LEVELS}
 );
