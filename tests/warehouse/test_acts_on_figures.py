@@ -22,6 +22,7 @@ AS_OF = "2026-08-10"
 KPI, SITE = "KPI016", "DE01"
 LATENCY = dt.timedelta(days=3)
 RESULTS = (
+    *("int_locks__in_force", "int_kpis__publication"),
     *("reg_override", "reg_target", "reg_annotation", "reg_dispute", "fct_kpi_readings"),
     *("rpt_goalpost_drift", "rpt_accountability", "fct_rating_versions", "rpt_appeal_rates"),
     *("int_judgements__input", "fct_restatements", "fct_kpi_judgements"),

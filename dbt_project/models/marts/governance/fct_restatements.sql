@@ -181,33 +181,59 @@ attributed as (
             subjects.subject_key = effective.subject_key
             and changed.final_from_utc <= effective.effective_at_utc
 
+),
+
+found as (
+
+    select
+        kpi_id,
+        entity_kind,
+        entity_id,
+        period_kind,
+        period_start_date,
+        what_code,
+        old_value,
+        new_value,
+        act_seq,
+        recorded_at_utc
+    from attributed
+    where recency = 1
+
+    union all
+
+    select
+        kpi_id,
+        entity_kind,
+        entity_id,
+        period_kind,
+        period_start_date,
+        what_code,
+        old_value,
+        new_value,
+        act_seq,
+        recorded_at_utc
+    from levels
+
 )
 
 select
-    kpi_id,
-    entity_kind,
-    entity_id,
-    period_kind,
-    period_start_date,
-    what_code,
-    cast(old_value as decimal(28, 10)) as old_value,
-    cast(new_value as decimal(28, 10)) as new_value,
-    act_seq,
-    recorded_at_utc
-from attributed
-where recency = 1
-
-union all
-
-select
-    kpi_id,
-    entity_kind,
-    entity_id,
-    period_kind,
-    period_start_date,
-    what_code,
-    cast(old_value as decimal(28, 10)) as old_value,
-    cast(new_value as decimal(28, 10)) as new_value,
-    act_seq,
-    recorded_at_utc
-from levels
+    found.kpi_id,
+    found.entity_kind,
+    found.entity_id,
+    found.period_kind,
+    found.period_start_date,
+    found.what_code,
+    cast(found.old_value as decimal(28, 10)) as old_value,
+    cast(found.new_value as decimal(28, 10)) as new_value,
+    found.act_seq,
+    found.recorded_at_utc
+from found
+-- What is not published is not told by another way.
+inner join {{ ref('fct_published_readings') }} as published
+    on
+        found.kpi_id = published.kpi_id
+        and found.entity_kind = published.entity_kind
+        and found.entity_id = published.entity_id
+        and found.period_kind = published.period_kind
+        and found.period_start_date = published.period_start_date
+where not published.is_locked and not published.is_withheld
