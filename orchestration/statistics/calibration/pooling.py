@@ -14,6 +14,9 @@ from orchestration.statistics.spc.flat import Floats
 Estimator = Literal["DL", "REML", "ML", "PM", "EB"]
 ESTIMATORS: Final[tuple[Estimator, ...]] = ("DL", "REML", "ML", "PM", "EB")
 
+METAFOR_PM_TOLERANCE: Final = float(np.finfo(np.float64).eps) ** 0.25
+"""R's metafor searches the Paule-Mandel tau2 between 0 and 100 and stops within 1.2e-4."""
+
 
 @dataclass(frozen=True)
 class RandomEffects:
@@ -44,7 +47,11 @@ class RandomEffects:
 
 
 def pool_random_effects(
-    estimates: ArrayLike, variances: ArrayLike, estimator: Estimator = "REML"
+    estimates: ArrayLike,
+    variances: ArrayLike,
+    estimator: Estimator = "REML",
+    *,
+    pm_tolerance: float | None = None,
 ) -> RandomEffects | Refusal:
     """Return the random-effects model of units with known sampling variances.
 
@@ -55,6 +62,9 @@ def pool_random_effects(
     estimator : {"DL", "REML", "ML", "PM", "EB"}
         Of tau2: DerSimonian-Laird, (restricted) maximum likelihood, Paule-Mandel, empirical Bayes
         (Morris), the last two of which solve the same equation.
+    pm_tolerance : float, optional
+        By default the equation of ``PM`` is solved to rounding. `METAFOR_PM_TOLERANCE` stops where
+        metafor stops, which differs in the fourth digit of a small tau2.
 
     Returns
     -------
@@ -87,7 +97,10 @@ def pool_random_effects(
     n, w = y.size, 1 / v
     q = _q(y, v, 0.0)
     spread = float(w.sum() - (w**2).sum() / w.sum())
-    tau2 = max(0.0, (q - (n - 1)) / spread) if estimator == "DL" else _tau2(y, v, estimator)
+    if estimator == "DL":
+        tau2 = max(0.0, (q - (n - 1)) / spread)
+    else:
+        tau2 = _tau2(y, v, estimator, pm_tolerance if estimator == "PM" else None)
     weight = 1 / (v + tau2)
     mean = float((weight * y).sum() / weight.sum())
     typical = (n - 1) / spread
@@ -110,7 +123,7 @@ def _q(y: Floats, v: Floats, tau2: float) -> float:
     return float((weight * (y - mean) ** 2).sum())
 
 
-def _tau2(y: Floats, v: Floats, estimator: Estimator) -> float:
+def _tau2(y: Floats, v: Floats, estimator: Estimator, tolerance: float | None) -> float:
     """Solve the estimating equation; its left side falls through 0 at the estimate."""
 
     def score(tau2: float) -> float:
@@ -125,6 +138,8 @@ def _tau2(y: Floats, v: Floats, estimator: Estimator) -> float:
 
     if score(0.0) <= 0:
         return 0.0
+    if tolerance is not None:
+        return float(brentq(score, 0.0, 100.0, xtol=tolerance))
     high = float(y.var(ddof=1))
     while score(high) > 0:
         high *= 2
