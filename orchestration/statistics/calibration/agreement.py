@@ -97,7 +97,7 @@ def intraclass_correlations(
     tail = (1 + confidence) / 2
 
     def single(ratio: float) -> float:
-        return (ratio - 1) / (ratio + k - 1)
+        return float((ratio - 1) / (ratio + k - 1))
 
     def ends(ratio: float, freedom: float) -> tuple[float, float]:
         return (
@@ -122,7 +122,7 @@ def intraclass_correlations(
     high_2 = n * (lower_f * between - error) / (mixed + n * lower_f * between)
 
     def stepped_up(figure: float) -> float:
-        return k * figure / (1 + (k - 1) * figure)
+        return float(k * figure / (1 + (k - 1) * figure))
 
     return IntraclassCorrelations(
         one_way=Intraclass(single(f_1), f_1, single(low_1), single(high_1)),

@@ -73,7 +73,8 @@ def adjusted_log_odds(
     good = np.asarray(favourable, dtype=np.bool_)
     seen = np.ones(good.size) if frequency is None else np.asarray(frequency, dtype=np.float64)
     groups, strata = np.asarray(group).astype(str), np.asarray(stratum).astype(str)
-    good, groups, strata, seen = (part[seen > 0] for part in (good, groups, strata, seen))
+    there = seen > 0
+    good, groups, strata, seen = good[there], groups[there], strata[there], seen[there]
     if reference not in groups:
         raise ValueError(f"the reference group {reference} does not occur")
     if good.all() or not good.any():
@@ -89,7 +90,6 @@ def adjusted_log_odds(
     ).astype(np.float64)
     if np.linalg.matrix_rank(design) < design.shape[1]:
         return Refusal(SINGULAR_COVARIANCE, "groups and strata cannot be told apart")
-    # The design is saturated in no level unless its outcomes are all alike.
     for labels, names in ((groups, [reference, *others]), (strata, np.unique(strata).tolist())):
         for name in names:
             outcomes = good[labels == name]
