@@ -114,15 +114,18 @@ def matches(path: str, pattern: str) -> bool:
 
 def agrees(path: str, expected: Any, ours: Any, tolerance: float | str) -> bool:  # noqa: PLR0911 (a return per kind of leaf)
     """Whether one leaf of ours is the expected one."""
-    theirs, mine = list(_flat(expected)), list(_flat(ours))
     if _shape(expected) != _shape(ours):
         return False
+    theirs, mine = list(_flat(expected)), list(_flat(ours))
     if CLUSTERS.search(path):
         return _by_appearance(theirs) == _by_appearance(mine)
     if POINTS.search(path) or not all(_is_number(x) or x is None for x in theirs):
-        return len(theirs) == len(mine) and all(map(_same, theirs, mine))
-    gaps = [x is None for x in theirs]
-    if gaps != [_is_gap(x) for x in mine]:
+        return all(map(_same, theirs, mine))
+    return _close(theirs, mine, tolerance)
+
+
+def _close(theirs: list[Any], mine: list[Any], tolerance: float | str) -> bool:
+    if [x is None for x in theirs] != [_is_gap(x) for x in mine]:
         return False
     pairs = [(t, m) for t, m in zip(theirs, mine, strict=True) if t is not None]
     if not all(_is_number(m) and math.isfinite(m) for _, m in pairs):

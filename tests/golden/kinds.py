@@ -2,13 +2,18 @@
 
 from collections.abc import Mapping
 
-from tests.golden import spc
+from tests.golden import calibration, fairness, spc
 from tests.golden.cases import Answer
 
 NOT_YET = (
-    "lmm", "glmm", "rater_severity", "rasch", "icc", "meta_random_effects", "funnel", "two_by_two",
-    "stratified_2x2", "ordinal_regression", "morans_i", "p_adjust", "james_stein", "did", "its",
+    "lmm", "glmm", "rater_severity", "rasch",
+    "ordinal_regression", "morans_i", "james_stein", "did", "its",
     "change_point", "forecast", "bunching", "digits", "kpi_relations",
 )  # fmt: skip
 
-KINDS: Mapping[str, Answer | None] = {**dict.fromkeys(NOT_YET), **spc.KINDS}
+KINDS: Mapping[str, Answer | None] = {
+    **dict.fromkeys(NOT_YET),
+    **spc.KINDS,
+    **calibration.KINDS,
+    **fairness.KINDS,
+}

@@ -108,22 +108,14 @@ def individuals_chart(  # noqa: C901 (a branch per option)
     if refusal is not None:
         return refusal
     points = np.asarray(values, dtype=np.float64)
-    if freeze is not None and freeze < 2:  # noqa: PLR2004 - one moving range needs two points
-        raise ValueError(f"limits cannot come from the first {freeze} points")
     start = _phase_starts(split_after, points.size)
     phase = np.repeat(np.arange(start.size), np.diff(start, append=points.size))
-    setting = np.ones(points.size, dtype=np.bool_)
-    if exclude is not None:
-        excluded = np.asarray(exclude, dtype=np.bool_)
-        if excluded.shape != points.shape:
-            raise ValueError(
-                f"exclude {excluded.shape} and readings {points.shape} differ in shape"
-            )
-        setting &= ~excluded
+    drawn = _drawn(points, exclude, bridge_gaps=bridge_gaps)
+    setting = drawn
     if freeze is not None:
-        setting &= np.arange(points.size) - start[phase] < freeze
-    if bridge_gaps:
-        setting &= np.isfinite(points)
+        if freeze < 2:  # noqa: PLR2004 - one moving range needs two points
+            raise ValueError(f"limits cannot come from the first {freeze} points")
+        setting = drawn & (np.arange(points.size) - start[phase] < freeze)
     limits = individuals_limits(
         points,
         series_start=start,
@@ -136,9 +128,6 @@ def individuals_chart(  # noqa: C901 (a branch per option)
             return Refusal(TOO_FEW_READINGS, f"phase {number} has no moving range to set limits by")
         if limits.sigma[first] == 0:
             return Refusal(NO_VARIATION, f"the baseline of phase {number} does not vary")
-    drawn = np.ones(points.size, dtype=np.bool_) if exclude is None else ~excluded
-    if bridge_gaps:
-        drawn &= np.isfinite(points)
     mean_moving_range = limits.sigma * d2
     return IndividualsChart(
         centre=limits.centre,
@@ -248,6 +237,17 @@ def _phase_starts(split_after: Sequence[int], n_points: int) -> Ints:
     if splits and not (splits[0] > 0 and splits[-1] < n_points):
         raise ValueError(f"a phase must end inside the series of {n_points} points, not {splits}")
     return np.array([0, *splits], dtype=np.int64)
+
+
+def _drawn(points: Floats, exclude: ArrayLike | None, *, bridge_gaps: bool) -> Bools:
+    """Tell the points between which moving ranges are taken."""
+    drawn = np.isfinite(points) if bridge_gaps else np.ones(points.size, dtype=np.bool_)
+    if exclude is None:
+        return drawn
+    excluded = np.asarray(exclude, dtype=np.bool_)
+    if excluded.shape != points.shape:
+        raise ValueError(f"exclude {excluded.shape} and readings {points.shape} differ in shape")
+    return drawn & ~excluded
 
 
 def _mask(chosen: ArrayLike, values: Floats) -> Bools:

@@ -223,7 +223,6 @@ def flag_rule(  # noqa: C901, PLR0911 (a return per rule)
     scale = np.broadcast_to(np.asarray(sigma, dtype=np.float64), points.shape)
     offset = points - np.asarray(centre, dtype=np.float64)
     near = ON_LINE_SIGMAS * scale
-    none = np.zeros(points.size, dtype=np.int8)
     if rule.pattern == "beyond":
         side = _side(offset, rule.sigmas * scale + near)
         return RuleFlags(side != 0, side)
@@ -232,33 +231,21 @@ def flag_rule(  # noqa: C901, PLR0911 (a return per rule)
         flagged = _in_run(side, rule.length, series, all_members=all_members)
         return RuleFlags(flagged, np.where(flagged, side, 0).astype(np.int8))
     if rule.pattern in {"trend", "alternating"}:
-        step = _steps(points, near, series)
-        if rule.pattern == "trend":
-            flagged = _in_run(step, rule.length - 1, series, all_members=all_members)
-            if all_members:  # the first point of a trend has no step of its own
-                # Where one trend ends and the next begins, the point belongs to the later one.
-                goes_on = np.append(flagged[1:], False)
-                step = np.where(goes_on, np.append(step[1:], 0), step).astype(np.int8)
-                flagged = _spread_back(flagged, 2, series)
-            return RuleFlags(flagged, np.where(flagged, step, 0).astype(np.int8))
-        turn = np.zeros(points.size, dtype=np.int8)
-        turn[1:] = step[1:] * step[:-1] < 0
-        turn[series.start] = 0
-        flagged = _in_run(turn, rule.length - 2, series, all_members=all_members)
-        return RuleFlags(_spread_back(flagged, 3, series) if all_members else flagged, none)
-    if rule.pattern == "within":
-        inside = (np.abs(offset) <= rule.sigmas * scale + near).astype(np.int8)
-        return RuleFlags(_in_run(inside, rule.length, series, all_members=all_members), none)
+        return _flag_steps(_steps(points, near, series), rule, series, all_members)
     if rule.pattern == "zone":
         return _flag_zone(_side(offset, rule.sigmas * scale + near), rule, series, all_members)
-    if rule.pattern == "outside_both_sides":
-        side = _side(offset, rule.sigmas * scale + near)
-        ends = _in_run((side != 0).astype(np.int8), rule.length, series, all_members=False)
-        above = _window_sum(side > 0, rule.length, series)
-        ends &= (above > 0) & (above < rule.length)
-        flagged = _spread_back(ends, rule.length, series) if all_members else ends
-        return RuleFlags(flagged, none)
-    raise ValueError(f"unknown pattern {rule.pattern}")
+    far = _side(offset, rule.sigmas * scale + near)
+    if rule.pattern == "within":
+        inside = (np.isfinite(offset) & (far == 0)).astype(np.int8)
+        flagged = _in_run(inside, rule.length, series, all_members=all_members)
+    elif rule.pattern == "outside_both_sides":
+        flagged = _in_run((far != 0).astype(np.int8), rule.length, series, all_members=False)
+        above = _window_sum(far > 0, rule.length, series)
+        flagged &= (above > 0) & (above < rule.length)
+        flagged = _spread_back(flagged, rule.length, series) if all_members else flagged
+    else:
+        raise ValueError(f"unknown pattern {rule.pattern}")
+    return RuleFlags(flagged, np.zeros(points.size, dtype=np.int8))
 
 
 def violated_rules(
@@ -333,6 +320,26 @@ def _window_sum(there: Bools, length: int, series: FlatSeries) -> Ints:
     first = np.maximum(last - length + 1, series.start[series.of_point])
     count: Ints = running[last + 1] - running[first]
     return count
+
+
+def _flag_steps(
+    step: NDArray[np.int8], rule: Rule, series: FlatSeries, all_members: bool
+) -> RuleFlags:
+    """Flag trends and alternating points, which are patterns of the steps between points."""
+    if rule.pattern == "alternating":
+        turn = np.zeros(step.size, dtype=np.int8)
+        turn[1:] = step[1:] * step[:-1] < 0
+        turn[series.start] = 0
+        flagged = _in_run(turn, rule.length - 2, series, all_members=all_members)
+        flagged = _spread_back(flagged, 3, series) if all_members else flagged
+        return RuleFlags(flagged, np.zeros(step.size, dtype=np.int8))
+    flagged = _in_run(step, rule.length - 1, series, all_members=all_members)
+    if all_members:  # the first point of a trend has no step of its own
+        # Where one trend ends and the next begins, the point belongs to the later one.
+        goes_on = np.append(flagged[1:], False)
+        step = np.where(goes_on, np.append(step[1:], 0), step).astype(np.int8)
+        flagged = _spread_back(flagged, 2, series)
+    return RuleFlags(flagged, np.where(flagged, step, 0).astype(np.int8))
 
 
 def _flag_zone(

@@ -16,7 +16,7 @@ from orchestration.statistics.spc.constants import LIMIT_SIGMAS
 Digits = Literal["table", "exact"]
 
 # Printed factors for n = 2, 3, ...: three digits for d2 (Montgomery, appendix VI), seven for d3 (as
-# R qcc carries them; from n = 7 on rounded figures that differ from the exact by up to 1.2e-5).
+# R qcc carries them; they differ from the exact figures by up to 1.2e-5).
 _D2_TABLE: Final = (
     *(1.128, 1.693, 2.059, 2.326, 2.534, 2.704, 2.847, 2.970, 3.078, 3.173, 3.258, 3.336),
     *(3.407, 3.472, 3.532, 3.588, 3.640, 3.689, 3.735, 3.778, 3.819, 3.858, 3.895, 3.931),
