@@ -50,18 +50,20 @@ if TYPE_CHECKING:
 # A writer holds the ledger for milliseconds; in front of this one there may be hundreds.
 BUSY_SECONDS = 60
 PAGE_ROWS = 1000
-# What says that nothing is wrong with the file: it is in use, out of space or out of reach.
+# What says that nothing is wrong with the file: it is in use, or the machine is out of something.
 NOT_DAMAGED = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
     sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_NOMEM,
     sqlite3.SQLITE_INTERRUPT,
     sqlite3.SQLITE_CONSTRAINT,
 }
+OUT_OF_REACH = {sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 # Without the URL, which may hold a password.
 NO_PLACE = "The ledger cannot be there: name a URL that begins with sqlite:/// or postgresql://."
 
@@ -226,17 +228,18 @@ class Ledger(Reading):
             If there is none although anchors tell of entries.
         """
         address = _address(url)
+        where = address.render_as_string(hide_password=True)
         if address.drivername in {"postgresql", "postgresql+psycopg2"}:
             address = address.set(drivername="postgresql+psycopg2")
             engine = sa.create_engine(address, poolclass=sa.NullPool)
-            is_there = _is_in_postgres(engine)
+            with _plain_errors(where):
+                is_there = _is_in_postgres(engine)
         elif address.drivername == "sqlite" and address.database:
             path = Path(address.database).resolve()
             engine = _sqlite_engine(path)
             is_there = path.exists()
         else:
             raise LedgerError(NO_PLACE)
-        where = address.render_as_string(hide_password=True)
         if not is_there:
             newest = anchors.newest() if anchors else None
             if newest is not None:
@@ -534,21 +537,31 @@ def _plain_errors(where: str) -> Iterator[None]:
     except (sa.exc.DBAPIError, sqlite3.Error) as error:
         origin = getattr(error, "orig", error)
         if isinstance(origin, sqlite3.Error):
+            code = getattr(origin, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
             # The low byte is the kind of the error, the rest its detail.
-            kind = getattr(origin, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+            kind = code & 0xFF
             is_busy = kind in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-            is_damaged = kind not in NOT_DAMAGED
+            is_damaged = kind not in NOT_DAMAGED or code == sqlite3.SQLITE_IOERR_SHORT_READ
+            is_out_of_reach = kind in OUT_OF_REACH
         else:
             # Class XX is the server's own "internal error" and "data corrupted"; 42P01 is a table
-            # that is not there, 55P03 a lock that did not come free in time.
+            # that is not there, 55P03 a lock that did not come free in time. Who did not come
+            # through to the server has no code.
             code = getattr(origin, "pgcode", None) or ""
             is_busy = code == "55P03"
             is_damaged = code.startswith("XX") or code == "42P01"
+            is_out_of_reach = isinstance(error, sa.exc.OperationalError) and not code
         if is_damaged:
             raise LedgerDamagedError(f"{where} cannot be read ({origin})") from error
         if is_busy:
             raise LedgerBusyError(
                 f"The ledger is in use by others, for {BUSY_SECONDS} s already: try again."
+            ) from error
+        if is_out_of_reach:
+            raise LedgerError(
+                f"The ledger at {where} is out of reach ({str(origin).splitlines()[0]}): look "
+                "whether it "
+                "is there and may be read and written."
             ) from error
         raise
 

@@ -118,11 +118,11 @@ def compare(settings: Settings, kpi: str) -> KpiDiff:
     registers = load_registers(settings.register_folders)
     if kpi not in registers.kpis:
         raise KpiDiffError(f"There is no KPI {kpi}; there are {', '.join(registers.kpis)}.")
-    models = DbtModels(settings.dbt_project, settings.dbt_home, settings.environment())
-    present = logics(registers, models.read_manifest())[kpi]
     warehouse = Warehouse.of(settings, wait_seconds=0)
     if not warehouse.path.is_file():
         raise KpiDiffError("Nothing has been built yet. Run `steelyard run` first.")
+    models = DbtModels(settings.dbt_project, settings.dbt_home, settings.environment())
+    present = logics(registers, models.read_manifest())[kpi]
     with warehouse.connect("steelyard kpi diff") as con:
         return kpi_diff(con, settings.company_home, settings.published, present)
 

@@ -11,10 +11,11 @@ import pytest
 import sqlalchemy as sa
 
 from orchestration.ledger.chain import GENESIS, PayloadError
-from orchestration.ledger.errors import LedgerDamagedError, LedgerError
+from orchestration.ledger.errors import LedgerBusyError, LedgerDamagedError, LedgerError
 from orchestration.ledger.store import Head, Ledger
 from orchestration.ledger.tables import INDEXED
 from tests.ledger.acts import START, act, clock, order, write
+from tests.services import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -235,6 +236,28 @@ def test_a_place_of_another_kind_is_refused_without_its_password(url):
         Ledger.open(url)
 
     assert "secret" not in str(refusal.value)
+
+
+def test_a_ledger_that_is_out_of_reach_gets_a_sentence_of_its_own(tmp_path):
+    path = tmp_path / "l.sqlite"
+    ledger = Ledger.open(f"sqlite:///{path}")
+    path.unlink()
+
+    with pytest.raises(LedgerError, match=r"out of reach .*look whether it is there"):
+        write(ledger, 1)
+    with pytest.raises(LedgerError, match=r"out of reach .*look whether it is there") as refusal:
+        Ledger.open(f"postgresql://steelyard:secret@127.0.0.1:{free_port()}/ledger")
+    assert "secret" not in str(refusal.value)
+
+
+def test_a_writer_that_waits_too_long_is_told_so(ledger, monkeypatch):
+    monkeypatch.setattr("orchestration.ledger.store.BUSY_SECONDS", 1)
+    with (
+        ledger.writing(now=clock),
+        pytest.raises(LedgerBusyError, match="in use by others"),
+        ledger.writing(now=clock),
+    ):
+        pytest.fail("two writers at once")
 
 
 def everything_in(folder: Path) -> bytes:

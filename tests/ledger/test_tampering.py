@@ -1,6 +1,6 @@
 """Whatever is done to a ledger behind its back is found, and the first bad entry is named.
 
-3,500 random tamperings with fixed seeds: bits of the SQLite file, and on both engines values of
+3,700 random tamperings with fixed seeds: bits of the SQLite file, and on both engines values of
 every column, entries removed, swapped, repeated and forged, ends cut off and chains made anew with
 salts of their own; and bits and lines of the anchors.
 """
@@ -442,6 +442,25 @@ def test_a_flipped_bit_of_the_file_is_found_or_changed_nothing(
                 write(ledger, 1)
                 assert verify(ledger, anchors).entries == 62
     record_property("flips that changed nothing that can be read", unchanged)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("harm", ["cut off", "overwritten"])
+def test_a_file_that_was_cut_off_or_overwritten_is_found(in_a_file, tmp_path, harm):
+    folder, anchors = in_a_file
+    whole = (folder / "ledger.sqlite").read_bytes()
+    dice = random.Random(harm)
+    path = tmp_path / "harmed.sqlite"
+    for _ in range(100):
+        length = dice.randrange(len(whole) - 1)
+        page = bytes(dice.randrange(256) for _ in range(4096))
+        at = length // 4096 * 4096
+        path.write_bytes(
+            whole[:length] if harm == "cut off" else whole[:at] + page + whole[at + 4096 :]
+        )
+        ledger = Ledger.open(f"sqlite:///{path}", anchors=anchors)
+
+        assert "steelyard restore" in verify(ledger, anchors).sentence, length
 
 
 @pytest.mark.slow

@@ -29,7 +29,7 @@ from orchestration.publication.snapshot import (
 from orchestration.publication.standing import StandingError, snapshots_to_keep, write_standing
 from orchestration.registry.archive import archive
 from orchestration.registry.logic import Logic, definition_bytes, text_hash
-from tests.warehouse.conftest import Bare
+from tests.warehouse.conftest import READING, Bare
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,19 +67,9 @@ create or replace table core.dim_periods (
 create or replace table kpi.fct_reading_components (
     measure_id varchar, entity_kind varchar, entity_id varchar, period_kind varchar,
     period_start_date date, last_delivery_date date);
-create or replace table kpi.fct_kpi_readings (
-    kpi_id varchar, entity_kind varchar, entity_id varchar, period_kind varchar,
-    period_start_date date, period_end_date date, unit varchar, numerator decimal(38, 6),
-    denominator decimal(38, 6), n bigint, reading_value double, finality varchar,
-    trust_state varchar, trust_reason varchar, final_on_date date, definition_version bigint,
-    definition_hash varchar);
-create or replace table kpi.fct_kpi_judgements (
-    kpi_id varchar, entity_kind varchar, entity_id varchar, period_kind varchar,
-    period_start_date date, threshold_level double, target_level double, stretch_level double,
-    target_version bigint, band varchar, variation varchar, assurance varchar, score double,
-    chart_kind varchar, centre double, lower_limit double, upper_limit double, sigma_z double,
-    is_trial boolean, signal_rule varchar, signal_side integer, chart_note varchar);
 """
+# What the test writes in the place of what a run builds, with the columns that the mart promises.
+WRITTEN = ("fct_kpi_readings", "fct_kpi_judgements")
 TREE = {"S-A": "ENT", "S-B": "ENT", "ENT": None}
 PLACES = {("site", "A"): "S-A", ("site", "B"): "S-B", ("leader", "E1"): "S-A"}
 
@@ -142,6 +132,10 @@ class Shop(Bare):
     def _write_tables(self) -> None:
         with self.warehouse.connect() as con:
             con.execute(TABLES)
+            for name in WRITTEN:
+                promised = self.manifest["nodes"][f"model.steelyard.{name}"]["columns"].values()
+                columns = ", ".join(f"{one['name']} {one['data_type']}" for one in promised)
+                con.execute(f"create or replace table kpi.{name} ({columns})")
             con.execute("delete from registry.scorecard_templates")
             con.execute("delete from registry.scorecard_items")
             for kpi, found in self.logic.items():
@@ -184,8 +178,11 @@ class Shop(Bare):
             for (kpi, kind, place, start), value in self.figures.items():
                 key = [kpi, kind, place, "month", start]
                 con.execute(
-                    "insert into kpi.fct_kpi_readings values (?, ?, ?, ?, ?, ?, 'ratio', "
-                    "?, 100, 100, ?, 'final', 'ok', null, '2026-08-05', 1, ?)",
+                    "insert into kpi.fct_kpi_readings (kpi_id, entity_kind, entity_id, "
+                    "period_kind, period_start_date, period_end_date, unit, numerator, "
+                    "denominator, n, reading_value, finality, trust_state, final_on_date, "
+                    "definition_version, definition_hash) values (?, ?, ?, ?, ?, ?, 'ratio', "
+                    "?, 100, 100, ?, 'final', 'ok', '2026-08-05', 1, ?)",
                     [*key, ENDS[start], value * 100, value, self.logic[kpi][:8]],
                 )
                 con.execute(
@@ -355,6 +352,20 @@ def test_a_retired_kpi_keeps_its_history_and_stands_on_no_later_card(shop):
 
     assert shop.card("A", JULY, "kpi_id, score") == [(OEE, 4.0), (SCRAP, 8.0)]
     assert shop.card("A", AUGUST, "kpi_id, score") == [(SCRAP, 9.0)]
+
+
+def test_a_withheld_kpi_that_is_retired_keeps_what_stands_of_the_time_before(shop):
+    approve(shop)
+    shop.figures[OEE, "site", "A", AUGUST] = 5.0
+    shop.run()
+    shop.logic[OEE] = "b" * 64
+    shop.figures |= {(OEE, "site", "A", JULY): 6.0, (OEE, "site", "A", AUGUST): 6.0}
+    shop.act("lifecycle.retire", OEE, kpi_id=OEE, reason="Nobody asks for it any more.")
+    shop.acts[-1]["valid_from"] = "2026-07-15"
+    shop.run()
+
+    assert shop.value(OEE, "site", "A", JULY) == 4.0
+    assert shop.value(OEE, "site", "A", AUGUST) is None
 
 
 # ------------------------------------------------------------------------------------------ locks
@@ -527,7 +538,9 @@ def test_finding_what_stands_twice_finds_the_same(locked):
         with locked.warehouse.connect() as con:
             write_standing(con, locked.settings.published)
             return [
-                content_hash(con, f"standing.{name}", ()) for name in ("readings", "card_lines")
+                content_hash(con, "standing.readings", READING),
+                content_hash(con, "standing.judgements", READING),
+                content_hash(con, "standing.card_lines", ("subject_id", "kpi_id")),
             ]
 
     assert hashes() == hashes()

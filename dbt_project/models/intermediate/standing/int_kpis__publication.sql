@@ -46,7 +46,11 @@ select
     logic.logic_hash,
     approvals.act_seq as approved_by_act_seq,
     approvals.to_hash as approved_logic_hash,
-    coalesce(approvals.to_hash <> logic.logic_hash, false) as is_withheld
+    coalesce(
+        approvals.to_hash <> logic.logic_hash
+        and coalesce(lifecycles.state_code, 'live') in ('live', 'retired'),
+        false
+    ) as is_withheld
 from {{ source('registry', 'kpis') }} as kpis
 inner join {{ source('registry', 'kpi_logic') }} as logic on kpis.kpi_id = logic.kpi_id
 left join lifecycles on kpis.kpi_id = lifecycles.kpi_id

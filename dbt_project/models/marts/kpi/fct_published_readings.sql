@@ -156,6 +156,10 @@ select
     standing.stands_by_act_seq
 from standing
 left join decided on standing.kpi_id = decided.kpi_id
+where
+    standing.is_locked
+    or decided.retired_from_date is null
+    or standing.period_start_date < decided.retired_from_date
 
 union all
 
