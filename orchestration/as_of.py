@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 from orchestration.ingest.delivery_log import create_tables
 from orchestration.ingest.run_state import PastRun, published_by
 from orchestration.publication.snapshot import (
+    HASH_DIGITS,
     SNAPSHOTS,
     Snapshot,
     SnapshotError,
@@ -106,7 +107,7 @@ def _retained(settings: Settings, run: PastRun) -> Snapshot | None:
     if run.content_hash is None:
         return None
     for parent in (settings.published / SNAPSHOTS, settings.company_home / REBUILT):
-        for folder in sorted(parent.glob(f"{run.as_of}-{run.content_hash[:16]}*")):
+        for folder in sorted(parent.glob(f"{run.as_of}-{run.content_hash[:HASH_DIGITS]}*")):
             try:
                 snapshot = read_snapshot(folder)
             except SnapshotError:

@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from orchestration.act_commands import act, acts_app
 from orchestration.ingest.feed_check import feed_app
+from orchestration.kpi_commands import kpi_app
 from orchestration.ledger_commands import ledger_app
 from orchestration.publication.terminal import card_view, outcome_view
 from orchestration.resources.disk import full_disk_sentence, is_full_disk
@@ -39,6 +40,7 @@ app.add_typer(acts_app, name="acts")
 app.add_typer(ledger_app, name="ledger")
 quality_app = typer.Typer(help="What the rules found.", no_args_is_help=True)
 app.add_typer(quality_app, name="quality")
+app.add_typer(kpi_app, name="kpi")
 
 console = Console(stderr=True)
 out = Console()

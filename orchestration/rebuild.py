@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from orchestration.ingest.landing import sidecar_of, stored_path
 from orchestration.publication.snapshot import SnapshotError, read_current
+from orchestration.registry.archive import FOLDER
 from orchestration.resources.home import mark_home
 from orchestration.resources.warehouse import Warehouse
 from orchestration.run import RunFailedError, publish_again, run_company
@@ -95,6 +96,7 @@ def rebuild(settings: Settings, *, report: Report) -> Rebuilt:
         if damages:
             raise RunFailedError(f"{damages[0].sentence} Then rebuild again.")
         inbox.mkdir(parents=True)
+        _show_published(settings.published, scratch.published)
         # A place whose file was replaced later is loaded in as many rounds as it had files.
         for number in range(max(map(len, versions.values()))):
             lay_files(home, versions, number)
@@ -164,6 +166,12 @@ def lay_files(home: Path, versions: dict[Path, list[str]], number: int) -> None:
                 link.symlink_to(source)
 
 
+def _show_published(published: Path, scratch: Path) -> None:
+    """Let the scratch home see the snapshots: figures of locked periods stand on them."""
+    if published.is_dir():
+        shutil.copytree(published, scratch, symlinks=True, copy_function=os.link)
+
+
 def _published_hash(settings: Settings) -> str | None:
     try:
         return read_current(settings.published).content_hash
@@ -179,7 +187,8 @@ def _take_place(home: Path, scratch: Path) -> Path:
     # Reading the log has emptied the old write-ahead log into the file.
     os.link(path, replaced / path.name)
     # The lake's files have the hash of their content as name: what is there already is the same.
-    shutil.copytree(scratch / "lake", home / "lake", dirs_exist_ok=True)
+    for folder in ("lake", FOLDER):
+        shutil.copytree(scratch / folder, home / folder, dirs_exist_ok=True)
     Warehouse(scratch).path.replace(path)
     mark_home(home)
     return replaced

@@ -16,6 +16,7 @@ from orchestration.ledger.definitions import load_act_types
 from orchestration.ledger.landing import last_day, waiting
 from orchestration.ledger.store import LedgerError
 from orchestration.publication.snapshot import Snapshot, publish
+from orchestration.publication.standing import snapshots_to_keep
 from orchestration.quality.marts import UnsoundMartsError, require_sound_marts
 from orchestration.registry.load import load_registers
 from orchestration.registry.store import definition_hash
@@ -109,6 +110,7 @@ def publish_again(settings: Settings) -> Snapshot:
             company=settings.company.name,
             as_of=published.as_of,
             keep_days=settings.keep_snapshot_days,
+            keep=snapshots_to_keep(con),
         )
 
 

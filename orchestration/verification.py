@@ -2,7 +2,8 @@
 
 A disk damages files without a word, and a changed bit in a CSV or Parquet file is a wrong figure
 and not an error. What was landed is held against the delivery log and its own name, what was
-published against its manifest. DuckDB checks the blocks of the warehouse itself.
+published against its manifest, what was declared against its name. DuckDB checks the blocks of the
+warehouse itself.
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ from orchestration.ingest.delivery_log import create_tables
 from orchestration.ingest.landing import LANDED, sha256_of, sidecar_of, stored_path
 from orchestration.publication.snapshot import (
     CURRENT,
+    HASH_DIGITS,
     MANIFEST,
     SNAPSHOTS,
     SnapshotError,
     read_snapshot,
     verify,
 )
+from orchestration.publication.standing import snapshots_to_keep
+from orchestration.registry.archive import FOLDER, damaged_definitions
 from orchestration.resources.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
     from orchestration.settings import Settings
 
 FROM_A_BACKUP = "copy it from a backup, or have the same file delivered again"
+FOLDER_FROM_A_BACKUP = "copy its folder from a backup, published figures stand on it"
 PUBLISH = "run `steelyard publish`"
 REMOVE = "remove the folder, it is an earlier snapshot"
 
@@ -64,8 +69,13 @@ def verify_home(settings: Settings) -> Verified:
     with warehouse.connect("steelyard verify") as con:
         create_tables(con)
         landed = verify_landed(con, settings.company_home)
-        published = _verify_published(settings.published)
-    return Verified(landed.files + published.files, landed.damages + published.damages)
+        published = _verify_published(settings.published, snapshots_to_keep(con))
+    archived = _verify_definitions(settings.company_home)
+    parts = (landed, published, archived)
+    return Verified(
+        sum(part.files for part in parts),
+        tuple(damage for part in parts for damage in part.damages),
+    )
 
 
 def verify_landed(con: duckdb.DuckDBPyConnection, home: Path) -> Verified:
@@ -104,7 +114,17 @@ def verify_landed(con: duckdb.DuckDBPyConnection, home: Path) -> Verified:
     return Verified(files, tuple(damages))
 
 
-def _verify_published(folder: Path) -> Verified:
+def _verify_definitions(home: Path) -> Verified:
+    damaged = damaged_definitions(home)
+    return Verified(
+        sum(1 for _ in (home / FOLDER).glob("*.*")),
+        tuple(_damage(path, "an archived definition", "copy it from a backup") for path in damaged),
+    )
+
+
+def _verify_published(folder: Path, needed: set[str]) -> Verified:
+    """Hold published files against their manifests; figures stand on the needed snapshots."""
+    kept = {content_hash[:HASH_DIGITS] for content_hash in needed}
     snapshots = sorted((folder / SNAPSHOTS).glob("????-??-??-*"))
     current = (folder / CURRENT).resolve()
     files = 0
@@ -112,7 +132,8 @@ def _verify_published(folder: Path) -> Verified:
     if snapshots and current not in snapshots:
         damages.append(_damage(folder / CURRENT, "the link to what is published", PUBLISH))
     for snapshot in snapshots:
-        cure = PUBLISH if snapshot == current else REMOVE
+        earlier = FOLDER_FROM_A_BACKUP if snapshot.name.split("-")[3] in kept else REMOVE
+        cure = PUBLISH if snapshot == current else earlier
         files += sum(1 for _ in snapshot.iterdir())
         try:
             wrong = verify(read_snapshot(snapshot))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -33,7 +32,7 @@ def manifest(demo_settings: Settings) -> dict[str, Any]:
     models = DbtModels(
         demo_settings.dbt_project, demo_settings.dbt_home, demo_settings.environment()
     )
-    return json.loads(models.manifest_path.read_text(encoding="utf-8"))
+    return models.read_manifest()
 
 
 @pytest.fixture(scope="session")

@@ -1,47 +1,40 @@
 {#-
     The lines of the scorecards of one kind of subject: reading, verdicts and score of every KPI of
-    the template in force, with the card's total over what was measured.
+    the template of the period, with the card's total over what was measured. A locked card is the
+    one that was locked.
 -#}
 {% macro scorecard(subject_kind) -%}
 with
 
-templates as (
+card_lines as (
 
     select
+        period_kind,
+        period_start_date,
         template_id,
         template_version,
         title,
-        period_kind,
         template_hash,
-        valid_from,
-        coalesce(valid_to, {{ open_end() }}) as valid_to
-    from {{ source('registry', 'scorecard_templates') }}
+        position,
+        kpi_id,
+        weight
+    from {{ ref('dim_card_lines') }}
     where subject_kind = '{{ subject_kind }}'
 
 ),
 
-items as (
-
-    select
-        template_id,
-        template_version,
-        position,
-        kpi_id,
-        weight
-    from {{ source('registry', 'scorecard_items') }}
-
-),
-
+-- A figure that stands is shown in the unit that it was published in.
 kpis as (
 
     select
-        kpi_id,
-        kpi_name,
-        unit,
-        decimals,
-        direction,
-        definition_hash
-    from {{ source('registry', 'kpis') }}
+        kpis.kpi_id,
+        coalesce(standing.kpi_name, kpis.kpi_name) as kpi_name,
+        coalesce(standing.unit, kpis.unit) as unit,
+        coalesce(standing.decimals, kpis.decimals) as decimals,
+        coalesce(standing.direction, kpis.direction) as direction,
+        coalesce(standing.definition_hash, kpis.definition_hash) as definition_hash
+    from {{ source('registry', 'kpis') }} as kpis
+    left join {{ source('standing', 'kpis') }} as standing on kpis.kpi_id = standing.kpi_id
 
 ),
 
@@ -63,9 +56,22 @@ judgements as (
         band,
         variation,
         assurance,
-        score
-    from {{ ref('fct_kpi_judgements') }}
-    where entity_kind = '{{ subject_kind }}'
+        score,
+        is_withheld,
+        stands_by_act_seq,
+        computed_value,
+        override_act_seq,
+        annotation_count,
+        newest_cause_code,
+        target_act_seq,
+        original_target_level,
+        is_target_changed,
+        previous_value,
+        previous_target_level,
+        previous_band,
+        previous_score
+    from {{ ref('fct_published_judgements') }}
+    where entity_kind = '{{ subject_kind }}' and not is_locked
 
 ),
 
@@ -75,18 +81,18 @@ lines as (
         judgements.entity_id,
         judgements.period_kind,
         judgements.period_start_date,
-        templates.template_id,
-        templates.template_version,
-        templates.title,
-        templates.template_hash,
-        items.position,
-        items.kpi_id,
+        card_lines.template_id,
+        card_lines.template_version,
+        card_lines.title,
+        card_lines.template_hash,
+        card_lines.position,
+        card_lines.kpi_id,
         kpis.kpi_name,
         kpis.unit,
         kpis.decimals,
         kpis.direction,
         kpis.definition_hash,
-        items.weight,
+        card_lines.weight,
         judgements.reading_value,
         judgements.n,
         judgements.finality,
@@ -98,16 +104,27 @@ lines as (
         judgements.band,
         judgements.variation,
         judgements.assurance,
-        judgements.score
+        judgements.score,
+        judgements.is_withheld,
+        judgements.stands_by_act_seq,
+        judgements.computed_value,
+        judgements.override_act_seq,
+        judgements.annotation_count,
+        judgements.newest_cause_code,
+        judgements.target_act_seq,
+        judgements.original_target_level,
+        judgements.is_target_changed,
+        judgements.previous_value,
+        judgements.previous_target_level,
+        judgements.previous_band,
+        judgements.previous_score
     from judgements
-    inner join items on judgements.kpi_id = items.kpi_id
-    inner join templates
+    inner join card_lines
         on
-            items.template_id = templates.template_id
-            and items.template_version = templates.template_version
-            and judgements.period_kind = templates.period_kind
-            and judgements.period_start_date between templates.valid_from and templates.valid_to
-    inner join kpis on items.kpi_id = kpis.kpi_id
+            judgements.kpi_id = card_lines.kpi_id
+            and judgements.period_kind = card_lines.period_kind
+            and judgements.period_start_date = card_lines.period_start_date
+    inner join kpis on card_lines.kpi_id = kpis.kpi_id
 
 ),
 
@@ -156,7 +173,21 @@ select
     coalesce(totals.measured_weight, 0) as measured_weight,
     round(
         cast(totals.weighted_score as double) / cast(totals.measured_weight as double), 10
-    ) as total_score
+    ) as total_score,
+    false as is_locked,
+    lines.is_withheld,
+    lines.stands_by_act_seq,
+    lines.computed_value,
+    lines.override_act_seq,
+    lines.annotation_count,
+    lines.newest_cause_code,
+    lines.target_act_seq,
+    lines.original_target_level,
+    lines.is_target_changed,
+    lines.previous_value,
+    lines.previous_target_level,
+    lines.previous_band,
+    lines.previous_score
 from lines
 inner join totals
     on
@@ -164,4 +195,53 @@ inner join totals
         and lines.template_id = totals.template_id
         and lines.template_version = totals.template_version
         and lines.period_start_date = totals.period_start_date
+
+union all
+
+-- Cards of locked periods, whole, as the snapshot of the lock has them.
+select
+    subject_id as {{ subject_kind }}_id,
+    period_start_date,
+    template_id,
+    template_version,
+    title,
+    template_hash,
+    position,
+    kpi_id,
+    kpi_name,
+    unit,
+    decimals,
+    direction,
+    definition_hash,
+    weight,
+    reading_value,
+    n,
+    finality,
+    trust_state,
+    trust_reason,
+    threshold_level,
+    target_level,
+    stretch_level,
+    band,
+    variation,
+    assurance,
+    score,
+    measured_weight,
+    total_score,
+    is_locked,
+    is_withheld,
+    stands_by_act_seq,
+    computed_value,
+    override_act_seq,
+    annotation_count,
+    newest_cause_code,
+    target_act_seq,
+    original_target_level,
+    is_target_changed,
+    previous_value,
+    previous_target_level,
+    previous_band,
+    previous_score
+from {{ source('standing', 'card_lines') }}
+where subject_kind = '{{ subject_kind }}'
 {%- endmacro %}

@@ -9,6 +9,8 @@ from orchestration.defs.common import POOL, column_schema, run_days, tags
 from orchestration.defs.landing import delivered_key
 from orchestration.ingest.delivery_log import contract_hash
 from orchestration.ingest.pipeline import FeedResult, ingest_feed
+from orchestration.ledger.definitions import load_act_types
+from orchestration.ledger.exemptions import read_exemptions
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
 
@@ -29,6 +31,8 @@ def _feed(
     delivered = company.feeds.get(feed)
     contract = delivered.contract if delivered else canonical
     key = dg.AssetKey([canonical.schema_name, feed])
+    acts = dg.AssetKey(["raw", "acts"])
+    ends = load_act_types(settings.register_folders).ending()
     checks = [
         dg.AssetCheckSpec(
             CONTRACT_CHECK,
@@ -49,7 +53,11 @@ def _feed(
 
     @dg.asset(
         key=key,
-        deps=[delivered_key(delivered)] if delivered else [],
+        deps=[
+            *([delivered_key(delivered)] if delivered else []),
+            # Which rules are waived is read from the acts that have landed.
+            *([acts] if key != acts else []),
+        ],
         check_specs=checks,
         description=contract.description,
         partitions_def=days,
@@ -70,6 +78,8 @@ def _feed(
         context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         delivery_days = run_days(context)
+        with warehouse.connect() as con:
+            exemptions = read_exemptions(con, feed, ends)
         result = ingest_feed(
             warehouse,
             company,
@@ -78,6 +88,7 @@ def _feed(
             delivery_days,
             as_of=delivery_days[-1],
             run_id=context.run.run_id,
+            exemptions=exemptions,
             progress=context.log.debug,
         )
         accepted = [delivery for delivery in result.deliveries if delivery.visible]

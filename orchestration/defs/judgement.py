@@ -1,14 +1,16 @@
-"""What readings mean."""
+"""What readings mean, and which of the published ones stand whatever they mean now."""
 
 import dagster as dg
 
 from orchestration.defs.common import POOL, column_schema, tags
 from orchestration.governance.judgements import judge_readings
+from orchestration.publication.standing import write_standing
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
 
 INPUT = "intermediate.int_judgements__input"
 OUTPUT = "statistics.kpi_judgements"
+STANDING = dg.AssetKey(["standing", "figures"])
 
 
 def kpi_judgements(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
@@ -43,3 +45,43 @@ def kpi_judgements(settings: Settings, days: dg.PartitionsDefinition) -> dg.Asse
         )
 
     return _kpi_judgements
+
+
+def standing_figures(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """Return the asset that finds the published rows that must not change."""
+
+    @dg.asset(
+        key=STANDING,
+        deps=[
+            dg.AssetKey(["core", "bridge_entity_units"]),
+            dg.AssetKey(["core", "dim_org_units"]),
+            dg.AssetKey(["governance", "reg_period_lock"]),
+            dg.AssetKey(["intermediate", "int_kpis__publication"]),
+            dg.AssetKey(["intermediate", "int_locks__in_force"]),
+        ],
+        partitions_def=days,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name="governance",
+        kinds={"python", "parquet", "duckdb"},
+        owners=["team:performance-analytics"],
+        tags=tags(domain="governance", sensitivity="confidential", tier="judgement"),
+        code_version="1",
+        pool=POOL,
+    )
+    def _standing_figures(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
+        """Rows of earlier snapshots that stand: of locked periods and of withheld KPIs.
+
+        Read by the published readings, judgements and scorecards, which put each row in the place
+        of what was built, so that nobody's card changes after it was settled or unapproved.
+        """
+        with warehouse.connect("find what stands") as con:
+            standing = write_standing(con, settings.published)
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": standing.readings,
+                "withheld_kpis": standing.withheld_kpis,
+                "locks": standing.locks,
+            }
+        )
+
+    return _standing_figures

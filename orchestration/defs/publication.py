@@ -7,7 +7,8 @@ import dagster as dg
 
 from orchestration.defs.common import POOL, tags
 from orchestration.ingest.run_state import current_as_of, finish_run
-from orchestration.publication.snapshot import PUBLISHED, publish
+from orchestration.publication.snapshot import PUBLISHED, STANDS_IN, publish
+from orchestration.publication.standing import snapshots_to_keep
 from orchestration.quality.docs import write_company_docs
 from orchestration.quality.marts import (
     MART_RULES,
@@ -102,7 +103,7 @@ def snapshot(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefi
             dg.AssetKey(["quality", "mart_rules"]),
             dg.AssetKey(["registry", "registers"]),
             *(
-                dg.AssetKey(relation.split("."))
+                dg.AssetKey(STANDS_IN.get(relation, relation).split("."))
                 for relation in PUBLISHED
                 if not relation.startswith("registry.")
             ),
@@ -133,6 +134,7 @@ def snapshot(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefi
                 company=settings.company.name,
                 as_of=as_of,
                 keep_days=settings.keep_snapshot_days,
+                keep=snapshots_to_keep(con),
             )
             finish_run(con, content_hash=published.content_hash)
         return dg.MaterializeResult(

@@ -10,8 +10,16 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_
 from orchestration.defs.common import POOL, column_schema, run_days, tags
 from orchestration.ingest.run_state import are_views_current, begin_run, is_full_run
 from orchestration.ledger.definitions import load_act_types
+from orchestration.registry.archive import archive
 from orchestration.registry.load import load_registers
-from orchestration.registry.store import definition_hash, registers_hash, store_registers
+from orchestration.registry.logic import logics
+from orchestration.registry.store import (
+    definition_hash,
+    registers_bytes,
+    registers_hash,
+    store_logics,
+    store_registers,
+)
 from orchestration.resources.archive import archive_definitions
 from orchestration.resources.dbt_models import DbtModels, NodeResult
 from orchestration.resources.relations import describe_relations
@@ -47,6 +55,7 @@ def registers(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDef
     declared = load_registers(settings.register_folders)
     act_types = load_act_types(settings.register_folders)
     version = registers_hash(settings.company, declared, act_types)
+    project = dbt_models(settings)
 
     @dg.asset(
         key=["registry", "registers"],
@@ -64,8 +73,12 @@ def registers(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDef
 
         Read by every model that computes or judges: a KPI is defined here and nowhere else.
         """
+        found = logics(declared, project.read_manifest())
+        used = registers_bytes(settings.company, declared, act_types)
+        archive(settings.company_home, used, found.values())
         with warehouse.connect("load registers") as con:
             rows = store_registers(con, settings.company, declared, act_types)
+            store_logics(con, found)
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": sum(rows.values()),

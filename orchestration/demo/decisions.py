@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 OEE, SCRAP, TURNOVER, TRIR = "KPI006", "KPI016", "KPI053", "KPI039"
 # The KPIs of the leaders' and the plants' cards.
 ON_CARDS: Final = (OEE, SCRAP, "KPI015", "KPI037", TRIR, TURNOVER, "KPI062")
+# KPIs whose logic is under change control from the first day on.
+UNDER_CONTROL: Final = (OEE, SCRAP, TRIR)
 YEARS: Final = 3
 LEADING: Final = frozenset({"enterprise", "site"})
 AUDITOR: Final = "AUDITOR-01"
@@ -238,6 +240,15 @@ class _History:
         )
         for member in self.board[:2] if self.facts.kpis[kpi].consequences else self.board[:1]:
             self.agree(day + self.days(1, 9), member, adopted)
+        if kpi in UNDER_CONTROL:
+            logic = self.add(
+                day,
+                "definition.baseline",
+                self.head(day),
+                kpi_id=kpi,
+                to_hash=self.facts.logic_hashes[kpi],
+            )
+            self.agree(day + self.days(1, 9), self.board[1], logic)
         owner = self.leader(self.sites[int(self.draw.integers(len(self.sites)))], day)
         proposed = self.add(
             day,

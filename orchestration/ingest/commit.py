@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestration.contracts.model import Touches
+from orchestration.ingest.exemptions import WAIVED
 from orchestration.ingest.landing import INCOMING, sync_folder
 from orchestration.ingest.sql import column_list, quote_identifier, quote_literal, quote_relation
 from orchestration.ingest.typing_sql import typed_key
@@ -189,8 +190,8 @@ def gather_batch(
     con.execute(f"create or replace temp view {ROWS} as {' union all '.join(parts)}")
     con.execute(
         f"create or replace temp table {FILES} (_file_no bigint, _file_id varchar, "
-        "_file_name varchar, _attempt_id varchar, _source_system varchar, _day date, "
-        "_received_at_utc timestamp)"
+        "_file_name varchar, _attempt_id varchar, _source_system varchar, _relative_path varchar, "
+        "_day date, _received_at_utc timestamp)"
     )
     _insert(
         con,
@@ -198,7 +199,8 @@ def gather_batch(
         [
             (
                 *(file.number, file.file_id, file.file_name, file.attempt_id),
-                *(file.source_system, file.delivery_date, file.received_at_utc),
+                *(file.source_system, file.relative_path, file.delivery_date),
+                file.received_at_utc,
             )
             for _, file in judged
         ],
@@ -256,7 +258,10 @@ def no_failures(con: duckdb.DuckDBPyConnection) -> list[RuleResult]:
 
 
 def set_aside(
-    con: duckdb.DuckDBPyConnection, steward: str, quarantining: dict[str, str]
+    con: duckdb.DuckDBPyConnection,
+    steward: str,
+    quarantining: dict[str, str],
+    exempt: Collection[tuple[dt.date, str]] = (),
 ) -> dict[int, int]:
     """Note every row to be set aside with each of its reasons.
 
@@ -268,6 +273,8 @@ def set_aside(
         Owner of the guard's reasons.
     quarantining : dict
         Rules whose failing rows are set aside, with their owners.
+    exempt : collection of (delivery date, rule id)
+        Where failing rows pass.
 
     Returns
     -------
@@ -288,7 +295,7 @@ def set_aside(
         f"from {ROWS} where len(_reasons) > 0 "
         f"union all select _row_id, _file_no, 'EXPECTATION_FAILED', {FAILURES}.rule_id, "
         f"case {FAILURES}.rule_id {owners} end from {FAILURES} join {ROWS} using (_row_id) "
-        f"where list_contains(?, {FAILURES}.rule_id)",
+        f"where list_contains(?, {FAILURES}.rule_id) and not {_is_exempt(exempt)}",
         [list(quarantining)],
     )
     return dict(
@@ -296,6 +303,27 @@ def set_aside(
             f"select _file_no, count(distinct _row_id) from {ASIDE} group by all"
         ).fetchall()
     )
+
+
+def let_in(
+    con: duckdb.DuckDBPyConnection, exempt: Collection[tuple[dt.date, str]]
+) -> dict[int, int]:
+    """Count the rows of each file that stay although they fail a rule, because it is exempt."""
+    return dict(
+        con.execute(
+            f"select _file_no, count(distinct _row_id) from {ROWS} join {FAILURES} using (_row_id) "
+            f"anti join {ASIDE} using (_row_id) where {_is_exempt(exempt)} group by all"
+        ).fetchall()
+    )
+
+
+def _is_exempt(exempt: Collection[tuple[dt.date, str]]) -> str:
+    """Return SQL that says of a row's failure whether its rule is exempt on its delivery."""
+    pairs = ", ".join(
+        f"(date {quote_literal(day.isoformat())}, {quote_literal(rule)})"
+        for day, rule in sorted(exempt)
+    )
+    return f"((_delivery_date, {FAILURES}.rule_id) in ({pairs}))" if pairs else "false"
 
 
 # ------------------------------------------------------------------------------------ the lake
@@ -783,8 +811,13 @@ def _same(left: str, right: str, names: list[str]) -> str:
 # ------------------------------------------------------------------------------------ the logs
 
 
-def record_rows(con: duckdb.DuckDBPyConnection, contract: Contract, run_id: str) -> None:
-    """Keep every row that was set aside and every row that failed a rule.
+def record_rows(
+    con: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    run_id: str,
+    exempt: Collection[tuple[dt.date, str]] = (),
+) -> None:
+    """Keep every row that was set aside and every row that failed a rule; exempt ones are `waived`.
 
     The guard leaves the raw text of the rows that it sets aside; a row that was well formed and
     fails a rule is kept as its typed values, and its text is in the landed file at that row. Of a
@@ -810,12 +843,27 @@ def record_rows(con: duckdb.DuckDBPyConnection, contract: Contract, run_id: str)
     for rule in contract.rules:
         con.execute(
             "insert into ops.expectation_failures "
-            f"select ?, ?, _delivery_date, {FAILURES}.rule_id, ?, ?, "
+            f"select ?, ?, _delivery_date, {FAILURES}.rule_id, "
+            f"case when {_is_exempt(exempt)} then {quote_literal(WAIVED)} else ? end, ?, "
             f"_file_id, _row_no, {row_key} from {FAILURES} "
             f"join {ROWS} using (_row_id) join {FILES} using (_file_no) "
             f"where {FAILURES}.rule_id = ? order by _row_id",
             [run_id, contract.feed, rule.severity, rule.owner, rule.id],
         )
+
+
+def record_set_aside(con: duckdb.DuckDBPyConnection, feed: str) -> None:
+    """Keep how many rows each rule holds now, by delivered file: what was there before is over."""
+    con.execute(
+        "delete from ops.set_aside where feed = ? and (delivery_date, relative_path) in "
+        f"(select _day, _relative_path from {FILES})",
+        [feed],
+    )
+    con.execute(
+        f"insert into ops.set_aside select ?, _day, _relative_path, _rule_id, count(*) "
+        f"from {ASIDE} join {FILES} using (_file_no) where _rule_id is not null group by all",
+        [feed],
+    )
 
 
 def record_source_quarantine(

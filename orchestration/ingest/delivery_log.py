@@ -42,6 +42,10 @@ create table if not exists ops.quarantine (
     file_name varchar, delivery_date date, row_no bigint, reason varchar, rule_id varchar,
     owner varchar, raw varchar
 );
+create table if not exists ops.set_aside (
+    feed varchar not null, delivery_date date not null, relative_path varchar not null,
+    rule_id varchar not null, row_count bigint not null
+);
 create table if not exists ops.findings (
     run_id varchar, attempt_id varchar, feed varchar, source varchar, file_id varchar,
     file_name varchar, delivery_date date, code varchar, level varchar, row_no bigint,

@@ -68,7 +68,7 @@ class DeliveredFile:
     @property
     def name(self) -> str:
         """The file's name as it was delivered."""
-        return self.path.name
+        return PurePosixPath(self.relative_path).name
 
     @property
     def order(self) -> tuple[dt.date, str]:

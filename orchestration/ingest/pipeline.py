@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from orchestration.ingest import commit, delivery_log
 from orchestration.ingest.delivery_log import BLOCKED, SKIPPED, Attempt
+from orchestration.ingest.exemptions import WAIVED, Exemption, exempt_on, relaxed_hash
 from orchestration.ingest.guard import judge_file, judge_relation
 from orchestration.ingest.history import History
 from orchestration.ingest.landing import (
@@ -25,9 +26,11 @@ from orchestration.ingest.landing import (
     LandedFile,
     arrival,
     find_files,
+    form_of,
     manifest_sha256,
     sha256_of,
     store,
+    stored_path,
 )
 from orchestration.ingest.sql import column_list, quote_identifier
 from orchestration.ingest.verdict import Finding
@@ -128,11 +131,18 @@ class _Load:
     as_of: dt.date
     run_id: str
     known: delivery_log.Known
+    exemptions: Collection[Exemption]
     attempts: list[Attempt] = field(default_factory=list)
     batch: dict[int, Attempt] = field(default_factory=dict)
     findings: list[tuple[Attempt, Finding]] = field(default_factory=list)
     seen: set[tuple[str, str]] = field(default_factory=set)
     missing: str | None = None
+
+    def exempt_on(self, day: dt.date) -> dict[str, str]:
+        """Return the rules of the contract that are exempt on a delivery, and what is said."""
+        rules = {rule.id for rule in self.contract.rules}
+        exempt = exempt_on(self.exemptions, day)
+        return {rule: said for rule, said in exempt.items() if rule in rules}
 
 
 def ingest_feed(
@@ -144,6 +154,7 @@ def ingest_feed(
     *,
     as_of: dt.date,
     run_id: str,
+    exemptions: Collection[Exemption] = (),
     progress: Callable[[str], None] | None = None,
 ) -> FeedResult:
     """Load what is new of one feed and return what became of it.
@@ -164,6 +175,9 @@ def ingest_feed(
         Delivery date of undated files, and where open ends end.
     run_id : str
         Who asked; the log keeps it.
+    exemptions : collection of Exemption
+        Rules of the feed that rows of some deliveries may fail. A delivery of which others are
+        exempt now than when it was judged is judged again, whatever days are asked for.
     progress : callable, optional
         Is given one line per file.
 
@@ -196,6 +210,7 @@ def ingest_feed(
             as_of=as_of,
             run_id=run_id,
             known=delivery_log.known_files(con, feed),
+            exemptions=exemptions,
         )
         files = [
             file
@@ -205,6 +220,10 @@ def ingest_feed(
         days = {file.delivery_date for file in files}
         if delivery_dates is not None:
             days &= set(delivery_dates)
+        for day in load.known.records:
+            if day <= as_of and load.exempt_on(day):
+                files += _kept_files(load, declared, day, {one.relative_path for one in files})
+                days.add(day)
         if days:
             commit.start_quarantine(con)
         if declared is not None and declared.select is not None:
@@ -234,6 +253,28 @@ def prepare(warehouse: Warehouse, company: Company, *, as_of: dt.date, run_id: s
         con.commit()
 
 
+def _kept_files(
+    load: _Load, declared: CompanyFeed | None, day: dt.date, present: Collection[str]
+) -> list[DeliveredFile]:
+    """Return the files of a delivery that the company has cleared away, as they were landed."""
+    if declared is None or declared.select is not None:
+        return []
+    return [
+        DeliveredFile(
+            stored_path(load.home, sha256),
+            place,
+            day,
+            form_of(load.company, load.contract.feed, Path(place)),
+        )
+        for place, sha256 in load.con.execute(
+            "select relative_path, max_by(sha256, recorded_at_utc) from ops.delivery_log "
+            "where feed = ? and delivery_date = ? group by relative_path order by relative_path",
+            [load.contract.feed, day],
+        ).fetchall()
+        if place not in present
+    ]
+
+
 # ------------------------------------------------------------------------------------- judging
 
 
@@ -244,7 +285,9 @@ def _judge_files(
     hashes: dict[int, str] = {}
     for file in files:
         sha256 = sha256_of(file.path)
-        contract = hashes.setdefault(id(file.form), delivery_log.contract_hash(file.form.contract))
+        if id(file.form) not in hashes:
+            hashes[id(file.form)] = delivery_log.contract_hash(file.form.contract)
+        contract = relaxed_hash(hashes[id(file.form)], load.exempt_on(file.delivery_date))
         manifest = manifest_sha256(file.path)
         if not load.known.is_done(file.relative_path, sha256, contract, manifest=manifest):
             new.append((file, sha256, contract))
@@ -346,7 +389,7 @@ def _judge_relations(
     if absent:
         load.missing = f"no file was delivered for its source {', '.join(absent)}"
         return
-    relation = delivery_log.relation_hash(declared)
+    declared_hash = delivery_log.relation_hash(declared)
     judged: dict[tuple[str, str], tuple[Attempt, Verdict, str]] = {}
     for day in sorted(days):
         parts = []
@@ -362,6 +405,7 @@ def _judge_relations(
             "\n".join(sorted(f"{file.source}:{sha256_of(file.path)}" for file in parts)).encode()
         ).hexdigest()
         place = f"select:{load.contract.feed}"
+        relation = relaxed_hash(declared_hash, load.exempt_on(day))
         if load.known.is_done(place, combined, relation):
             continue
         refused = _judge_sources(load, declared, parts, judged, progress)
@@ -597,13 +641,16 @@ def _run_rules(load: _Load) -> dict[dt.date, list[RuleResult]]:
             if rule_id != result.rule_id:
                 continue
             success = enough_pass(evaluated, unexpected, result.mostly)
+            words = rule_sentence(by_id[rule_id], evaluated, unexpected, success=success)
+            said = load.exempt_on(day).get(rule_id) if unexpected else None
             by_day[day].append(
                 replace(
                     result,
+                    severity=WAIVED if said else result.severity,
                     success=success,
                     evaluated=evaluated,
                     unexpected=unexpected,
-                    sentence=rule_sentence(by_id[rule_id], evaluated, unexpected, success=success),
+                    sentence=f"{words} ({said})" if said else words,
                 )
             )
     return by_day
@@ -646,11 +693,19 @@ def _commit(load: _Load, rules: dict[dt.date, list[RuleResult]]) -> FeedResult:
         for day, results in rules.items()
         if any(result.blocks for result in results)
     }
+    exempt = {
+        (day, one.rule_id)
+        for day, results in rules.items()
+        for one in results
+        if one.severity == WAIVED
+    }
     aside = commit.set_aside(
         con,
         contract.steward,
         {rule.id: rule.owner for rule in contract.rules if rule.severity == "quarantine"},
+        exempt,
     )
+    let_in = commit.let_in(con, exempt) if exempt else {}
     blocked_files = {number for number, one in load.batch.items() if one.delivery_date in blocked}
     lake = commit.write_lake(con, contract, load.home, blocked_files) if load.batch else {}
     accepted_days = {one.delivery_date for one in load.batch.values()} - blocked.keys()
@@ -677,7 +732,7 @@ def _commit(load: _Load, rules: dict[dt.date, list[RuleResult]]) -> FeedResult:
         day: tuple(
             result.sentence
             for result in results
-            if result.severity == "quarantine" and result.unexpected
+            if result.severity in {"quarantine", WAIVED} and result.unexpected
         )
         for day, results in rules.items()
     }
@@ -685,6 +740,7 @@ def _commit(load: _Load, rules: dict[dt.date, list[RuleResult]]) -> FeedResult:
         _finished(
             attempt,
             aside.get(number, 0),
+            let_in.get(number, 0),
             lake.get(number),
             counts.get(number),
             blocked=blocked.get(attempt.delivery_date, ()),
@@ -701,7 +757,8 @@ def _commit(load: _Load, rules: dict[dt.date, list[RuleResult]]) -> FeedResult:
         if accepted_days:
             commit.apply_merge(con, contract)
         delivery_log.record_attempts(con, attempts, recorded_at=recorded_at)
-        commit.record_rows(con, contract, load.run_id)
+        commit.record_rows(con, contract, load.run_id, exempt)
+        commit.record_set_aside(con, feed)
         commit.record_results(con, feed, load.run_id, rules)
         commit.record_findings(con, load.findings)
         # Until its first delivery all readings that need a feed say that it never came.
@@ -771,6 +828,7 @@ def _restatements(
 def _finished(
     attempt: Attempt,
     aside: int,
+    let_in: int,
     lake_path: str | None,
     counts: commit.FileCounts | None,
     *,
@@ -799,11 +857,18 @@ def _finished(
         first_date=counts.first_date,
         last_date=counts.last_date,
     )
+    if not more and not let_in:
+        return attempt
+    codes, action = list(attempt.reason_codes), attempt.action
+    if let_in:
+        codes.append("EXPECTATION_NOTED")
+        action = "accept_with_warning" if action == "accept" else action
     if more:
-        return replace(
-            attempt,
-            action="quarantine_rows",
-            reason_codes=(*attempt.reason_codes, "EXPECTATION_FAILED"),
-            message="; ".join(part for part in (attempt.message, *said) if part),
-        )
-    return attempt
+        codes.append("EXPECTATION_FAILED")
+        action = "quarantine_rows"
+    return replace(
+        attempt,
+        action=action,
+        reason_codes=tuple(codes),
+        message="; ".join(part for part in (attempt.message, *said) if part),
+    )

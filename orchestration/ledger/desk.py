@@ -32,8 +32,6 @@ APPOINTMENTS: Final = ("appointment.appoint", "appointment.appoint_auditor", "ap
 LOCKS: Final = ("period_lock.lock", "period_lock.release")
 ERASURE: Final = "erasure.order"
 RETIRED: Final = "retired"
-# Kinds of entities that are a matter of the whole company.
-_COMPANY_KINDS: Final = frozenset({"enterprise", "supplier", "product_category"})
 
 
 @dataclass(frozen=True)
@@ -372,14 +370,6 @@ class Desk:
         kind = fields.get("entity_kind")
         if kind is None:
             return ()
-        if kind in _COMPANY_KINDS:
-            return tuple(
-                sorted(
-                    unit.org_unit_id
-                    for unit in self.facts.units
-                    if unit.parent_id is None and unit.valid_from <= self.today <= unit.valid_to
-                )
-            )
         return tuple(self.facts.units_of_entity(kind, fields["entity_id"], self.today))
 
     def _check_not_by(

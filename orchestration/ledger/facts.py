@@ -18,6 +18,7 @@ import duckdb
 
 from orchestration.governance.periods import Period
 from orchestration.publication.snapshot import (
+    CURRENT,
     DATABASE,
     SNAPSHOTS,
     SnapshotError,
@@ -46,8 +47,17 @@ class Unit:
 
 
 @dataclass(frozen=True)
+class Place:
+    """An org unit that an entity is a matter of, first and last day inclusive."""
+
+    org_unit_id: str
+    valid_from: dt.date
+    valid_to: dt.date
+
+
+@dataclass(frozen=True)
 class PublishedReading:
-    """A published value: a share as 0.95, in the KPI's unit and multiplier otherwise."""
+    """A published computed value: a share as 0.95, in the KPI's unit and multiplier otherwise."""
 
     value: Decimal | None
 
@@ -73,8 +83,8 @@ class Facts:
         All versions of all org units.
     employed : mapping of str to (date, date)
         First and last day of employment of every person who was ever employed.
-    entities : mapping of (str, str) to str or None
-        Kind and id of every entity that has readings, with its site if it has one.
+    entities : mapping of (str, str) to collection of Place
+        Kind and id of every entity that can have readings, with the org units it is a matter of.
     find_reading : callable
         Returns the published reading of a KPI, entity and period, or None.
     snapshots : collection of str
@@ -89,7 +99,7 @@ class Facts:
     rules: Mapping[str, Collection[str]] = field(default_factory=dict)
     units: Collection[Unit] = ()
     employed: Mapping[str, tuple[dt.date, dt.date]] = field(default_factory=dict)
-    entities: Mapping[tuple[str, str], str | None] = field(default_factory=dict)
+    entities: Mapping[tuple[str, str], Collection[Place]] = field(default_factory=dict)
     find_reading: FindReading = _no_reading
     snapshots: Collection[str] = ()
     logic_hashes: Mapping[str, str] = field(default_factory=dict)
@@ -128,25 +138,11 @@ class Facts:
         return list(self._led.get(person_id, []))  # type: ignore[attr-defined]
 
     def units_of_entity(self, kind: str, entity_id: str, day: dt.date) -> list[str]:
-        """Return the org units that an entity is a matter of on a day; none is the whole company.
-
-        A line, a machine or a scrap reason is a matter of its site's unit.
-        """
-        if kind == "org_unit":
-            return [entity_id]
-        if kind == "leader":
-            led = [
-                unit for unit in self.led_by(entity_id) if unit.valid_from <= day <= unit.valid_to
-            ]
-            return sorted(unit.org_unit_id for unit in led)
-        site = self.entities.get((kind, entity_id))
+        """Return the org units that an entity is a matter of on a day."""
         return sorted(
-            unit.org_unit_id
-            for unit in self.units
-            if site
-            and unit.kind == "site"
-            and unit.site_id == site
-            and unit.valid_from <= day <= unit.valid_to
+            place.org_unit_id
+            for place in self.entities.get((kind, entity_id), ())
+            if place.valid_from <= day <= place.valid_to
         )
 
     def is_employed(self, person_id: str, day: dt.date) -> bool:
@@ -155,12 +151,7 @@ class Facts:
         return first <= day <= last
 
 
-def read_facts(
-    settings: Settings,
-    kpis: Mapping[str, Kpi],
-    *,
-    logic_hashes: Mapping[str, str] | None = None,
-) -> Facts:
+def read_facts(settings: Settings, kpis: Mapping[str, Kpi]) -> Facts:
     """Return what the published snapshot, the contracts and the catalogue say.
 
     Before the first publication there are no units, people and readings; an act that needs one is
@@ -175,9 +166,8 @@ def read_facts(
         feed: frozenset(rule.id for rule in contract.rules)
         for feed, contract in settings.company.canonical.items()
     }
-    hashes = logic_hashes or {}
-    if not (settings.published / "current").exists():
-        return Facts(kpis=kpis, rules=rules, logic_hashes=hashes)
+    if not (settings.published / CURRENT).exists():
+        return Facts(kpis=kpis, rules=rules)
     database = str(read_current(settings.published).file(DATABASE))
     with duckdb.connect(database, read_only=True) as con:
         units = [
@@ -193,17 +183,33 @@ def read_facts(
                 "select employee_id, first_hire_date, exit_date from core.dim_people"
             ).fetchall()
         }
-        entities = {
-            (kind, entity): site
-            for kind, entity, site in con.execute(
-                "select entity_kind, entity_id, site_id from core.dim_entities"
+        entities: dict[tuple[str, str], list[Place]] = {
+            (kind, entity): []
+            for kind, entity in con.execute(
+                "select entity_kind, entity_id from core.dim_entities"
+            ).fetchall()
+        }
+        for kind, entity, *place in con.execute(
+            "select entity_kind, entity_id, org_unit_id, valid_from, valid_to "
+            "from core.bridge_entity_units order by all"
+        ).fetchall():
+            entities.setdefault((kind, entity), []).append(Place(*place))
+        logic_hashes = dict(
+            con.execute("select kpi_id, logic_hash from governance.kpi_publication").fetchall()
+        )
+
+        held = {
+            (feed, day, rule): rows
+            for feed, day, rule, rows in con.execute(
+                "select feed, delivery_date, rule_id, row_count from governance.rpt_set_aside"
             ).fetchall()
         }
 
     def find_reading(kpi: str, kind: str, entity: str, period: Period) -> PublishedReading | None:
         with duckdb.connect(database, read_only=True) as con:
             found = con.execute(
-                "select reading_value from kpi.fct_kpi_readings where kpi_id = ? and "
+                # What the deliveries say: an override names the value that it replaces.
+                "select computed_value from kpi.fct_kpi_readings where kpi_id = ? and "
                 "entity_kind = ? and entity_id = ? and period_kind = ? and period_start_date = ?",
                 [kpi, kind, entity, period.kind, period.first_day],
             ).fetchall()
@@ -220,7 +226,8 @@ def read_facts(
         entities=entities,
         find_reading=find_reading,
         snapshots=_kept_snapshots(settings),
-        logic_hashes=hashes,
+        logic_hashes=logic_hashes,
+        quarantined=lambda *key: held.get(key, 0),
     )
 
 

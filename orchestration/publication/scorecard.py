@@ -18,7 +18,12 @@ Subject = Literal["leader", "site"]
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a card; missing values are None and say why in `trust_reason`."""
+    """One line of a card; missing values are None and say why in `trust_reason`.
+
+    ``value`` is what is shown; ``computed_value`` differs from it where it was overridden.
+    ``previous_...`` is what stood there when the period became final, where an act has changed it
+    since.
+    """
 
     kpi_id: str
     kpi_name: str
@@ -35,6 +40,17 @@ class Line:
     variation: str | None
     assurance: str | None
     score: float | None
+    computed_value: float | None = None
+    override_act_seq: int | None = None
+    annotation_count: int = 0
+    newest_cause_code: str | None = None
+    original_target: float | None = None
+    target_act_seq: int | None = None
+    is_target_changed: bool = False
+    previous_value: float | None = None
+    previous_target: float | None = None
+    previous_band: str | None = None
+    previous_score: float | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +143,10 @@ def read_scorecard(
                 kpi_id, kpi_name, unit, decimals, weight::double as weight,
                 reading_value as value, n, finality, trust_state, trust_reason,
                 target_level as target, band, variation, assurance, score,
+                computed_value, override_act_seq, annotation_count, newest_cause_code,
+                original_target_level as original_target, target_act_seq, is_target_changed,
+                previous_value, previous_target_level as previous_target, previous_band,
+                previous_score,
                 title, template_id || ' version ' || template_version as template,
                 total_score, measured_weight::double as measured_weight
             from {table}

@@ -39,6 +39,8 @@ STORAGE_VERSION = "v1.4.0"
 # How the name of a folder begins that is no snapshot yet, or none any more.
 BUILDING = ".building-"
 DAY_SECONDS = 86_400
+# Of its content hash, in the name of a snapshot's folder.
+HASH_DIGITS = 16
 
 REGISTERS = (
     "acknowledgement",
@@ -66,6 +68,7 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
     "core.dim_org_units": ("org_unit_id", "valid_from"),
     "core.bridge_leadership": ("leader_id", "org_unit_id", "valid_from"),
     "core.dim_people": ("employee_id",),
+    "core.bridge_entity_units": ("entity_kind", "entity_id", "org_unit_id", "valid_from"),
     "core.dim_periods": ("period_kind", "period_start_date"),
     "kpi.fct_kpi_readings": (
         "kpi_id",
@@ -81,17 +84,39 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
         "period_kind",
         "period_start_date",
     ),
+    "kpi.fct_late_adjustments": (
+        "kpi_id",
+        "entity_kind",
+        "entity_id",
+        "period_kind",
+        "period_start_date",
+    ),
+    "governance.kpi_publication": ("kpi_id",),
     "governance.fct_acts": ("act_seq",),
     "governance.rpt_waiting_decisions": ("act_seq", "consent_position"),
+    "governance.rpt_set_aside": ("feed", "delivery_date", "rule_id"),
+    "governance.fct_restatements": (
+        *("kpi_id", "entity_kind", "entity_id", "period_kind", "period_start_date"),
+        "what_code",
+    ),
+    "governance.rpt_goalpost_drift": ("org_unit_id",),
+    "governance.rpt_accountability": ("subject_kind", "subject_id"),
     **{f"governance.reg_{register}": ("act_seq", "valid_from") for register in REGISTERS},
     "registry.kpis": ("kpi_id",),
     "registry.kpi_terms": ("kpi_id", "factor", "role", "measure_id", "constant"),
     "registry.measures": ("measure_id",),
     "registry.feeds": ("feed",),
+    "scorecard.dim_card_lines": ("subject_kind", "period_kind", "period_start_date", "position"),
     "scorecard.rpt_leader_scorecard": ("leader_id", "period_start_date", "position"),
     "scorecard.rpt_site_scorecard": ("site_id", "period_start_date", "position"),
 }
 """What is published, and the key that puts its rows in order."""
+
+STANDS_IN: dict[str, str] = {
+    "kpi.fct_kpi_readings": "kpi.fct_published_readings",
+    "kpi.fct_kpi_judgements": "kpi.fct_published_judgements",
+}
+"""What is published under the name of another mart: its rows with those that stand in theirs."""
 
 
 class SnapshotError(RuntimeError):
@@ -158,6 +183,7 @@ def publish(
     as_of: dt.date,
     relations: Mapping[str, tuple[str, ...]] = PUBLISHED,
     keep_days: float,
+    keep: Collection[str] = (),
 ) -> Snapshot:
     """Write a snapshot beside the current one and make it the current one in one step.
 
@@ -177,6 +203,8 @@ def publish(
         Relation to the columns of its key.
     keep_days : float
         For how long a snapshot is kept after another one has taken its place.
+    keep : collection of str
+        Content hashes of the snapshots that are kept for good.
 
     Returns
     -------
@@ -195,7 +223,7 @@ def publish(
             "\n".join(f"{table.relation} {table.content_hash}" for table in tables).encode()
         ).hexdigest()
         _write_manifest(building, company, as_of.isoformat(), whole, tables)
-        final, is_new = _place(snapshots, f"{as_of:%Y-%m-%d}-{whole[:16]}")
+        final, is_new = _place(snapshots, f"{as_of:%Y-%m-%d}-{whole[:HASH_DIGITS]}")
         if is_new:
             building.chmod(0o755)
             building.replace(final)
@@ -206,7 +234,7 @@ def publish(
         shutil.rmtree(building, ignore_errors=True)
         raise
     _point_to(folder / CURRENT, final)
-    _forget(snapshots, final, keep_days)
+    _forget(snapshots, final, keep_days, keep)
     return read_snapshot(final)
 
 
@@ -300,15 +328,19 @@ def _place(snapshots: Path, name: str) -> tuple[Path, bool]:
     return place, True
 
 
-def _forget(snapshots: Path, current: Path, keep_days: float) -> None:
+def _forget(snapshots: Path, current: Path, keep_days: float, keep: Collection[str]) -> None:
     """Remove snapshots that have not been the current one for so many days.
+
+    The name of a folder begins with the as-of and the first digits of its content hash.
 
     A folder's own time of change says when it was last the current one: see `_point_to`. It gets
     another name first, so that half a snapshot is never seen.
     """
     oldest = time.time() - keep_days * DAY_SECONDS
+    kept = {content_hash[:HASH_DIGITS] for content_hash in keep}
     for folder in snapshots.glob("????-??-??-*"):
-        if folder != current and folder.stat().st_mtime < oldest:
+        is_kept = folder.name.split("-")[3] in kept
+        if folder != current and not is_kept and folder.stat().st_mtime < oldest:
             aside = folder.with_name(f"{BUILDING}{folder.name}")
             folder.replace(aside)
             shutil.rmtree(aside)
@@ -332,12 +364,12 @@ def _write_tables(
         for relation, key in relations.items():
             schema, name = relation.split(".")
             file = f"{relation}.parquet"
+            rows = STANDS_IN.get(relation, relation)
             written = f"published.{quote_identifier(schema)}.{quote_identifier(name)}"
             order = ", ".join(quote_identifier(column) for column in key)
             con.execute(f"create schema if not exists published.{quote_identifier(schema)}")
             con.execute(
-                f"create table {written} as "
-                f"select * from {quote_relation(relation)} order by {order}"
+                f"create table {written} as select * from {quote_relation(rows)} order by {order}"
             )
             con.execute(
                 f"copy {written} to {quote_literal(str(folder / file))} "
@@ -348,7 +380,7 @@ def _write_tables(
                     relation=relation,
                     file=file,
                     rows=con.execute(f"select count(*) from {written}").fetchall()[0][0],
-                    content_hash=content_hash(con, relation, key),
+                    content_hash=content_hash(con, rows, key),
                     sha256=_sha256(folder / file),
                 )
             )

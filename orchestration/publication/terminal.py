@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
     from orchestration.ingest.outcome import Outcome
+    from orchestration.publication.kpi_diff import KpiDiff, ShadowRun
     from orchestration.publication.scorecard import Line, Scorecard
 
 WIDEST: Final = 100
@@ -113,6 +114,10 @@ def card_view(card: Scorecard, as_of: str) -> RenderableType:
             if line.value is not None and line.trust_reason
         ],
     )
+    parts += _listed(
+        "Changed by acts:",
+        [f"{line.kpi_name}: {words}" for line in card.lines for words in _changes(line)],
+    )
     parts += [Text(), Text(_LEGEND, style="dim")]
     parts.append(Text(f"As of {as_of}, by template {card.template}.", style="dim"))
     return _Narrow(Group(*parts))
@@ -149,6 +154,66 @@ def outcome_view(outcome: Outcome) -> RenderableType:
             [", ".join(never)],
         )
     return _Narrow(Group(*parts))
+
+
+def diff_view(diff: KpiDiff) -> RenderableType:
+    """Return two definitions of a KPI for a person: fields, SQL, and what changes per entity."""
+    approved = (
+        f"approved by act {diff.approved_by_act_seq}"
+        if diff.approved_by_act_seq is not None
+        else "published last; no act has put the KPI under change control"
+    )
+    parts: list[RenderableType] = [
+        Text(f"Definitions of {diff.kpi_id}", style="bold"),
+        Text(f"Old: logic {diff.old_hash}, {approved}."),
+        Text(f"New: logic {diff.new_hash}, in the registers and models as they are now."),
+    ]
+    if diff.old_hash == diff.new_hash:
+        return _Narrow(Group(*parts, Text(), Text("They are the same.")))
+    if diff.fields:
+        table = _table()
+        for heading in ("Register", "Old", "New"):
+            table.add_column(heading, overflow="fold")
+        for field in diff.fields:
+            table.add_row(Text(field.field), Text(field.old), Text(field.new))
+        parts += [Text(), table]
+    for change in diff.sql:
+        parts += [Text(), Text(change.diff)]
+    if diff.shadow is None:
+        parts += [Text(), Text("No run has built the new definition yet: run `steelyard run`.")]
+    else:
+        parts += _shadow_view(diff.shadow)
+    return _Narrow(Group(*parts))
+
+
+def _shadow_view(shadow: ShadowRun) -> list[RenderableType]:
+    table = _table()
+    table.add_column("Entity")
+    for heading in ("Compared", "Changed", "Largest\nchange"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for entity in shadow.entities:
+        table.add_row(
+            Text(f"{entity.entity_kind.replace('_', ' ')} {entity.entity_id}"),
+            f"{entity.compared:,}",
+            f"{entity.changed:,}",
+            _change(entity.largest_change),
+        )
+    said = (
+        f"Of {shadow.compared:,} readings that both have, the new definition changes "
+        f"{shadow.changed:,}, by up to {_change(shadow.largest_change)}; {shadow.only_old:,} are "
+        f"only under the old one, {shadow.only_new:,} only under the new one."
+    )
+    knew = (
+        f"Both know what was delivered up to {shadow.new_as_of}."
+        if shadow.old_as_of == shadow.new_as_of
+        else f"Old figures as of {shadow.old_as_of}, new ones as of {shadow.new_as_of}: what was "
+        "delivered between them changes figures too."
+    )
+    return [Text(), table, Text(), Text(said), Text(knew)]
+
+
+def _change(value: float | None) -> str:
+    return ABSENT if value is None else f"{value:+.6g}"
 
 
 def format_value(value: float | None, unit: str, decimals: int) -> str:
@@ -208,7 +273,29 @@ def _small_print(line: Line) -> str:
             parts.append(_plain(line.unit))
         if line.finality != "final":
             parts.append(line.finality)
+        if line.override_act_seq is not None:
+            parts.append(f"computed {_in_unit(line, line.computed_value)}")
+        if line.newest_cause_code is not None:
+            parts.append(f"cause: {_plain(line.newest_cause_code)}")
     return ", ".join(parts)
+
+
+def _changes(line: Line) -> Iterable[str]:
+    """Return what acts have changed in a line, with what was there before."""
+    if line.is_target_changed:
+        act = f" by act {line.target_act_seq}" if line.target_act_seq else ""
+        yield (
+            f"target {_in_unit(line, line.target)}{act}, first agreed as "
+            f"{_in_unit(line, line.original_target)}."
+        )
+    if line.previous_value is not None:
+        yield f"when the period became final its value was {_in_unit(line, line.previous_value)}."
+    if line.previous_target is not None and line.previous_target != line.target:
+        yield f"when the period became final its target was {_in_unit(line, line.previous_target)}."
+
+
+def _in_unit(line: Line, value: float | None) -> str:
+    return format_value(value, line.unit, line.decimals)
 
 
 def _total(card: Scorecard) -> Text:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from orchestration.ingest.exemptions import WAIVED
 from orchestration.ingest.sql import (
     column_list,
     quote_identifier,
@@ -52,7 +53,8 @@ class RuleResult:
     ``evaluated`` and ``unexpected`` count rows and are None for a rule about the whole table.
     ``evaluated_where`` is the SQL condition of the rows that count, so that the same share can
     be taken of a part of the relation. ``limited`` says that the rule names the share that must
-    pass; one that names none marks rows and never stops a batch.
+    pass; one that names none marks rows and never stops a batch. A rule that was failed and is
+    waived has the severity `waived`: it marks rows, and the sentence says by whose act.
     """
 
     rule_id: str
@@ -70,7 +72,7 @@ class RuleResult:
     @property
     def blocks(self) -> bool:
         """Whether the batch must stay invisible: too few rows pass where the rule sets a limit."""
-        return self.limited and not self.success
+        return self.limited and not self.success and self.severity != WAIVED
 
     @property
     def unexpected_share(self) -> float | None:

@@ -116,6 +116,9 @@ class Kpi(Entry):
 
     `not_computable` is for a company's override: why its input cannot carry the KPI although the
     feeds come. No value is computed then, and every reading repeats the reason.
+
+    `consequences` says what hangs on it for people; with any, its impact is high, and a change of
+    it needs more people's consent.
     """
 
     id: Identifier

@@ -11,11 +11,14 @@ from orchestration.ingest.sql import quote_identifier
 from orchestration.registry.load import register_tables
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import duckdb
 
     from orchestration.contracts.model import Company
     from orchestration.ledger.definitions import ActTypes
     from orchestration.registry.load import Registers
+    from orchestration.registry.logic import Logic
 
 # Column types, so that an empty register is still the table that the models expect.
 _TYPES: dict[str, dict[str, str]] = {
@@ -205,10 +208,15 @@ def all_tables(
     }
 
 
-def registers_hash(company: Company, registers: Registers, act_types: ActTypes) -> str:
-    """Return the sha256 of all register tables: a run archives under it what it used."""
+def registers_bytes(company: Company, registers: Registers, act_types: ActTypes) -> bytes:
+    """Return all register tables as JSON: a run archives it under its sha256."""
     tables = all_tables(company, registers, act_types)
-    return hashlib.sha256(json.dumps(tables, sort_keys=True, default=str).encode()).hexdigest()
+    return json.dumps(tables, sort_keys=True, default=str).encode()
+
+
+def registers_hash(company: Company, registers: Registers, act_types: ActTypes) -> str:
+    """Return the sha256 of all register tables."""
+    return hashlib.sha256(registers_bytes(company, registers, act_types)).hexdigest()
 
 
 def definition_hash(
@@ -255,3 +263,19 @@ def store_registers(
             con.executemany(f"insert into {relation} values ({marks})", rows)
     con.commit()
     return {name: len(tables[name]) for name in _TYPES}
+
+
+def store_logics(con: duckdb.DuckDBPyConnection, logics: Mapping[str, Logic]) -> None:
+    """Replace `registry.kpi_logic`: the hash of what each KPI's figures rest on, a row per KPI."""
+    con.begin()
+    con.execute("create schema if not exists registry")
+    con.execute(
+        "create or replace table registry.kpi_logic "
+        "(kpi_id varchar not null, logic_hash varchar not null)"
+    )
+    if logics:
+        con.executemany(
+            "insert into registry.kpi_logic values (?, ?)",
+            [[kpi, logic.hash] for kpi, logic in sorted(logics.items())],
+        )
+    con.commit()

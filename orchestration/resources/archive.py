@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from orchestration.settings import Settings
 
-ARCHIVE = "definitions"
+ARCHIVE = "checkouts"
 DECLARED = ("seeds", "expectations", "dbt_project")
 # Where the folder of a company lies in the archive that does not lie in the checkout.
 COMPANY = "company"

@@ -7,6 +7,7 @@ manifest the same model takes 0.4 s (measured, dbt 1.11). So nothing here starts
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +78,11 @@ class DbtModels:
         if not self._is_current():
             self._parse()
         return self.target / MANIFEST_FILE
+
+    def read_manifest(self) -> dict[str, Any]:
+        """Return the manifest of the project as it is now, as plain values."""
+        manifest: dict[str, Any] = json.loads(self.manifest_path.read_text(encoding="utf-8"))
+        return manifest
 
     def fingerprint(self) -> str:
         """Return the sha256 over all files of the project that shape a model."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from orchestration.ingest import commit, delivery_log, landing, run_state
+from orchestration.registry import archive
 from orchestration.resources.warehouse import WAREHOUSE_FILE
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 HOME_FILE = "home.json"
 # Raise it with every change of the tables of `ops` or of the folders of a home. 1 had no mark.
-HOME_VERSION = 3
+HOME_VERSION = 4
 # Empty says something here: of a file that speaks of no day no hole is filled, and figures of 331
 # readings of a small company were called blocked that are not (measured).
 NEVER_EMPTY = {"delivery_log": ("first_date", "last_date")}
@@ -89,7 +90,7 @@ def _sweep(home: Path) -> None:
     lakes = [
         apart + lake for apart in ("", commit.APART) for lake in (commit.LAKE, commit.LAKE_BLOCKED)
     ]
-    for store in ("", landing.LANDED, *lakes):
+    for store in ("", landing.LANDED, archive.FOLDER, *lakes):
         for left in (home / store).glob(f"{landing.INCOMING}*"):
             if left.is_dir():
                 shutil.rmtree(left)

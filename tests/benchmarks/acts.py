@@ -1,10 +1,24 @@
-"""What acts cost from the ledger to their registers: `python -m tests.benchmarks.acts [acts]`.
+"""What acts cost from the ledger to their registers: `python -m tests.benchmarks.acts [acts [per subject]]`.
 
 The acts are recorded in a ledger of their own, which is not counted here; then they are exported,
 landed, guarded and merged into the raw table, and projected by dbt. One act in ten is refused, one
 waits for a consent that comes with the next entry, one ends what was there; days are drawn from
 three years, half of them open-ended. Nothing is asserted but the number of truths, at most three
-per act.
+per act. Figures of the last run, CPU seconds for 1,000,000 acts (744 MB) on two busy cores:
+
+                                    100,000 subjects   1,000 subjects
+    export, every hash checked                  47.8             42.7
+    land, guard and merge                       27.0             25.3
+    int_acts__effective                          3.6              3.1
+    int_acts__fates                              1.3              1.6
+    fct_acts                                     1.8              1.5
+    reg_override                                 6.1             44.4
+    truths                                 1,013,396        1,829,940
+    largest resident set                                         1.6 GB
+
+Every act is held against those of its own subject alone, so a register's time grows with the
+number of acts and with the acts per subject: 6 microseconds an act where a subject has ten, 44
+where it has a thousand.
 """
 
 from __future__ import annotations
@@ -41,6 +55,7 @@ AS_OF = dt.date(2026, 10, 4)
 FIRST_DAY = dt.date(2024, 1, 1)
 START = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
 DAYS = 1000
+BATCH = 10_000
 MODELS = ("int_acts__effective", "int_acts__fates", "fct_acts", "reg_override")
 say = Console(highlight=False).print
 
@@ -88,9 +103,9 @@ def payloads(count: int, subjects: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def main(count: int) -> None:
+def main(count: int, *acts_per_subject: int) -> None:
     """Print CPU seconds of every step, for many subjects and for few."""
-    for subjects in (count // 10, count // 1000):
+    for subjects in (count // number for number in acts_per_subject):
         say(f"[bold]{count:,} acts on {subjects:,} subjects[/bold]")
         with tempfile.TemporaryDirectory() as folder:
             _measure(Path(folder), count, subjects)
@@ -106,7 +121,9 @@ def _measure(home: Path, count: int, subjects: int) -> None:
     with Ledger.open(settings.ledger_url).writing(
         now=lambda: START + dt.timedelta(seconds=next(seconds))
     ) as writer:
-        writer.append_many(payloads(count, subjects))
+        acts = payloads(count, subjects)
+        while writer.append_many(itertools.islice(acts, BATCH)):
+            pass
     with _timed("export"):
         exported = export_acts(settings.ledger_url, settings.company_home, as_of=AS_OF)
     size = sum(path.stat().st_size for path in exported.files) / 1e6
@@ -143,4 +160,4 @@ def _timed(title: str) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000)
+    main(*map(int, sys.argv[1:] or ("1000000", "10", "1000")))

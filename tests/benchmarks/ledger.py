@@ -11,8 +11,8 @@ three to five times these):
     append                 7.8       93.1      9.9       82.7
     anchor                 2.4       25.9      3.3       31.3
     200 one by one         2.2        2.0      3.5        4.3
-    read all               2.9       28.5      3.2            31.0
-    verify                 3.1       34.4      2.5            27.4
+    read all               2.9       28.5      3.2       31.0
+    verify                 3.1       34.4      2.5       27.4
     largest set, GB       0.16       0.16     0.16       0.16
 
 With less going on beside it, the SQLite ledger of 100,000 was appended in 6.5, read in 2.1 and

@@ -11,6 +11,7 @@ import yaml
 from orchestration.contracts.load import load_company
 from orchestration.ingest import commit, pipeline
 from orchestration.ingest.commit import content_hash
+from orchestration.ingest.exemptions import Exemption
 from orchestration.ingest.landing import find_files, landing_content_hash
 from orchestration.ingest.pipeline import ingest_feed, prepare
 from orchestration.resources.warehouse import Warehouse
@@ -162,7 +163,7 @@ class Plant:
         lines = ["reason_code,reason_text", *rows]
         return self.put(f"mes/mes_reason_codes/{day}/{name}", "\n".join(lines) + "\n")
 
-    def load(self, feed="mes_production_counts", days=None, as_of=AS_OF):
+    def load(self, feed="mes_production_counts", days=None, as_of=AS_OF, exemptions=()):
         self.runs += 1
         dates = None if days is None else [dt.date.fromisoformat(day) for day in days]
         return ingest_feed(
@@ -173,6 +174,7 @@ class Plant:
             dates,
             as_of=as_of,
             run_id=f"run-{self.runs}",
+            exemptions=exemptions,
         )
 
     def query(self, sql):
@@ -730,3 +732,106 @@ def test_a_feed_on_which_no_reading_rests_touches_no_day(plant):
 
     assert result.total("rows_new") == 2
     assert plant.query("select * from ops.touched") == []
+
+
+# --------------------------------------------------------------------------- waivers, releases
+
+
+def exempt(first, last, said, rule="good_qty_not_negative"):
+    return Exemption(rule, dt.date.fromisoformat(first), dt.date.fromisoformat(last), said)
+
+
+WAIVER = exempt("2026-03-02", "2026-03-03", "waived by act 12 until 2026-03-03")
+RELEASE = exempt("2026-03-02", "2026-03-02", "let in by act 17")
+
+
+def held(plant):
+    return plant.query("select delivery_date::varchar, rule_id, row_count from ops.set_aside")
+
+
+def test_rows_that_fail_a_waived_rule_pass_and_are_marked_until_the_waiver_ends(plant):
+    for number, day in enumerate(("2026-03-02", "2026-03-03", "2026-03-04")):
+        plant.counts(
+            day, event(3 * number + 1), event(3 * number + 2), event(3 * number + 3, good=-1)
+        )
+
+    result = plant.load(exemptions=[WAIVER])
+
+    assert plant.query("select event_id from raw.mes_production_counts where good_qty < 0") == [
+        ("E3",), ("E6",),
+    ]  # fmt: skip
+    assert held(plant) == [("2026-03-04", "good_qty_not_negative", 1)]
+    assert plant.query(
+        "select delivery_date::varchar, severity, unexpected, success from ops.expectation_results "
+        "where rule_id = 'good_qty_not_negative' order by 1"
+    ) == [
+        ("2026-03-02", "waived", 1, True),
+        ("2026-03-03", "waived", 1, True),
+        ("2026-03-04", "quarantine", 1, True),
+    ]
+    assert plant.query(
+        "select delivery_date::varchar, severity, count(*) from ops.expectation_failures "
+        "where rule_id = 'good_qty_not_negative' group by all order by 1"
+    ) == [("2026-03-02", "waived", 1), ("2026-03-03", "waived", 1), ("2026-03-04", "quarantine", 1)]
+    log = plant.query(
+        "select action, rows_ok, rows_quarantined, reason_codes, message from ops.delivery_log "
+        "order by delivery_date"
+    )
+    assert [row[:4] for row in log] == [
+        ("accept_with_warning", 3, 0, ["EXPECTATION_NOTED"]),
+        ("accept_with_warning", 3, 0, ["EXPECTATION_NOTED"]),
+        ("quarantine_rows", 2, 1, ["EXPECTATION_FAILED"]),
+    ]
+    assert log[0][4].endswith("(waived by act 12 until 2026-03-03)")
+    assert [delivery.rules[0].severity for delivery in result.deliveries][:2] == ["waived"] * 2
+
+
+def test_a_waiver_does_not_stop_other_rules_and_a_blocked_batch_passes_under_it(plant):
+    # Two of three rows fail where 60 % must pass; one of them is no number either.
+    plant.counts("2026-03-02", event(1), event(2, good=-1), event(3, good=-1), event(4, good="x"))
+
+    assert not plant.load().deliveries[0].visible
+    assert plant.load(exemptions=[WAIVER]).deliveries[0].visible
+    assert plant.query("select event_id from raw.mes_production_counts order by 1") == [
+        ("E1",), ("E2",), ("E3",),
+    ]  # fmt: skip
+    assert plant.query("select row_no, reason from ops.quarantine where run_id = 'run-2'") == [
+        (4, "NOT_A_NUMBER")
+    ]
+
+
+def test_a_release_lets_in_the_rows_of_its_delivery_and_rule_alone(plant):
+    plant.counts("2026-03-02", event(1), event(2), event(3, good=-1))
+    plant.counts("2026-03-03", event(11), event(12), event(13, good=-1))
+    plant.load()
+    before = plant.query("select event_id from raw.mes_production_counts order by 1")
+    assert sorted(held(plant)) == [
+        ("2026-03-02", "good_qty_not_negative", 1), ("2026-03-03", "good_qty_not_negative", 1),
+    ]  # fmt: skip
+
+    # The run of a later day; the company has cleared its landing folder.
+    shutil.rmtree(plant.landing / "mes/mes_production_counts/2026-03-02")
+    result = plant.load(days=["2026-03-20"], exemptions=[RELEASE])
+
+    after = plant.query("select event_id from raw.mes_production_counts order by 1")
+    assert set(after) - set(before) == {("E3",)}
+    assert held(plant) == [("2026-03-03", "good_qty_not_negative", 1)]
+    assert (result.total("rows_new"), result.total("rows_changed")) == (1, 0)
+    assert result.deliveries[0].attempts[0].file_name == "counts.csv"
+    assert "let in by act 17" in result.deliveries[0].attempts[0].message
+    assert result.touched == ((dt.date(2026, 3, 1), dt.date(2026, 3, 1)),)
+    # The next run finds it done.
+    assert plant.load(days=["2026-03-21"], exemptions=[RELEASE]).deliveries == ()
+
+
+def test_a_release_later_or_known_from_the_start_ends_in_the_same_rows(plant, tmp_path):
+    fill(plant)
+    plant.load(days=["2026-03-02"])
+    plant.load(exemptions=[RELEASE])
+    other = Plant(tmp_path / "other")
+    fill(other)
+
+    other.load(exemptions=[RELEASE])
+
+    assert other.content() == plant.content()
+    assert held(other) == held(plant)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from orchestration.contracts.load import SHIPPED_ROOT
 from orchestration.ledger.definitions import load_act_types
 from orchestration.ledger.desk import Answer, Submission
-from orchestration.ledger.facts import Facts, PublishedReading, Unit
+from orchestration.ledger.facts import Facts, Place, PublishedReading, Unit
 from orchestration.ledger.fields import Rulebook
 from orchestration.ledger.recording import record
 from orchestration.ledger.store import Ledger
@@ -77,7 +77,11 @@ def facts(**changes: Any) -> Facts:
         "units": UNITS,
         "employed": dict.fromkeys(PEOPLE, (LONG_AGO, OPEN))
         | {"GONE": (LONG_AGO, dt.date(2025, 12, 31)), "OLD": (LONG_AGO, dt.date(2021, 12, 31))},
-        "entities": {("site", "A"): "A", ("site", "B"): "B", ("enterprise", "ENT"): None},
+        "entities": {
+            ("site", "A"): [Place("S-A", LONG_AGO, OPEN)],
+            ("site", "B"): [Place("S-B", LONG_AGO, OPEN)],
+            ("enterprise", "ENT"): [Place("ENT", LONG_AGO, OPEN)],
+        },
         "find_reading": _find_reading,
         "snapshots": {SNAPSHOT},
         "logic_hashes": {UNPAID: LOGIC, PAID: OTHER_LOGIC},

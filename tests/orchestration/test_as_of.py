@@ -146,6 +146,6 @@ def test_the_definitions_of_then_report_and_those_of_today_explain(forgotten, co
 
 def test_definitions_that_were_not_kept_are_said_to_be_gone(forgotten):
     settings, _ = forgotten
-    shutil.rmtree(settings.company_home / "definitions")
+    shutil.rmtree(settings.company_home / "checkouts")
     with pytest.raises(RunFailedError, match="The definitions of 2026-10-01 were not kept"):
         look_back(settings, DAYS[0], "reported", report=silent)

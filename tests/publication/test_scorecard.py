@@ -15,7 +15,10 @@ COLUMNS = """
     decimals bigint, weight decimal(9, 6), reading_value double, n bigint, finality varchar,
     trust_state varchar, trust_reason varchar, target_level double, band varchar,
     variation varchar, assurance varchar, score double, measured_weight decimal(38, 6),
-    total_score double
+    total_score double, computed_value double, override_act_seq bigint, annotation_count bigint,
+    newest_cause_code varchar, original_target_level double, target_act_seq bigint,
+    is_target_changed boolean, previous_value double, previous_target_level double,
+    previous_band varchar, previous_score double
 """
 
 

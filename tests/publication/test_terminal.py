@@ -1,6 +1,7 @@
 """The card in a terminal, letter by letter, at the width that every terminal has."""
 # ruff: noqa: RUF001 (the dash of an absent figure)
 
+import dataclasses
 import datetime as dt
 import io
 
@@ -166,3 +167,34 @@ def test_a_run_names_what_it_refused_and_what_never_came():
     assert "mes_operation_confirmations" in text
     assert "c.csv: The file ends in the middle of a record." in text
     assert "Never delivered; figures that need them say so:\n  leader_plans" in text
+
+
+def test_a_card_tells_what_acts_changed_and_what_was_there_before():
+    changed = line(
+        "Scrap ratio",
+        decimals=2,
+        value=0.02,
+        computed_value=0.031,
+        override_act_seq=12,
+        n=1000,
+        target=0.03,
+        original_target=0.02,
+        is_target_changed=True,
+        target_act_seq=7,
+        finality="restated",
+        trust_state="overridden",
+        trust_reason="Overridden by act 12, agreed by E1, until 2026-08-20.",
+        newest_cause_code="data_error",
+        annotation_count=1,
+        previous_value=0.031,
+        previous_target=0.02,
+        score=8.0,
+    )
+    text = shown(card_view(dataclasses.replace(CARD, lines=(changed,)), "2026-10-04"), 80)
+    told = " ".join(text.split())
+
+    assert "restated, computed 3.10 %, cause: data error" in told
+    assert "Overridden by act 12, agreed by E1, until 2026-08-20." in told
+    assert "Scrap ratio: target 3.00 % by act 7, first agreed as 2.00 %." in told
+    assert "Scrap ratio: when the period became final its value was 3.10 %." in told
+    assert "Scrap ratio: when the period became final its target was 2.00 %." in told

@@ -19,7 +19,7 @@ from orchestration.resources.home import (
 
 # The tables of `ops` of this version of a home. With other tables raise HOME_VERSION: homes of
 # the version before are then completed, or refused with the cure.
-LAYOUT_OF_THIS_VERSION = (3, "1387864758606a06436043c3708653fb1ba449e2a33d17ba4cf45de93bc372e5")
+LAYOUT_OF_THIS_VERSION = (4, "c372bfdebecbdc8437c3fa4309a9e38ed8d3c551c8d3c1c751ab58f93fc94ec7")
 
 
 def test_other_log_tables_are_another_version_of_a_home():
@@ -80,7 +80,9 @@ def test_the_mark_of_this_version_does_not_stand_for_tables_that_changed_since(c
 
 
 def test_a_home_whose_logs_cannot_be_completed_stays_as_it_was(con, tmp_path):
-    con.execute("insert into ops.run_history values ('r1', now(), 'h', true, now(), null, null)")
+    con.execute(
+        "insert into ops.run_history values ('r1', now(), 'h', true, now(), null, null, null)"
+    )
     con.execute("alter table ops.run_history drop column definition_hash")
     con.execute("alter table ops.touched drop column to_date")
     before = log_layout(con)

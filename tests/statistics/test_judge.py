@@ -68,6 +68,43 @@ def test_a_provisional_reading_is_judged_but_sets_no_limits():
     assert np.flatnonzero(judged["rule_1"]).tolist() == [12]
 
 
+def test_an_excluded_reading_sets_no_limits_and_is_flagged_all_the_same():
+    """9, 11 ... with 50 as the fifth: without it the centre is 10 and every moving range 2."""
+    values = [*ALTERNATING[:4], 50.0, *ALTERNATING[4:]]
+    is_excluded = np.arange(25) == 4
+
+    judged = judge_series(individuals(values, is_excluded=is_excluded))
+    kept = judge_series(individuals(values))
+
+    # The 24 others set the limits; no range is taken from 11 over 50 to 9.
+    assert judged["centre"].unique().tolist() == [10]
+    assert judged["sigma"].unique() == pytest.approx([2 / 1.128], rel=1e-9)
+    assert judged["baseline_count"].iloc[0] == 24
+    assert np.flatnonzero(judged["rule_1"]).tolist() == [4]
+    assert judged["value"].iloc[4] == 50
+    # Left in, it is one of the first 24: (23 readings, twelve of them 9, and 50) / 24.
+    assert kept["centre"].iloc[0] == pytest.approx((12 * 9 + 11 * 11 + 50) / 24)
+
+
+@pytest.mark.parametrize("chart", ["p", "laney_p", "u", "laney_u"])
+def test_an_excluded_count_has_limits_of_its_own_size_from_the_others(chart):
+    """Ten readings of 1000 with 40 and 60 events in turn; the fourth, of 2000 with 900, is out."""
+    events = np.array([40.0, 60.0] * 5)
+    size = np.full(10, 1000.0)
+    events[3], size[3] = 900, 2000
+    is_excluded = np.arange(10) == 3
+
+    judged = judge_series(counts(chart, events, size, is_excluded=is_excluded))
+
+    # Five times 40 and four times 60 of 9000.
+    rate = 440 / 9000
+    assert judged["centre"].to_numpy() == pytest.approx([rate] * 10)
+    ratio = judged["sigma"].iloc[3] / judged["sigma"].iloc[0]
+    assert ratio == pytest.approx(np.sqrt(1 / 2))
+    assert judged["rule_1"].iloc[3] == 1
+    assert judged["baseline_count"].iloc[0] == 9
+
+
 @pytest.mark.parametrize(
     ("n", "is_charted", "is_trial"), [(7, False, False), (8, True, True), (24, True, False)]
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import shutil
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -18,9 +17,12 @@ from orchestration.ingest.pipeline import ingest_feed, prepare
 from orchestration.ingest.run_state import begin_run, finish_run
 from orchestration.ingest.sql import column_list, quote_relation
 from orchestration.ledger.definitions import load_act_types
+from orchestration.ledger.exemptions import read_exemptions
 from orchestration.publication.snapshot import PUBLISHED
+from orchestration.publication.standing import write_standing
 from orchestration.registry.load import load_registers
-from orchestration.registry.store import store_registers
+from orchestration.registry.logic import logics
+from orchestration.registry.store import store_logics, store_registers
 from orchestration.resources.dbt_models import DbtModels
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
@@ -58,7 +60,8 @@ class House:
         self.company = self.settings.company
         self.warehouse = Warehouse.of(self.settings)
         self.dbt = DbtModels(self.settings.dbt_project, parsed, self.settings.environment())
-        graph = json.loads(self.dbt.manifest_path.read_text(encoding="utf-8"))
+        graph = self.dbt.read_manifest()
+        self.manifest = graph
         self.parents = graph["parent_map"]
         self.models = [name for name in graph["nodes"] if name.startswith("model.")]
         self.incremental = {
@@ -66,6 +69,7 @@ class House:
             for name in self.models
             if graph["nodes"][name]["config"]["materialized"] == "incremental"
         }
+        self.standing = [name for name in graph["sources"] if ".standing." in name]
         self.runs = 0
 
     def copy(self, home: Path) -> House:
@@ -84,7 +88,11 @@ class House:
         self.build(as_of)
 
     def ingest(self, as_of: dt.date, days: Iterable[dt.date] | None = None) -> None:
-        for feed in self.company.canonical:
+        ends = load_act_types(self.settings.register_folders).ending()
+        # What is waived is read from the acts that have landed.
+        for feed in sorted(self.company.canonical, key=lambda name: name != "acts"):
+            with self.warehouse.connect() as con:
+                exemptions = read_exemptions(con, feed, ends)
             ingest_feed(
                 self.warehouse,
                 self.company,
@@ -93,17 +101,23 @@ class House:
                 days,
                 as_of=as_of,
                 run_id=f"run-{self.runs + 1}",
+                exemptions=exemptions,
             )
 
     def build(self, as_of: dt.date, *, judged: bool = True) -> None:
         self.begin(as_of)
         needs_judgement = self._downstream(f"source.steelyard.{JUDGED}")
-        self.build_models([name for name in self.models if name not in needs_judgement])
+        needs_standing = self._downstream(*self.standing)
+        later = needs_judgement | needs_standing
+        self.build_models([name for name in self.models if name not in later])
         if judged:
             self.warehouse.replace(
                 JUDGED, judge_readings(self.warehouse.read("intermediate.int_judgements__input"))
             )
-            self.build_models([name for name in self.models if name in needs_judgement])
+            self.build_models(sorted(needs_judgement - needs_standing))
+            with self.warehouse.connect() as con:
+                write_standing(con, self.settings.published)
+            self.build_models([name for name in self.models if name in needs_standing])
         with self.warehouse.connect() as con:
             finish_run(con, content_hash=None)
 
@@ -120,6 +134,7 @@ class House:
         act_types = load_act_types(self.settings.register_folders)
         with self.warehouse.connect() as con:
             store_registers(con, self.company, registers, act_types)
+            store_logics(con, logics(registers, self.manifest))
             plan = begin_run(con, run_id=f"run-{self.runs}", as_of=as_of, definition_hash="same")
         self.is_full = plan.is_full
 
@@ -144,9 +159,9 @@ class House:
                 todo += self.parents[node]
         self.build_models([name for name in self.models if name in wanted])
 
-    def _downstream(self, node: str) -> set[str]:
+    def _downstream(self, *nodes: str) -> set[str]:
         found: set[str] = set()
-        todo = [node]
+        todo = list(nodes)
         while todo:
             parent = todo.pop()
             children = [one for one in self.models if parent in self.parents[one]]

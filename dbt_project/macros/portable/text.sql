@@ -42,3 +42,12 @@
 {% macro duckdb__json_text(object, field) -%}
     json_extract_string({{ object }}, '$.' || {{ field }})
 {%- endmacro %}
+
+{#- A whole number written in digits; null where it is none. -#}
+{% macro whole_number_of(text) -%}
+    {{ return(adapter.dispatch("whole_number_of")(text)) }}
+{%- endmacro %}
+
+{% macro duckdb__whole_number_of(text) -%}
+    try_cast({{ text }} as integer)
+{%- endmacro %}

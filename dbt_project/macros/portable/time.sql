@@ -92,3 +92,45 @@
 {% macro days_from(first_day, second_day) -%}
     ({{ days_of_interval(first_day, second_day) }} - 1)
 {%- endmacro %}
+
+{#-
+    The kind of the period that a label names: 2026, 2026-Q3, 2026-10, 2026-W44, 2026-10-31; null
+    where it is no label.
+-#}
+{% macro period_kind_of(label) -%}
+    case
+        when {{ label }} like '____' then 'year'
+        when {{ label }} like '____-Q_' then 'quarter'
+        when {{ label }} like '____-W__' then 'week'
+        when {{ label }} like '____-__' then 'month'
+        when {{ label }} like '____-__-__' then 'day'
+    end
+{%- endmacro %}
+
+{#- First day of the period that a label names; null where there is no such day. -#}
+{% macro period_start_of(label) -%}
+    case
+        when {{ label }} like '____' then {{ day_of(label ~ " || '-01-01'") }}
+        when {{ label }} like '____-Q_' then {{ day_of(
+            "substr(" ~ label ~ ", 1, 5) || case substr(" ~ label ~ ", 7, 1) "
+            ~ "when '1' then '01' when '2' then '04' when '3' then '07' when '4' then '10' end "
+            ~ "|| '-01'"
+        ) }}
+        -- The week with the fourth of January is the first of its year.
+        when {{ label }} like '____-W__' then {{ add_days(
+            period_start('week', day_of("substr(" ~ label ~ ", 1, 4) || '-01-04'")),
+            "7 * (" ~ whole_number_of("substr(" ~ label ~ ", 7, 2)") ~ " - 1)"
+        ) }}
+        when {{ label }} like '____-__' then {{ day_of(label ~ " || '-01'") }}
+        when {{ label }} like '____-__-__' then {{ day_of(label) }}
+    end
+{%- endmacro %}
+
+{#- A day written as 2026-10-31; null where there is no such day. -#}
+{% macro day_of(text) -%}
+    {{ return(adapter.dispatch("day_of")(text)) }}
+{%- endmacro %}
+
+{% macro duckdb__day_of(text) -%}
+    try_cast({{ text }} as date)
+{%- endmacro %}

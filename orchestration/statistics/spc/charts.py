@@ -312,7 +312,8 @@ def _mean_moving_range(
         return _ratio(totals.astype(np.float64), counts.astype(np.float64))
 
     if screen:
-        kept = moving_range < D4_TABLE * mean()[owner]
+        # Of a series that stands still all stay: no range is far from the others.
+        kept = (moving_range < D4_TABLE * mean()[owner]) | (moving_range == 0)
         owner, moving_range = owner[kept], moving_range[kept]
     return mean()
 

@@ -100,6 +100,9 @@ def judge_series(readings: pd.DataFrame, conventions: Conventions = Conventions(
         denominator       float    trials (p) or exposure (u); read for p and u charts only
         is_final          bool     whether the reading may serve as baseline
         baseline_readings int      optional, default 24
+        is_excluded       bool     optional, default False: a reading whose special cause is known
+                                   sets no limits, and no moving range is taken across it; it is
+                                   judged and flagged like any other
         multiplier        float    optional, default 1: ``value`` = ``multiplier`` x
                                    ``numerator`` / ``denominator`` (100 for %, 200000 for TRIR)
         ================= ======== ==========================================================
@@ -147,16 +150,18 @@ def judge_series(readings: pd.DataFrame, conventions: Conventions = Conventions(
 
     point_reason, judged = _readable(column, is_count, np.isin(chart, PROPORTIONS))
     usable = point_reason == ""
+    setting = usable & ~column["is_excluded"].astype(np.bool_)
     in_baseline = _first_final(
-        usable & column["is_final"].astype(np.bool_), column["baseline_readings"], series
+        setting & column["is_final"].astype(np.bool_), column["baseline_readings"], series
     )
     limits = _limits(
         chart,
-        np.where(usable, judged, np.nan),
-        np.where(usable, column["numerator"].astype(np.float64), np.nan),
+        np.where(setting, judged, np.nan),
+        # Only the size of an excluded reading counts: its own limits depend on it.
+        np.where(setting, column["numerator"].astype(np.float64), np.nan),
         np.where(usable, column["denominator"].astype(np.float64), np.nan),
-        # An unusable reading stays in line as NaN: no moving range is taken across it.
-        setting=in_baseline | ~usable,
+        # What sets no limits stays in line as NaN: no moving range is taken across it.
+        setting=in_baseline | ~setting,
         series=series,
         conventions=conventions,
     )
@@ -260,6 +265,8 @@ def _checked(readings: pd.DataFrame) -> pd.DataFrame:
         frame["baseline_readings"] = BASELINE_READINGS
     if "multiplier" not in frame:
         frame["multiplier"] = 1.0
+    if "is_excluded" not in frame:
+        frame["is_excluded"] = False
     for name in ("value", "numerator", "denominator"):
         frame[name] = pd.to_numeric(frame[name]).astype(np.float64)
     unknown = sorted(set(frame["chart"].unique()) - set(CHARTS))

@@ -1,6 +1,8 @@
 {{ config(materialized='view') }}
 -- Grain: one row per reading, with what judging it needs: the levels in force and its chart plan.
--- Agreed levels win over the register's. The floor is the register's where it lies beyond the
+-- Agreed levels win over the register's. Charts follow `computed_value`, bands and scores the value
+-- that is shown; what was shown when the period became final stands beside, where an act changed it
+-- since. The floor is the register's where it lies beyond the
 -- agreed threshold, else as far below the threshold as the target is above it.
 with
 
@@ -16,8 +18,11 @@ readings as (
         denominator,
         n,
         reading_value,
+        computed_value,
         finality,
-        trust_state
+        trust_state,
+        is_excluded,
+        previous_value
     from {{ ref('fct_kpi_readings') }}
 
 ),
@@ -49,7 +54,10 @@ targets as (
         threshold_level,
         target_level,
         stretch_level,
-        target_version
+        target_version,
+        threshold_level_when_final,
+        target_level_when_final,
+        stretch_level_when_final
     from {{ ref('int_targets__in_force') }}
 
 ),
@@ -66,8 +74,11 @@ levels as (
         readings.denominator,
         readings.n,
         readings.reading_value,
+        readings.computed_value,
         readings.finality,
         readings.trust_state,
+        readings.is_excluded,
+        readings.previous_value,
         kpis.direction,
         kpis.multiplier,
         kpis.chart_kind,
@@ -76,7 +87,11 @@ levels as (
         targets.target_version,
         coalesce(targets.threshold_level, kpis.threshold_level) as threshold_level,
         coalesce(targets.target_level, kpis.target_level) as target_level,
-        coalesce(targets.stretch_level, kpis.stretch_level) as stretch_level
+        coalesce(targets.stretch_level, kpis.stretch_level) as stretch_level,
+        coalesce(targets.threshold_level_when_final, kpis.threshold_level)
+            as previous_threshold_level,
+        coalesce(targets.target_level_when_final, kpis.target_level) as previous_target_level,
+        coalesce(targets.stretch_level_when_final, kpis.stretch_level) as previous_stretch_level
     from readings
     inner join kpis on readings.kpi_id = kpis.kpi_id
     left join targets
@@ -100,21 +115,37 @@ select
     cast(denominator as double) as denominator,
     n,
     reading_value,
+    computed_value,
     finality,
     trust_state,
+    is_excluded,
     direction,
     cast(multiplier as double) as multiplier,
     chart_kind,
     baseline_readings,
-    cast(
-        case
-            when direction = 'higher' and floor_level < threshold_level then floor_level
-            when direction = 'lower' and floor_level > threshold_level then floor_level
-            else threshold_level - (target_level - threshold_level)
-        end as double
-    ) as floor_level,
-    cast(threshold_level as double) as threshold_level,
-    cast(target_level as double) as target_level,
-    cast(stretch_level as double) as stretch_level,
+    {%- for before in ['', 'previous_'] %}
+        cast(
+            case
+                when direction = 'higher' and floor_level < {{ before }}threshold_level
+                    then floor_level
+                when direction = 'lower' and floor_level > {{ before }}threshold_level
+                    then floor_level
+                else
+                    {{ before }}threshold_level
+                    - ({{ before }}target_level - {{ before }}threshold_level)
+            end as double
+        ) as {{ before }}floor_level,
+        cast({{ before }}threshold_level as double) as {{ before }}threshold_level,
+        cast({{ before }}target_level as double) as {{ before }}target_level,
+        cast({{ before }}stretch_level as double) as {{ before }}stretch_level,
+    {%- endfor %}
+    coalesce(previous_value, reading_value) as previous_value,
+    coalesce(
+        previous_value is not null
+        or previous_threshold_level is distinct from threshold_level
+        or previous_target_level is distinct from target_level
+        or previous_stretch_level is distinct from stretch_level,
+        false
+    ) as is_changed_by_act,
     target_version
 from levels

@@ -1,7 +1,7 @@
 -- Grain: one row per reading: what it means, in three separate verdicts.
 -- Band (where it stands against its levels), variation (signal or noise) and assurance (will this
 -- process meet its target) are computed by orchestration/statistics and governance; here they meet
--- their reading.
+-- their reading. What acts changed after a period was final stands beside what it was then.
 with
 
 readings as (
@@ -13,11 +13,33 @@ readings as (
         period_kind,
         period_start_date,
         reading_value,
+        computed_value,
         n,
         finality,
         trust_state,
-        trust_reason
+        trust_reason,
+        override_act_seq,
+        annotation_count,
+        newest_cause_code,
+        is_excluded,
+        previous_value,
+        was_excluded_when_final
     from {{ ref('fct_kpi_readings') }}
+
+),
+
+targets as (
+
+    select
+        kpi_id,
+        entity_kind,
+        entity_id,
+        period_kind,
+        period_start_date,
+        target_act_seq,
+        original_target_level,
+        is_target_changed
+    from {{ ref('int_targets__in_force') }}
 
 ),
 
@@ -45,7 +67,11 @@ judged as (
         is_trial,
         signal_rule,
         signal_side,
-        chart_note
+        chart_note,
+        previous_target_level,
+        previous_band,
+        previous_score,
+        is_changed_by_act
     from {{ source('statistics', 'kpi_judgements') }}
 
 )
@@ -58,7 +84,16 @@ select
     readings.period_start_date,
     readings.reading_value,
     readings.n,
-    readings.finality,
+    case
+        when
+            readings.finality = 'final'
+            and (
+                judged.is_changed_by_act
+                or readings.is_excluded <> readings.was_excluded_when_final
+            )
+            then 'restated'
+        else readings.finality
+    end as finality,
     readings.trust_state,
     readings.trust_reason,
     judged.threshold_level,
@@ -77,7 +112,19 @@ select
     judged.is_trial,
     cast(judged.signal_rule as varchar) as signal_rule,
     cast(judged.signal_side as integer) as signal_side,
-    cast(judged.chart_note as varchar) as chart_note
+    cast(judged.chart_note as varchar) as chart_note,
+    readings.computed_value,
+    readings.override_act_seq,
+    readings.annotation_count,
+    readings.newest_cause_code,
+    readings.is_excluded,
+    targets.target_act_seq,
+    cast(targets.original_target_level as double) as original_target_level,
+    coalesce(targets.is_target_changed, false) as is_target_changed,
+    readings.previous_value,
+    judged.previous_target_level,
+    cast(judged.previous_band as varchar) as previous_band,
+    judged.previous_score
 from readings
 left join judged
     on
@@ -86,3 +133,10 @@ left join judged
         and readings.entity_id = judged.entity_id
         and readings.period_kind = judged.period_kind
         and readings.period_start_date = judged.period_start_date
+left join targets
+    on
+        readings.kpi_id = targets.kpi_id
+        and readings.entity_kind = targets.entity_kind
+        and readings.entity_id = targets.entity_id
+        and readings.period_kind = targets.period_kind
+        and readings.period_start_date = targets.period_start_date

@@ -1,17 +1,12 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='replace_touched',
-    on_schema_change='fail',
-    unique_key=['period_kind', 'period_start_date'],
-    meta={'touched_by': 'int_touched__periods'}
-) }}
+{{ config(materialized='view') }}
 -- Grain: one row per KPI, entity and period that the KPI's file expects.
--- A ratio of sums, or a product of such ratios, with its parts, how final it is and how far it can
--- be trusted. The formula is the register's: this model joins terms to sums and knows no KPI by
--- name.
+-- What was computed, with what people decided laid over it: `reading_value` is what is shown,
+-- `computed_value` what the deliveries say. A value is overridden only where one was computed from
+-- accepted deliveries. Of several reasons for care the state names the first of: blocked input, not
+-- computable, under dispute, overridden, late input; the reason tells all.
 with
 
-expected as (
+computed as (
 
     select
         kpi_id,
@@ -20,142 +15,66 @@ expected as (
         period_kind,
         period_start_date,
         period_end_date,
-        is_part_of_period
-    from {{ ref('int_readings__expected') }}
-
-),
-
-kpis as (
-
-    select
-        kpi_id,
         unit,
-        multiplier,
-        factor_count,
-        has_denominator,
-        has_trials,
-        absent_numerator_is_zero,
-        absent_denominator_is_zero,
-        minimum_denominator,
-        not_computable_reason,
+        numerator,
+        denominator,
+        n,
+        reading_value,
+        finality,
+        trust_state,
+        trust_reason,
+        final_on_date,
         definition_version,
-        definition_hash
-    from {{ source('registry', 'kpis') }}
-
-),
-
-terms as (
-
-    select
-        kpi_id,
-        factor,
-        role,
-        measure_id,
-        coefficient,
-        constant
-    from {{ source('registry', 'kpi_terms') }}
-
-),
-
-constants as (
-
-    select
-        kpi_id,
-        factor,
-        sum(coefficient * constant) filter (where role = 'numerator') as numerator,
-        sum(coefficient * constant) filter (where role = 'denominator') as denominator
-    from terms
-    where constant is not null
-    group by kpi_id, factor
-
-),
-
-components as (
-
-    select
-        components.measure_id,
-        components.entity_kind,
-        components.entity_id,
-        components.period_kind,
-        components.period_start_date,
-        components.component_value,
-        components.observations,
-        components.last_delivery_date
-    from {{ ref('fct_reading_components') }} as components
-    inner join {{ ref('int_touched__periods') }} as touched
-        on
-            components.period_kind = touched.period_kind
-            and components.period_start_date = touched.period_start_date
-
-),
-
-factor_sums as (
-
-    select
-        terms.kpi_id,
-        terms.factor,
-        components.entity_kind,
-        components.entity_id,
-        components.period_kind,
-        components.period_start_date,
-        sum(terms.coefficient * components.component_value) filter (
-            where terms.role = 'numerator'
-        ) as numerator,
-        sum(terms.coefficient * components.component_value) filter (
-            where terms.role = 'denominator'
-        ) as denominator,
-        sum(terms.coefficient * components.component_value) filter (
-            where terms.role = 'trials'
-        ) as trials,
-        max(components.observations) filter (where terms.role <> 'trials') as observations,
-        max(components.last_delivery_date) as last_delivery_date
-    from terms
-    inner join components on terms.measure_id = components.measure_id
-    group by
-        terms.kpi_id,
-        terms.factor,
-        components.entity_kind,
-        components.entity_id,
-        components.period_kind,
-        components.period_start_date
-
-),
-
--- What was never measured counts as nothing only where the KPI says so; constants come once,
--- after the sums.
-ratios as (
-
-    select
-        factor_sums.kpi_id,
-        factor_sums.factor,
-        factor_sums.entity_kind,
-        factor_sums.entity_id,
-        factor_sums.period_kind,
-        factor_sums.period_start_date,
-        kpis.factor_count,
+        definition_hash,
+        trust_state <> 'blocked_input' and reading_value is not null as can_be_overridden,
+        -- The first instant at which the period was final; what was recorded before was known then.
         case
-            when kpis.absent_numerator_is_zero and factor_sums.denominator is not null
-                then coalesce(factor_sums.numerator, 0)
-            else factor_sums.numerator
-        end + coalesce(constants.numerator, 0) as numerator,
-        case
-            when kpis.absent_denominator_is_zero and factor_sums.numerator is not null
-                then coalesce(factor_sums.denominator, 0)
-            else factor_sums.denominator
-        end + coalesce(constants.denominator, 0) as denominator,
-        factor_sums.trials,
-        factor_sums.observations,
-        factor_sums.last_delivery_date
-    from factor_sums
-    inner join kpis on factor_sums.kpi_id = kpis.kpi_id
-    left join constants
-        on
-            factor_sums.kpi_id = constants.kpi_id
-            and factor_sums.factor = constants.factor
+            when finality <> 'provisional'
+                then cast({{ add_days('final_on_date', 1) }} as timestamp)
+        end as final_from_utc
+    from {{ ref('int_readings__computed') }}
 
 ),
 
-sums as (
+overrides as (
+
+    select
+        act_seq,
+        kpi_id,
+        entity_kind,
+        entity_id,
+        period_kind,
+        period_start_date,
+        round(cast(new_value as double), 10) as new_value,
+        override_text,
+        recorded_from_utc,
+        recorded_to_utc
+    from {{ ref('int_overrides__shown') }}
+
+),
+
+disputed as (
+
+    select distinct
+        computed.kpi_id,
+        computed.entity_kind,
+        computed.entity_id,
+        computed.period_kind,
+        computed.period_start_date,
+        disputes.act_seq,
+        disputes.dispute_text
+    from computed
+    inner join {{ ref('int_disputes__open') }} as disputes
+        on
+            computed.kpi_id = disputes.kpi_id
+            and computed.entity_kind = disputes.entity_kind
+            and computed.entity_id = disputes.entity_id
+            and computed.period_start_date <= disputes.valid_to
+            and computed.period_end_date >= disputes.valid_from
+
+),
+
+disputes as (
 
     select
         kpi_id,
@@ -163,136 +82,129 @@ sums as (
         entity_id,
         period_kind,
         period_start_date,
-        {{ product_of_factors('numerator') }} as numerator,
-        {{ product_of_factors('denominator') }} as denominator,
-        max(trials) as trials,
-        max(observations) as observations,
-        max(last_delivery_date) as last_delivery_date
-    from ratios
-    group by
+        'Under dispute: ' || {{ joined('dispute_text', 'act_seq') }} || '.' as dispute_text
+    from disputed
+    group by kpi_id, entity_kind, entity_id, period_kind, period_start_date
+
+),
+
+annotated as (
+
+    select
+        annotations.kpi_id,
+        annotations.entity_kind,
+        annotations.entity_id,
+        annotations.period_kind,
+        annotations.period_start_date,
+        annotations.cause_code,
+        annotations.is_excluded,
+        annotations.recorded_to_utc is null as stands,
+        annotations.recorded_from_utc < computed.final_from_utc
+        and coalesce(annotations.recorded_to_utc >= computed.final_from_utc, true) as stood,
+        row_number() over (
+            partition by
+                annotations.kpi_id,
+                annotations.entity_kind,
+                annotations.entity_id,
+                annotations.period_kind,
+                annotations.period_start_date
+            order by
+                case when annotations.recorded_to_utc is null then 0 else 1 end,
+                annotations.recorded_from_utc desc,
+                annotations.act_seq desc
+        ) as recency
+    from {{ ref('int_annotations__shown') }} as annotations
+    inner join computed
+        on
+            annotations.kpi_id = computed.kpi_id
+            and annotations.entity_kind = computed.entity_kind
+            and annotations.entity_id = computed.entity_id
+            and annotations.period_kind = computed.period_kind
+            and annotations.period_start_date = computed.period_start_date
+
+),
+
+annotations as (
+
+    select
         kpi_id,
         entity_kind,
         entity_id,
         period_kind,
-        period_start_date
-
-),
-
-inputs as (
-
-    select
-        kpi_id,
-        latency_days,
-        first_accepted_date,
-        never_delivered_feeds,
-        blocked_feeds,
-        blocked_from_date,
-        late_feeds,
-        late_from_date
-    from {{ ref('int_kpis__inputs') }}
-
-),
-
-gaps as (
-
-    select
-        kpi_id,
-        period_kind,
         period_start_date,
-        'Refused and not replaced: '
-        || max(gap_text) filter (where gap_kind = 'refused') || '.' as refused_text,
-        'Missing: ' || max(gap_text) filter (where gap_kind = 'missing') || '.' as missing_text
-    from {{ ref('int_kpis__gaps') }}
-    group by kpi_id, period_kind, period_start_date
+        count(*) filter (where stands) as annotation_count,
+        max(cause_code) filter (where stands and recency = 1) as newest_cause_code,
+        count(*) filter (where stands and is_excluded) > 0 as is_excluded,
+        count(*) filter (where stood and is_excluded) > 0 as was_excluded
+    from annotated
+    group by kpi_id, entity_kind, entity_id, period_kind, period_start_date
 
 ),
 
-parameters as (
-
-    select as_of_date
-    from {{ ref('int_run__parameters') }}
-
-),
-
-assembled as (
+laid as (
 
     select
-        expected.kpi_id,
-        expected.entity_kind,
-        expected.entity_id,
-        expected.period_kind,
-        expected.period_start_date,
-        expected.period_end_date,
-        expected.is_part_of_period,
-        kpis.unit,
-        kpis.multiplier,
-        kpis.has_denominator,
-        kpis.minimum_denominator,
-        kpis.not_computable_reason as declared_reason,
-        kpis.definition_version,
-        kpis.definition_hash,
-        sums.numerator,
-        sums.denominator,
-        case
-            when kpis.has_trials then coalesce(sums.trials, 0)
-            else sums.observations
-        end as n,
-        sums.last_delivery_date,
-        inputs.never_delivered_feeds,
-        case
-            when expected.period_end_date >= inputs.blocked_from_date then inputs.blocked_feeds
-        end as blocked_feeds,
-        case when expected.period_end_date >= inputs.late_from_date then inputs.late_feeds end
-            as late_feeds,
-        {{ add_days('expected.period_end_date', 'inputs.latency_days') }} as final_on_date,
-        gaps.refused_text,
-        gaps.missing_text,
-        inputs.first_accepted_date,
-        parameters.as_of_date
-    from expected
-    cross join parameters
-    inner join kpis on expected.kpi_id = kpis.kpi_id
-    inner join inputs on expected.kpi_id = inputs.kpi_id
-    left join gaps
+        computed.kpi_id,
+        computed.entity_kind,
+        computed.entity_id,
+        computed.period_kind,
+        computed.period_start_date,
+        computed.period_end_date,
+        computed.unit,
+        computed.numerator,
+        computed.denominator,
+        computed.n,
+        computed.reading_value as computed_value,
+        computed.finality,
+        computed.trust_state,
+        computed.trust_reason,
+        computed.final_on_date,
+        computed.final_from_utc,
+        computed.definition_version,
+        computed.definition_hash,
+        known_now.act_seq as override_act_seq,
+        known_now.override_text,
+        disputes.dispute_text,
+        coalesce(known_now.new_value, computed.reading_value) as reading_value,
+        coalesce(known_then.new_value, computed.reading_value) as value_when_final,
+        coalesce(annotations.annotation_count, 0) as annotation_count,
+        annotations.newest_cause_code,
+        coalesce(annotations.is_excluded, false) as is_excluded,
+        coalesce(annotations.was_excluded, false) as was_excluded
+    from computed
+    left join overrides as known_now
         on
-            expected.kpi_id = gaps.kpi_id
-            and expected.period_kind = gaps.period_kind
-            and expected.period_start_date = gaps.period_start_date
-    left join sums
+            computed.kpi_id = known_now.kpi_id
+            and computed.entity_kind = known_now.entity_kind
+            and computed.entity_id = known_now.entity_id
+            and computed.period_kind = known_now.period_kind
+            and computed.period_start_date = known_now.period_start_date
+            and computed.can_be_overridden
+            and known_now.recorded_to_utc is null
+    left join overrides as known_then
         on
-            expected.kpi_id = sums.kpi_id
-            and expected.entity_kind = sums.entity_kind
-            and expected.entity_id = sums.entity_id
-            and expected.period_kind = sums.period_kind
-            and expected.period_start_date = sums.period_start_date
-
-),
-
-explained as (
-
-    select
-        *,
-        case
-            when never_delivered_feeds is not null
-                then 'Never delivered: ' || never_delivered_feeds || '.'
-            when declared_reason is not null then declared_reason
-            when
-                numerator is null
-                and (denominator is null or not has_denominator)
-                and is_part_of_period
-                then
-                    'Nothing measured for this part of the period; a figure that exists only '
-                    || 'for the whole period is not split.'
-            when numerator is null and (denominator is null or not has_denominator)
-                then 'Nothing measured in this period.'
-            when numerator is null then 'No numerator: its measures have no rows in this period.'
-            when has_denominator and denominator is null
-                then 'No denominator: its measures have no rows in this period.'
-            when has_denominator and denominator = 0 then 'The denominator is zero.'
-            when denominator < minimum_denominator
-                then 'Too little exposure: a rate of so few would be noise.'
-        end as not_computable_reason
-    from assembled
+            computed.kpi_id = known_then.kpi_id
+            and computed.entity_kind = known_then.entity_kind
+            and computed.entity_id = known_then.entity_id
+            and computed.period_kind = known_then.period_kind
+            and computed.period_start_date = known_then.period_start_date
+            and computed.can_be_overridden
+            and computed.final_from_utc > known_then.recorded_from_utc
+            and coalesce(computed.final_from_utc <= known_then.recorded_to_utc, true)
+    left join disputes
+        on
+            computed.kpi_id = disputes.kpi_id
+            and computed.entity_kind = disputes.entity_kind
+            and computed.entity_id = disputes.entity_id
+            and computed.period_kind = disputes.period_kind
+            and computed.period_start_date = disputes.period_start_date
+    left join annotations
+        on
+            computed.kpi_id = annotations.kpi_id
+            and computed.entity_kind = annotations.entity_kind
+            and computed.entity_id = annotations.entity_id
+            and computed.period_kind = annotations.period_kind
+            and computed.period_start_date = annotations.period_start_date
 
 )
 
@@ -304,44 +216,39 @@ select
     period_start_date,
     period_end_date,
     unit,
-    cast(numerator as decimal(38, 6)) as numerator,
-    cast(denominator as decimal(38, 6)) as denominator,
-    cast(round(n) as bigint) as n,
+    numerator,
+    denominator,
+    n,
+    reading_value,
+    computed_value,
     case
-        when not_computable_reason is null and has_denominator
-            then round(
-                cast(numerator as double)
-                * cast(multiplier as double)
-                / cast(denominator as double),
-                10
-            )
-        when not_computable_reason is null
-            then round(cast(numerator as double) * cast(multiplier as double), 10)
-    end as reading_value,
-    case
-        when final_on_date >= as_of_date then 'provisional'
-        when last_delivery_date > greatest(final_on_date, first_accepted_date) then 'restated'
-        else 'final'
+        when final_from_utc is not null and reading_value <> value_when_final then 'restated'
+        else finality
     end as finality,
     case
-        when blocked_feeds is not null then 'blocked_input'
-        when not_computable_reason is not null then 'not_computable'
-        when refused_text is not null then 'blocked_input'
-        when late_feeds is not null or missing_text is not null then 'late_input'
-        else 'ok'
+        when trust_state in ('blocked_input', 'not_computable') then trust_state
+        when dispute_text is not null then 'under_dispute'
+        when override_act_seq is not null then 'overridden'
+        else trust_state
     end as trust_state,
-    case
-        when blocked_feeds is not null then 'Refused: ' || blocked_feeds || '.'
-        when not_computable_reason is not null
-            then
-                not_computable_reason
-                || coalesce(' ' || refused_text, '')
-                || coalesce(' ' || missing_text, '')
-        when refused_text is not null then refused_text
-        when late_feeds is not null then 'Late: ' || late_feeds || '.'
-        else missing_text
-    end as trust_reason,
+    nullif(
+        trim(
+            coalesce(override_text, '')
+            || coalesce(' ' || dispute_text, '')
+            || coalesce(' ' || trust_reason, '')
+        ),
+        ''
+    ) as trust_reason,
     final_on_date,
     definition_version,
-    definition_hash
-from explained
+    definition_hash,
+    override_act_seq,
+    annotation_count,
+    newest_cause_code,
+    is_excluded,
+    case
+        when final_from_utc is not null and reading_value <> value_when_final
+            then value_when_final
+    end as previous_value,
+    case when final_from_utc is not null then was_excluded end as was_excluded_when_final
+from laid

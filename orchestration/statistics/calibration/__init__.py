@@ -1,0 +1,1 @@
+"""Fair comparison: agreement of raters, shrinkage, funnels."""

@@ -1,0 +1,1 @@
+"""Fairness: rates between groups, strata, many tests at once."""

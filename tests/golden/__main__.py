@@ -1,0 +1,77 @@
+"""Run reference cases: `python -m tests.golden DIR [--json]`."""
+
+import argparse
+import json
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.golden.cases import Case, figures, find
+from tests.golden.compare import MISSING, Figure, Refused, compare
+from tests.golden.kinds import KINDS
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print every figure and how many are wrong; 0 only if none is."""
+    parser = argparse.ArgumentParser(prog="python -m tests.golden", description=__doc__)
+    parser.add_argument("directory", type=Path, help="folder with cases, at any depth")
+    parser.add_argument("--json", action="store_true", help="one JSON object per figure")
+    chosen = parser.parse_args(arguments)
+    if not chosen.directory.is_dir():
+        parser.error(f"{chosen.directory} is no folder")
+    total = differ = missing = 0
+    for folder in find(chosen.directory):
+        case = Case.read(folder, chosen.directory)
+        for figure in _answered(case):
+            print(_as_json(figure) if chosen.json else _as_text(figure))  # noqa: T201
+            total += 1
+            differ += figure.verdict == "differs"
+            # A refusal where a figure is expected is a figure that is not there.
+            missing += figure.verdict in {"missing", "refused"}
+    print(f"{total} figures, {differ} differ, {missing} missing")  # noqa: T201
+    # A folder without any figure proves nothing.
+    return 0 if total and not differ and not missing else 1
+
+
+def _answered(case: Case) -> list[Figure]:
+    try:
+        return figures(case, KINDS)
+    except Exception:  # noqa: BLE001 - one case that fails is reported, and the others go on
+        print(f"{case.name} ({case.kind}):", file=sys.stderr)  # noqa: T201
+        traceback.print_exc()
+        return compare(case.name, case.expected, MISSING, case.tolerance, case.not_required)
+
+
+def _as_text(figure: Figure) -> str:
+    expected, ours = _short(figure.expected), _short(figure.ours)
+    return f"{figure.case}  {figure.path}  {expected}  {ours}  {figure.verdict}"
+
+
+def _as_json(figure: Figure) -> str:
+    ours = figure.ours
+    if isinstance(ours, Refused):
+        ours = {"refused": ours.reason, "detail": ours.detail}
+    return json.dumps(
+        {
+            "case": figure.case,
+            "path": figure.path,
+            "expected": figure.expected,
+            "ours": ours,
+            "verdict": figure.verdict,
+        }
+    )
+
+
+def _short(value: Any, most: int = 4) -> str:
+    if isinstance(value, Refused):
+        return f"{value.reason} ({value.detail})"
+    if isinstance(value, list):
+        shown = ", ".join(_short(item) for item in value[:most])
+        return f"[{shown}, ... {len(value)} in all]" if len(value) > most else f"[{shown}]"
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

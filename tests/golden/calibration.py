@@ -1,0 +1,119 @@
+"""Calibration kinds that have a closed form or one equation: from a recipe to our functions."""
+
+from typing import Any
+
+import numpy as np
+
+from orchestration.statistics.calibration import agreement, funnel, pooling
+from orchestration.statistics.fairness import multiplicity
+from orchestration.statistics.refusal import Refusal
+from tests.golden.cases import Answer, Case
+
+
+def icc(case: Case) -> Any:
+    confidence = case.options.get("confidence", 0.95)
+    found = agreement.intraclass_correlations(case.column("raters"), confidence=confidence)
+    if isinstance(found, Refusal):
+        return found
+    named = {
+        "ICC1": found.one_way,
+        "ICC2": found.agreement,
+        "ICC3": found.consistency,
+        "ICC1k": found.one_way_mean,
+        "ICC2k": found.agreement_mean,
+        "ICC3k": found.consistency_mean,
+    }
+    return {
+        name: {"icc": one.value, "F": one.f, "lo": one.low, "hi": one.high}
+        for name, one in named.items()
+    }
+
+
+def meta_random_effects(case: Case) -> Any:
+    yi, vi = case.column("yi"), case.column("vi")
+    return {
+        estimator: _pooled_tree(
+            pooling.pool_random_effects(
+                yi, vi, estimator, pm_tolerance=pooling.METAFOR_PM_TOLERANCE
+            )
+        )
+        for estimator in case.options.get("estimators", pooling.ESTIMATORS)
+    }
+
+
+def _pooled_tree(found: pooling.RandomEffects | Refusal) -> Any:
+    if isinstance(found, Refusal):
+        return found
+    return {
+        "mu": found.mean,
+        "se_mu": found.se_mean,
+        "tau2": found.tau2,
+        "I2": found.i2,
+        "Q": found.q,
+        "Qp": found.q_p_value,
+        "blup": found.shrunken,
+        "blup_se": found.se_shrunken,
+    }
+
+
+def funnel_plot(case: Case) -> Any:
+    options = case.options
+    if "data" not in options:
+        return _exact_limits(case)
+    measure = options["data"]
+    found = funnel.funnel(
+        case.column("observed"),
+        case.column("expected" if measure == "SR" else "n"),
+        measure=measure,
+        adjust=options.get("adjust", "none"),
+        transform=options.get("transform", "root"),
+        trim=options.get("trim", 0.1),
+    )
+    if isinstance(found, Refusal):
+        return found
+    return {
+        "Y": found.value,
+        "s": found.standard_error,
+        "target": found.target,
+        "z": found.z,
+        "z_adjusted_for_outliers": found.z_adjusted,
+        "n_used": found.n_used,
+        "phi": found.phi,
+        "tau2": found.tau2,
+        "z_additive": found.z_additive,
+        "z_multiplicative": found.z_multiplicative,
+    }
+
+
+def _exact_limits(case: Case) -> Any:
+    """Limits whose trials, probabilities and expected counts stand in the leaves themselves."""
+    target = float(case.column("observed").sum() / case.column("n").sum())
+    tree: dict[str, Any] = {"target_proportion": target, "exact_limits": []}
+    for row in case.expected.get("exact_limits", ()):
+        tree["exact_limits"].append({"n": row["n"]})
+        for name in row:
+            if name.startswith("p"):
+                limit = funnel.exact_binomial_limit([row["n"]], target, float(name[1:]))
+                tree["exact_limits"][-1][name] = limit[0]
+    for name, ends in case.expected.items():
+        if name.startswith("poisson_chisq_limits_E"):
+            expected = float(name.removeprefix("poisson_chisq_limits_E"))
+            tree[name] = {}
+            for end in ends:
+                # lo998 and hi998: the ends of 99.8 %.
+                found = funnel.poisson_limits(expected, float(f"0.{end[2:]}"))
+                tree[name][end] = found[0 if end.startswith("lo") else 1]
+    return tree
+
+
+def p_adjust(case: Case) -> Any:
+    p = np.asarray(case.column("p"))
+    return {method: multiplicity.adjust_p_values(p, method) for method in multiplicity.METHODS}
+
+
+KINDS: dict[str, Answer] = {
+    "icc": icc,
+    "meta_random_effects": meta_random_effects,
+    "funnel": funnel_plot,
+    "p_adjust": p_adjust,
+}

@@ -1,0 +1,116 @@
+"""Every shared reference case of a kind that is built, read where it lies."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.golden.__main__ import main
+from tests.golden.cases import Case, figures, find
+from tests.golden.kinds import KINDS
+
+CASES = Path(__file__).parents[2].parent / "shared" / "reference"
+BUILT = [
+    folder
+    for folder in find(CASES)
+    if KINDS.get(Case.read(folder, CASES).kind) is not None
+]  # fmt: skip
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="the reference cases are not beside the checkout")
+@pytest.mark.parametrize("folder", BUILT, ids=lambda folder: folder.name)
+def test_every_figure_of_a_reference_case_agrees(folder):
+    found = figures(Case.read(folder, CASES), KINDS)
+
+    assert found
+    assert [figure for figure in found if figure.verdict != "ok"] == []
+
+
+def written(folder, kind, expected, data="x\n1\n2\n4\n", recipe="{}"):
+    case = folder / "a_case"
+    case.mkdir()
+    (case / "data.csv").write_text(data, encoding="utf-8")
+    (case / "expected.json").write_text(
+        f'{{"recipe": {{"kind": "{kind}", "columns": {{"value": "x"}}, "options": {recipe}}}, '
+        f'"expected": {expected}, "tolerance": {{"default": 1e-9}}}}',
+        encoding="utf-8",
+    )
+    return folder
+
+
+def test_the_runner_is_content_when_every_figure_agrees(tmp_path, capsys):
+    # The mean of 1, 2, 4; their moving ranges 1 and 2.
+    folder = written(tmp_path, "i_mr", '{"center": 2.3333333333333335, "mr_bar": 1.5}')
+
+    assert main([str(folder)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "2 figures, 0 differ, 0 missing"
+
+
+def test_the_runner_counts_what_differs_and_what_is_missing(tmp_path, capsys):
+    folder = written(tmp_path, "i_mr", '{"center": 2.0, "mr_bar": 1.5, "no_such_figure": 1}')
+
+    assert main([str(folder)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.rsplit(maxsplit=1)[1] for line in lines[:-1]] == ["differs", "ok", "missing"]
+    assert lines[-1] == "3 figures, 1 differ, 1 missing"
+
+
+def test_an_unknown_kind_is_missing_and_the_others_go_on(tmp_path, capsys):
+    (tmp_path / "1").mkdir()
+    (tmp_path / "2").mkdir()
+    written(tmp_path / "1", "astrology", '{"a": 1, "b": {"c": [1, 2]}}')
+    written(tmp_path / "2", "i_mr", '{"mr_bar": 1.5}')
+
+    assert main([str(tmp_path)]) == 1
+    assert capsys.readouterr().out.splitlines()[-1] == "3 figures, 0 differ, 2 missing"
+
+
+def test_a_case_that_fails_is_reported_and_the_others_go_on(tmp_path, capsys):
+    (tmp_path / "1").mkdir()
+    (tmp_path / "2").mkdir()
+    written(tmp_path / "1", "i_mr", '{"center": 1}', recipe='{"freeze": 1}')
+    written(tmp_path / "2", "i_mr", '{"mr_bar": 1.5}')
+
+    assert main([str(tmp_path)]) == 1
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[-1] == "2 figures, 0 differ, 1 missing"
+    assert "limits cannot come from the first 1 points" in printed.err
+
+
+def test_a_refusal_is_named_and_counts_as_missing(tmp_path, capsys):
+    folder = written(tmp_path, "i_mr", '{"center": 5}', data="x\n5\n5\n5\n")
+
+    assert main([str(folder)]) == 1
+    line, total = capsys.readouterr().out.splitlines()
+    assert "no_variation" in line
+    assert line.endswith("refused")
+    assert total == "1 figures, 0 differ, 1 missing"
+
+
+def test_a_folder_without_cases_proves_nothing(tmp_path, capsys):
+    assert main([str(tmp_path)]) == 1
+    assert capsys.readouterr().out == "0 figures, 0 differ, 0 missing\n"
+
+
+def test_variants_lie_over_the_options_and_a_dot_goes_one_level_deeper(tmp_path):
+    folder = tmp_path / "a_case"
+    folder.mkdir()
+    (folder / "data.csv").write_text("x\n1\n1\n1\n5\n", encoding="utf-8")
+    (folder / "expected.json").write_text(
+        """{"recipe": {"kind": "rules", "columns": {"value": "x"},
+             "options": {"center": 0, "sigma": 1, "rule": "one_side", "length": 9},
+             "variants": {"short": {"length": 3}, "deep.er": {"rule": "beyond", "sigmas": 3}}},
+            "expected": {"short": [3, 4], "deep": {"er": [4]}}, "tolerance": {"default": 0}}""",
+        encoding="utf-8",
+    )
+
+    found = figures(Case.read(folder, tmp_path), KINDS)
+
+    assert [(figure.path, figure.verdict) for figure in found] == [
+        ("short", "ok"),
+        ("deep.er", "ok"),
+    ]
+
+
+def test_every_kind_of_the_format_is_known():
+    """Those that are not built yet are registered as such."""
+    assert {"i_mr", "xbar", "laney_u", "lmm", "kpi_relations", "change_point"} <= set(KINDS)
