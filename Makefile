@@ -40,8 +40,8 @@ test: env  ## Run all tests
 test-fast: env  ## Run the tests that take less than ten seconds each
 	$(BIN)/python -m pytest -m "not slow and not endurance"
 
-endurance: env  ## Run the long form of the fault tests (an hour)
-	$(BIN)/python -m pytest -m endurance -v -s tests/faults
+endurance: env  ## Run the long forms: faults, and a year of acts (an hour)
+	$(BIN)/python -m pytest -m endurance -v -s tests/faults tests/orchestration
 
 lint: env  ## Run the linters: ruff, mypy, import-linter, sqlfluff
 	$(BIN)/ruff check .

@@ -75,7 +75,8 @@ class Desk:
     def __init__(self, writer: Writer, rulebook: Rulebook, facts: Facts, today: dt.date) -> None:
         self.writer, self.rulebook, self.facts, self.today = writer, rulebook, facts, today
         self.ending = rulebook.types.ending()
-        self.erasures: list[tuple[int, int]] = []
+        # By the number of the order.
+        self.erasures: dict[int, list[int]] = {}
         self._truths: dict[str, list[Rectangle]] = {}
         self._register_subjects: dict[tuple[str, ...], set[str]] = {}
 
@@ -629,7 +630,7 @@ class Desk:
     def _erase_if_ordered(self, effective: int | None) -> None:
         act = self.writer.entry(effective) if effective else None
         if act is not None and act.payload and act.payload["act_type"] == ERASURE:
-            self.erasures += [(seq, act.seq) for seq in act.payload["fields"]["entries"]]
+            self.erasures[act.seq] = list(act.payload["fields"]["entries"])
 
     def _to_notify(self, act: ActType, payload: Mapping[str, Any]) -> tuple[str, ...]:
         """Return the persons that the definition names, without the actor; roles are resolved."""

@@ -64,8 +64,8 @@ def record(
             erased = desk.erasures
     except _RollBackError as refused:
         return _record_refusals(ledger, rulebook, refused.answers, refused.refusals, now=now)
-    for seq, ordered_by in erased:
-        ledger.erase(seq, ordered_by_seq=ordered_by)
+    for ordered_by, numbers in erased.items():
+        ledger.erase(*numbers, ordered_by_seq=ordered_by)
     return answers
 
 

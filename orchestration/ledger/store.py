@@ -544,9 +544,9 @@ def _plain_errors(where: str) -> Iterator[None]:
             is_damaged = kind not in NOT_DAMAGED or code == sqlite3.SQLITE_IOERR_SHORT_READ
             is_out_of_reach = kind in OUT_OF_REACH
         else:
-            # Class XX is the server's own "internal error" and "data corrupted"; 42P01 is a table
-            # that is not there, 55P03 a lock that did not come free in time. Who did not come
-            # through to the server has no code.
+            # Class XX is the server's own "internal error" and "data corrupted", 42P01 a table that
+            # is not there, 55P03 a lock that did not come free in time. Who did not come through
+            # to the server has no code.
             code = getattr(origin, "pgcode", None) or ""
             is_busy = code == "55P03"
             is_damaged = code.startswith("XX") or code == "42P01"
@@ -560,8 +560,7 @@ def _plain_errors(where: str) -> Iterator[None]:
         if is_out_of_reach:
             raise LedgerError(
                 f"The ledger at {where} is out of reach ({str(origin).splitlines()[0]}): look "
-                "whether it "
-                "is there and may be read and written."
+                "whether it is there and may be read and written."
             ) from error
         raise
 

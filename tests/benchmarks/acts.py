@@ -1,4 +1,6 @@
-"""What acts cost from the ledger to their registers: `python -m tests.benchmarks.acts [acts [per subject]]`.
+"""What acts cost from the ledger to their registers.
+
+    python -m tests.benchmarks.acts [acts [per subject]]
 
 The acts are recorded in a ledger of their own, which is not counted here; then they are exported,
 landed, guarded and merged into the raw table, and projected by dbt. One act in ten is refused, one

@@ -1,6 +1,22 @@
 """What the ledger costs: `python -m tests.benchmarks.ledger [entries ...]`.
 
-FIGURES
+Each step runs in a process of its own: CPU seconds of that process (a Postgres server's own are
+not in it) and its largest resident set. Entries are appended 10,000 at a time in one block, then
+200 one by one, each for good and anchored. Nothing is asserted. Figures of the last run, SQLite
+3.40 and Postgres 15 on the loopback, two cores shared with many others (load 10: wall times were
+three to five times these):
+
+                          SQLite              Postgres
+    entries            100,000  1,000,000  100,000  1,000,000
+    append                 7.8       93.1      9.9       82.7
+    anchor                 2.4       25.9      3.3       31.3
+    200 one by one         2.2        2.0      3.5        4.3
+    read all               2.9       28.5      3.2       31.0
+    verify                 3.1       34.4      2.5       27.4
+    largest set, GB       0.16       0.16     0.16       0.16
+
+With less going on beside it, the SQLite ledger of 100,000 was appended in 6.5, read in 2.1 and
+verified in 2.3 CPU seconds.
 """
 
 from __future__ import annotations

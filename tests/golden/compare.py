@@ -112,7 +112,7 @@ def matches(path: str, pattern: str) -> bool:
     return re.fullmatch(expression, path) is not None
 
 
-def agrees(path: str, expected: Any, ours: Any, tolerance: float | str) -> bool:  # noqa: PLR0911 (a return per kind of leaf)
+def agrees(path: str, expected: Any, ours: Any, tolerance: float | str) -> bool:
     """Whether one leaf of ours is the expected one."""
     if _shape(expected) != _shape(ours):
         return False

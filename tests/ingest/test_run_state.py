@@ -19,7 +19,7 @@ def enter(con, *runs):
     for hour, (definitions, is_published) in enumerate(runs):
         con.execute(
             "insert into ops.run_history values ('r', date '2026-10-01', ?, false, "
-            "timestamp '2026-10-01' + to_hours(?), ?, null)",
+            "timestamp '2026-10-01' + to_hours(?), ?, null, null)",
             [definitions, hour, "2026-10-02" if is_published else None],
         )
 

@@ -84,6 +84,74 @@ def decide(settings, day):
     assert answers[0].outcome == "pending", answers[0].sentence
 
 
+ON_CARDS = ("KPI006", "KPI016", "KPI015", "KPI037", "KPI039", "KPI053")
+
+
+def decide_daily(settings, first, last):
+    """Somebody proposes or changes a target every day, and the head of the company agrees."""
+    ledger = open_ledger(settings)
+    office = Office.of(settings, ledger)
+    units = [unit for unit in office.facts.units if unit.kind == "site" and unit.leader_id]
+    head = next(unit.leader_id for unit in office.facts.units if unit.parent_id is None)
+    for number in range((last - first).days):
+        day = first + dt.timedelta(days=number)
+        count = day.toordinal()
+        unit, kpi = units[count % len(units)], ON_CARDS[count // len(units) % len(ON_CARDS)]
+        bands = office.facts.kpis[kpi].bands
+        levels = {
+            name: str(getattr(bands, name) * (100 + count % 7) / 100)
+            for name in ("threshold", "target", "stretch")
+        }
+        names = {"kpi_id": kpi, "org_unit_id": unit.org_unit_id, "period": str(day.year)}
+        words = {"reason": f"As the plan of {day} says."}
+        changed = {
+            "trigger": "internal_event",
+            "justification": f"What the plan of {day} assumed is no longer so.",
+            "impact": "The card of the plant.",
+        }
+        subject = "|".join(("target", *names.values()))
+        is_new = not any(True for _ in ledger.entries(subject=subject, outcome="pending"))
+        proposed = Submission(
+            "target.propose" if is_new else "target.change",
+            unit.leader_id,
+            names | levels | (words if is_new else changed),
+        )
+        consent = Submission("decision.approve", head, refers_to=ledger.head().seq + 1)
+        moment = dt.datetime.combine(day, dt.time(7), dt.UTC)
+        answers = office.submit([proposed, consent], now=lambda moment=moment: moment)
+        assert [one.outcome for one in answers] == ["pending", "recorded"], answers
+
+
+@pytest.mark.endurance
+def test_a_year_of_daily_acts_is_reported_again_bit_for_bit(company, tmp_path):
+    settings = Settings.from_environment({"STEELYARD_HOME": str(tmp_path / "home")}).with_choices(
+        company=str(company)
+    )
+    generate(tmp_path / "whole", size=TINY)
+    for name in FEEDS:
+        shutil.copytree(tmp_path / "whole" / name, settings.landing / name)
+    hashes = {}
+    day = DAYS[0]
+    run_company(settings, as_of=day, report=silent)
+    for _ in range(12):
+        later = day + dt.timedelta(days=30)
+        decide_daily(settings, day, later)
+        run_company(settings, as_of=later, report=silent)
+        hashes[later] = read_current(settings.published).content_hash
+        day = later
+    assert len(set(hashes.values())) == len(hashes)
+    current = (settings.published / "current").resolve()
+    for folder in (settings.published / SNAPSHOTS).iterdir():
+        if folder != current:
+            shutil.rmtree(folder)
+
+    for asked in list(hashes)[1::4]:
+        past = look_back(settings, asked + dt.timedelta(days=11), "reported", report=silent)
+        assert (past.as_of, past.is_retained) == (asked, False)
+        assert past.snapshot.content_hash == hashes[asked]
+    assert open_ledger(settings).head().seq == 12 * 30 * 2
+
+
 @pytest.fixture
 def forgotten(published, tmp_path):
     """A copy of the company's home in which only the last snapshot is still kept."""

@@ -50,7 +50,7 @@ class IndividualsChart:
     phase_start: Ints
 
 
-def individuals_chart(  # noqa: C901 (a branch per option)
+def individuals_chart(
     values: ArrayLike,
     *,
     freeze: int | None = None,

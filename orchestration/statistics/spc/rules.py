@@ -166,7 +166,7 @@ class RuleFlags:
     side: NDArray[np.int8]
 
 
-def flag_rule(  # noqa: C901, PLR0911 (a return per rule)
+def flag_rule(
     values: ArrayLike,
     rule: Rule,
     *,
