@@ -132,6 +132,7 @@ def _built_again(settings: Settings, run: PastRun, view: View, report: Report) -
         landing_folder=scratch_home / "inbox",
         dagster_storage=None,
         ledger_storage=None,
+        anchors_folder=None,
     )
     warehouse = Warehouse.of(settings, wait_seconds=0)
     with warehouse.lock("steelyard as-of"):

@@ -87,6 +87,7 @@ def rebuild(settings: Settings, *, report: Report) -> Rebuilt:
         landing_folder=inbox,
         dagster_storage=None,
         ledger_storage=None,
+        anchors_folder=None,
     )
     with warehouse.lock("steelyard rebuild"):
         shutil.rmtree(scratch_home, ignore_errors=True)

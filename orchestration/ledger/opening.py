@@ -32,8 +32,9 @@ def sign_head(settings: Settings) -> Anchor | None:
     LedgerError
         If there is no key to sign with.
     LedgerDamagedError
-        If the ledger is not what its anchors say.
+        If the ledger is not what its anchors say, or is gone although they tell of entries.
     """
-    if open_if_there(settings.ledger_url) is None:
+    anchors = Anchors(settings.anchors, settings.signing_key)
+    if open_if_there(settings.ledger_url) is None and anchors.newest() is None:
         return None
     return open_ledger(settings).anchor()
