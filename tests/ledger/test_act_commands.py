@@ -1,0 +1,115 @@
+"""What is typed becomes acts: flags, files, refusals with exit code 1, and what is looked up."""
+
+import datetime as dt
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from orchestration.cli import app
+from orchestration.ledger.office import SubmissionError, read_submissions
+
+
+@pytest.fixture
+def steelyard(tmp_path, monkeypatch):
+    """The command line over a home in which nothing has been published yet."""
+    monkeypatch.setenv("STEELYARD_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("STEELYARD_ACTOR", raising=False)
+    return lambda *words: CliRunner().invoke(app, list(words))
+
+
+def test_a_refused_act_ends_with_code_1_and_is_an_entry(steelyard):
+    result = steelyard("act", "target.propose", "--actor", "E1", "--kpi-id", "KPI016")
+
+    assert result.exit_code == 1
+    assert "target.propose lacks org_unit_id, period, threshold, target, stretch, reason" in (
+        " ".join(result.output.split())
+    )
+    [entry] = json.loads(steelyard("acts", "list", "--json").output)
+    assert (entry["seq"], entry["actor"], entry["outcome"]) == (1, "E1", "refused")
+    assert entry["fields"] == {"kpi_id": "KPI016"}
+    assert steelyard("ledger", "verify").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("target.propose", "KPI016"), "'KPI016' stands alone: write --field VALUE."),
+        (("target.propose", "--kpi-id"), "--kpi-id has no value: write --kpi-id VALUE."),
+        (("target.propose", "--valid-from", "soon"), "takes a day like 2026-03-31, not 'soon'"),
+        (("decision.approve", "--answers", "him"), "takes the number of an act, not 'him'"),
+        ((), "Name a type of act, or a file with --from"),
+        (("target.loosen", "--list"), "There is no act 'target.loosen'"),
+    ],
+)
+def test_what_cannot_be_understood_is_said_and_recorded_nowhere(steelyard, words, said):
+    result = steelyard("act", *words)
+
+    assert result.exit_code == 1
+    assert said in " ".join(result.output.split())
+    assert "There are none." in steelyard("acts", "list").output
+
+
+def test_a_type_says_what_it_asks(steelyard):
+    shown = steelyard("act", "override.request", "--list").output
+    assert "--expires-on" in shown
+    assert "On which day does it end at the latest?" in " ".join(shown.split())
+    assert "override.request" in steelyard("act", "--list").output
+
+
+def test_a_number_that_no_act_has_is_said(steelyard):
+    result = steelyard("acts", "show", "7")
+    assert result.exit_code == 1
+    assert "There is no act 7; the ledger has 0." in " ".join(result.output.split())
+
+
+def test_a_csv_file_holds_an_act_per_row_with_lists_between_semicolons(tmp_path):
+    path = tmp_path / "acts.csv"
+    path.write_text(
+        "type,answers,valid_from,kpi_id,evidence,reason\n"
+        "target.propose,,2026-03-01,KPI016,letter; minutes,Because we can.\n"
+        "decision.approve,12,,,,\n"
+    )
+
+    first, second = read_submissions(path, actor="E1")
+
+    assert (first.act_type, first.actor, first.valid_from) == (
+        "target.propose",
+        "E1",
+        dt.date(2026, 3, 1),
+    )
+    assert first.fields == {
+        "kpi_id": "KPI016",
+        "evidence": ["letter", "minutes"],
+        "reason": "Because we can.",
+    }
+    assert (second.refers_to, second.fields) == (12, {})
+
+
+def test_a_yaml_file_may_name_another_actor_per_act(tmp_path):
+    path = tmp_path / "acts.yml"
+    path.write_text("- {type: consent.give, actor: E5, person_id: E5, purpose: benchmarking}\n")
+
+    [submission] = read_submissions(path, actor="E1")
+
+    assert (submission.actor, submission.fields["purpose"]) == ("E5", "benchmarking")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("acts.txt", "", "name a file that ends in .yml or .csv"),
+        ("acts.yml", "type: one", "it holds no list of acts"),
+        ("acts.yml", "- {reason: none}", "act 1: it names no type"),
+        ("acts.yml", "- {type: a.b, answers: him}", "answers must be the number of an act"),
+        ("acts.csv", "type,valid_from\na.b,soon\n", "valid_from is 'soon'"),
+        ("acts.csv", "type\na.b,one too many\n", "more cells than the header"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named_with_the_place(tmp_path, name, text, said):
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(SubmissionError, match=said):
+        read_submissions(path, actor="E1")
+    with pytest.raises(SubmissionError, match="does not exist"):
+        read_submissions(tmp_path / "gone.csv", actor="E1")
