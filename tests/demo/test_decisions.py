@@ -1,0 +1,113 @@
+"""Three years of decisions hold what they claim to hold, and the ledger alone shows it."""
+
+import datetime as dt
+import shutil
+from collections import Counter
+
+import pytest
+
+from orchestration.demo.decisions import DISPUTE_DAYS, DRIFT_STEPS, decide
+from orchestration.ledger.office import Office
+from orchestration.ledger.opening import open_ledger
+from orchestration.ledger.projection import rectangles
+from orchestration.ledger.verify import verify
+from orchestration.publication.snapshot import read_current
+from orchestration.settings import Settings
+
+SEED = 20_231_001
+
+
+@pytest.fixture(scope="module")
+def decided(tiny_home, tmp_path_factory):
+    home = tmp_path_factory.mktemp("decided") / "home"
+    shutil.copytree(tiny_home, home, symlinks=True)
+    settings = Settings.from_environment({"STEELYARD_HOME": str(home)})
+    snapshot = read_current(settings.published)
+    office = Office.of(settings, open_ledger(settings))
+    planted = decide(
+        office,
+        seed=SEED,
+        today=dt.date.fromisoformat(snapshot.as_of),
+        snapshot=snapshot.content_hash,
+    )
+    office.ledger.anchor()
+    return office, planted, list(office.ledger.entries())
+
+
+def test_the_history_is_whole_and_in_order(decided):
+    office, planted, entries = decided
+    assert verify(office.ledger, office.ledger.anchors).first_bad is None
+    assert Counter(entry.payload["outcome"] for entry in entries) == planted.outcomes
+    assert entries[-1].recorded_at - entries[0].recorded_at > dt.timedelta(days=365)
+
+
+def test_what_was_to_be_refused_is_refused_and_nothing_else(decided):
+    _, planted, entries = decided
+    refused = [entry.seq for entry in entries if entry.payload["outcome"] == "refused"]
+    assert sorted(planted.refused) == refused
+    assert len({entry.payload["refusal"] for entry in entries if entry.seq in refused}) >= 5
+
+
+def test_the_drifting_goalpost_gets_easier_step_by_step(decided):
+    office, planted, entries = decided
+    subject = "|".join(
+        ("target", *(planted.goalpost_drift[name] for name in ("kpi_id", "org_unit_id", "period")))
+    )
+    held = [
+        one
+        for one in rectangles(entries, office.rulebook.types.ending())
+        if one.subject == subject and one.recorded_to is None
+    ]
+    targets = [float(one.fields["target"]) for one in sorted(held, key=lambda one: one.valid_from)]
+    # OEE is better when higher: each step asks for less than the one before.
+    assert len(targets) == 1 + DRIFT_STEPS
+    assert targets[1:] == sorted(targets[1:], reverse=True)
+    assert [one.act_seq for one in held if one.act_type == "target.change"] == (
+        planted.goalpost_drift["acts"]
+    )
+
+
+def test_the_disputed_target_was_agreed_on_after_ten_weeks_of_counter_proposals(decided):
+    _, planted, entries = decided
+    agreed = next(entry for entry in entries if entry.seq == planted.disputed_target["act"])
+    about = [entry for entry in entries if entry.payload["subject"] == agreed.payload["subject"]]
+    assert [entry.payload["act_type"] for entry in about] == [
+        "target.propose",
+        "target.counter",
+        "target.counter",
+        "decision.approve",
+    ]
+    waited = agreed.recorded_at.date() - about[0].recorded_at.date()
+    assert waited == dt.timedelta(days=DISPUTE_DAYS)
+    assert agreed.payload["completes"] == about[2].seq
+
+
+def test_the_unjust_override_is_in_force_and_shows_less_scrap_than_was_computed(decided):
+    office, planted, entries = decided
+    [held] = [
+        one
+        for one in rectangles(entries, office.rulebook.types.ending())
+        if one.act_seq == planted.unjust_override["act"]
+    ]
+    assert held.recorded_to is None
+    assert float(held.fields["new_value"]) < float(planted.unjust_override["computed"])
+
+
+def test_another_seed_decides_otherwise_and_the_same_seed_the_same(decided, tiny_home, tmp_path):
+    _, _, entries = decided
+    said = {}
+    for seed in (SEED, SEED + 1):
+        home = tmp_path / str(seed)
+        shutil.copytree(tiny_home, home, symlinks=True)
+        settings = Settings.from_environment({"STEELYARD_HOME": str(home)})
+        snapshot = read_current(settings.published)
+        office = Office.of(settings, open_ledger(settings))
+        decide(
+            office,
+            seed=seed,
+            today=dt.date.fromisoformat(snapshot.as_of),
+            snapshot=snapshot.content_hash,
+        )
+        said[seed] = [entry.payload for entry in office.ledger.entries()]
+    assert said[SEED] == [entry.payload for entry in entries]
+    assert said[SEED + 1] != said[SEED]
