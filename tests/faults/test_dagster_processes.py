@@ -41,7 +41,7 @@ def services(tiny_home, tmp_path):
 
 def models_built(services):
     log = services.settings.dbt_home / "logs" / "dbt.log"
-    return log.read_text(encoding="utf-8").count("Finished running node") if log.is_file() else 0
+    return log.read_text(encoding="utf-8").count(" OK created ") if log.is_file() else 0
 
 
 def run_until_models_are_built(services, count):
