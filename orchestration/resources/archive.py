@@ -21,8 +21,8 @@ ARCHIVE = "checkouts"
 DECLARED = ("seeds", "expectations", "dbt_project")
 # Where the folder of a company lies in the archive that does not lie in the checkout.
 COMPANY = "company"
-# Made by dbt and Python, read by nobody.
-_MADE = shutil.ignore_patterns("target", "logs", "__pycache__", ".user.yml", "*.pyc")
+# Made by dbt and Python or for a linter: no run reads it.
+_MADE = shutil.ignore_patterns("target", "logs", "__pycache__", ".*", "*.pyc")
 
 
 def archive_definitions(settings: Settings, definition_hash: str) -> Path:
