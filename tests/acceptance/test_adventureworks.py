@@ -147,6 +147,7 @@ def test_feeds_that_never_came_say_so(outcome):
     never = {feed.feed for feed in outcome.feeds if feed.state == "never_delivered"}
 
     assert never == {
+        "acts",
         "audit_findings",
         "bi_usage_log",
         "cmms_work_orders",
