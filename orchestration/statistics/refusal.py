@@ -25,6 +25,7 @@ NO_SPECIFICATION: Final = "no_specification"
 TOO_FEW_CLUSTERS: Final = "too_few_clusters"
 DUPLICATE_PERIOD: Final = "duplicate_period"
 NO_COMPARISON: Final = "no_comparison"
+NOT_CONVERGED: Final = "not_converged"
 
 
 @dataclass(frozen=True)
