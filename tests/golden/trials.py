@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from orchestration.statistics.experiments import difference, interrupted
+from orchestration.statistics.experiments import breaks, difference, interrupted
 from orchestration.statistics.prediction import arima
 from orchestration.statistics.refusal import Refusal
 from tests.golden.cases import Answer, Case
@@ -188,6 +188,103 @@ def _transformed(values: np.ndarray, options: dict[str, Any]) -> np.ndarray:
     return _TRANSFORMS[options.get("transform")](np.asarray(values, dtype=float))
 
 
+def change_point(case: Case) -> Any:
+    options = case.options
+    y = _transformed(case.column(next(role for role in ("y", "value") if case.has(role))), options)
+    trim = options.get("h", options.get("trim", options.get("trimming", breaks.TRIM)))
+    found = breaks.find_breaks(
+        y,
+        breaks=options.get("n_breaks"),
+        most=options.get("max_breaks", options.get("breaks", breaks.MOST_BREAKS)),
+        smallest=trim,
+        confidence=options.get("level", options.get("confidence", 0.95)),
+    )
+    return {
+        **_breaks_tree(case, y, found),
+        **_sup_f_tree(
+            case, breaks.sup_f(y, first=options.get("from", trim), final=options.get("to"))
+        ),
+        **_cusum_tree(breaks.ols_cusum(y)),
+    }
+
+
+def _breaks_tree(case: Case, y: np.ndarray, found: breaks.Breaks | Refusal) -> dict[str, Any]:
+    """Where there is one break, a figure is itself unless a list is asked for."""
+    singular = ("break", "breakpoint", "break_index", "index", "at")
+    plural = ("breaks", "breakpoints", "break_indices")
+    intervals = ("ci", "confint", "interval", "bai_ci", "bai_interval", "break_ci")
+    ends = (
+        ("lo", "lower", "ci_lo", "ci_lower", "break_lo"),
+        ("hi", "upper", "ci_hi", "ci_upper", "break_hi"),
+    )
+    rest = ("n_breaks", "bic", "rss", "RSS", "means", "segment_means", "regime_means", "coef")
+    if isinstance(found, Refusal):
+        return dict.fromkeys((*singular, *plural, *intervals, *ends[0], *ends[1], *rest), found)
+
+    def given(name: str, figures: list[Any]) -> Any:
+        asked = case.expected.get(name) if isinstance(case.expected, dict) else None
+        flat = not isinstance(asked, list) and len(figures) == 1
+        return figures[0] if flat else figures
+
+    last, low, high = found.last.tolist(), found.low.tolist(), found.high.tolist()
+    tree: dict[str, Any] = {name: given(name, last) for name in (*singular, *plural)}
+    for name in intervals:
+        width = len(case.expected[name]) if isinstance(case.expected.get(name), list) else 2
+        each = [
+            list(ends_of) if width == 2 else [ends_of[0], at, ends_of[1]]
+            for at, *ends_of in zip(last, low, high, strict=True)
+        ]
+        tree[name] = each[0] if len(each) == 1 else each
+    for names, figures in zip(ends, (low, high), strict=True):
+        tree |= {name: given(name, figures) for name in names}
+    # The last period of the first regime, if periods are named.
+    for role in ("t", "period", "time", "year", "date"):
+        if case.has(role):
+            named = case.column(role)[found.last - 1].tolist()
+            for name in ("break_date", "breakdate", "break_year", "break_period", "break_time"):
+                tree[name] = given(name, named)
+            for name in ("breakdates", "break_dates"):
+                tree[name] = given(name, named)
+    tree |= {"n_breaks": len(last), "bic": found.bic, "rss": found.rss, "RSS": found.rss}
+    tree["partitions"] = [breaks.find_breaks(y, breaks=m).last for m in range(1, found.bic.size)]
+    return tree | dict.fromkeys(("means", "segment_means", "regime_means", "coef"), found.mean)
+
+
+def _sup_f_tree(case: Case, found: breaks.SupF | Refusal) -> dict[str, Any]:
+    names = ("supF", "sup_f", "supf", "sup_F")
+    if isinstance(found, Refusal):
+        return dict.fromkeys(names, found)
+    p = _as_r_subtracts(found.p_value)
+    tree = _test_tree(found.statistic, p) | dict.fromkeys(
+        ("at", "index", "breakpoint", "break"), found.last
+    )
+    flat = {f"{name}_{part}": tree[part] for name in names for part in ("stat", "p", "p_value")}
+    asked = case.expected if isinstance(case.expected, dict) else {}
+    scalar = {name: found.statistic for name in names if isinstance(asked.get(name), float | int)}
+    return dict.fromkeys(names, tree) | flat | scalar
+
+
+def _cusum_tree(found: breaks.Cusum | Refusal) -> dict[str, Any]:
+    names = ("ols_cusum", "cusum", "olscusum", "OLS_CUSUM")
+    if isinstance(found, Refusal):
+        return dict.fromkeys(names, found)
+    tree = _test_tree(found.statistic, _as_r_subtracts(found.p_value))
+    flat = {f"{name}_{part}": tree[part] for name in names for part in ("stat", "p", "p_value")}
+    return dict.fromkeys(names, tree | {"process": found.process}) | flat
+
+
+def _test_tree(statistic: float, p: float) -> dict[str, Any]:
+    return {
+        **dict.fromkeys(("stat", "statistic", "S0", "F"), statistic),
+        **dict.fromkeys(("p", "p_value"), p),
+    }
+
+
+def _as_r_subtracts(p: float) -> float:
+    """R takes these tails as 1 - P, which leaves multiples of 1.1e-16 of a tiny one."""
+    return 1 - (1 - p)
+
+
 _TRANSFORMS: dict[Any, Any] = {
     **dict.fromkeys((None, "none", "identity"), lambda values: values),
     "log": np.log,
@@ -197,4 +294,4 @@ _TRANSFORMS: dict[Any, Any] = {
     "logit": lambda values: np.log(values / (1 - values)),
 }
 
-KINDS: dict[str, Answer] = {"did": did, "its": its}
+KINDS: dict[str, Answer] = {"did": did, "its": its, "change_point": change_point}
