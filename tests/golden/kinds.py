@@ -8,7 +8,7 @@ from tests.golden.cases import Answer
 NOT_YET = (
     "lmm", "glmm", "rater_severity", "rasch",
     "ordinal_regression", "morans_i", "james_stein",
-    "forecast", "bunching", "digits", "kpi_relations",
+    "bunching", "digits", "kpi_relations",
 )  # fmt: skip
 
 KINDS: Mapping[str, Answer | None] = {
