@@ -294,12 +294,23 @@ def event_study(
     started = np.array([np.any(readings.treatment[readings.period == one] > 0) for one in periods])
     first = int(np.argmax(started)) if started.any() else periods.size
     is_before = np.flatnonzero(periods != reference) < first
+    distance = np.arange(periods.size) - int(np.flatnonzero(periods == reference)[0])
+    distance = distance[periods != reference].astype(np.float64)
+    late = ~is_before
+    drift = float(fit.coefficient[late].mean() / distance[late].mean()) if late.any() else np.nan
     return EventStudy(
         period=others,
         reference=reference,
         fit=fit,
         is_before=is_before,
-        pre_trend=_pre_trend(periods, reference, fit, is_before, level),
+        pre_trend=pre_trend_test(
+            fit.coefficient[is_before],
+            fit.cr2[np.ix_(is_before, is_before)],
+            distance[is_before],
+            n_clusters=fit.n_clusters,
+            drift=drift,
+            level=level,
+        ),
     )
 
 
@@ -381,44 +392,52 @@ def _deals(course: Floats, most: int, rng: np.random.Generator) -> tuple[NDArray
     return np.array([rng.permutation(n) for _ in range(most)]), False
 
 
-def _pre_trend(
-    periods: NDArray[np.generic],
-    reference: object,
-    fit: ClusteredFit,
-    is_before: Bools,
-    level: float,
+def pre_trend_test(
+    lead: Floats,
+    covariance: Floats,
+    distance: Floats,
+    *,
+    n_clusters: int,
+    drift: float,
+    level: float = 0.05,
 ) -> PreTrend | Refusal:
-    leads = int(is_before.sum())
+    """Return the joint test that all leads are nil, and what it could have seen.
+
+    Parameters
+    ----------
+    lead : ndarray, shape (k,)
+        Differences before the start.
+    covariance : ndarray, shape (k, k)
+        Of the leads, robust to clusters.
+    distance : ndarray, shape (k,)
+        Periods from the reference; negative before it.
+    n_clusters : int
+    drift : float
+        Slope per period whose power is asked for; NaN if none.
+    level : float
+    """
+    leads = lead.size
     if leads == 0:
         return Refusal(TOO_FEW_READINGS, "one period before the start: no trend can be seen")
-    second = fit.n_clusters - leads
+    second = n_clusters - leads
     if second < 3:  # noqa: PLR2004 - fewer leave no estimate of the power
         return Refusal(
-            TOO_FEW_CLUSTERS, f"{fit.n_clusters} clusters cannot test {leads} periods at once"
+            TOO_FEW_CLUSTERS, f"{n_clusters} clusters cannot test {leads} periods at once"
         )
-    covariance = fit.cr2[np.ix_(is_before, is_before)]
     if np.linalg.matrix_rank(covariance, hermitian=True) < leads:
         return Refusal(SINGULAR_COVARIANCE, "the periods before the start cannot be told apart")
-    scale = second / (leads * (fit.n_clusters - 1))
-    lead = fit.coefficient[is_before]
+    scale = second / (leads * (n_clusters - 1))
     statistic = scale * float(lead @ np.linalg.solve(covariance, lead))
-    distance = np.arange(periods.size)[periods != reference] - int(
-        np.flatnonzero(periods == reference)[0]
-    )
-    early = distance[is_before].astype(np.float64)
     # Noncentrality of a drift of one unit a period. The inverse of an estimated covariance is too
     # large by (G - 1)/(G - 2 - leads) on average; left in, a drift said to be seen with power 0.8
     # was seen in 0.61 of panels (20 clusters, 5 periods before).
-    shrink = (second - 2) / (fit.n_clusters - 1)
-    per_unit = shrink * float(early @ np.linalg.solve(covariance, early))
+    shrink = (second - 2) / (n_clusters - 1)
+    per_unit = shrink * float(distance @ np.linalg.solve(covariance, distance))
     critical = float(fisher.isf(level, leads, second))
 
     def power(slope: float) -> float:
         return float(ncf.sf(critical, leads, second, slope**2 * per_unit))
 
-    late = ~is_before
-    mean_distance = float(distance[late].mean()) if late.any() else float("nan")
-    drift = float(fit.coefficient[late].mean()) / mean_distance if late.any() else float("nan")
     high = 1 / per_unit**0.5
     while power(high) < 0.8:  # noqa: PLR2004 - the usual power
         high *= 2
@@ -427,7 +446,7 @@ def _pre_trend(
         freedom_1=float(leads),
         freedom_2=float(second),
         p_value=float(fisher.sf(statistic, leads, second)),
-        power=power(drift) if late.any() else float("nan"),
+        power=power(drift) if np.isfinite(drift) else float("nan"),
         detectable_slope=float(brentq(lambda slope: power(slope) - 0.8, 0.0, high)),
         level=level,
     )
