@@ -149,6 +149,35 @@ def test_the_slope_called_detectable_is_seen_four_times_in_five():
     assert np.mean(seen) == pytest.approx(0.8, abs=0.12)
 
 
+def chosen_for_a_slump(seed):
+    """Teams whose last reading before the start is lowest are treated, to no effect."""
+    readings, _ = simulated(seed, units=20, treated=8)
+    last = readings.outcome.reshape(20, 10)[:, 5]
+    group = np.isin(readings.unit, np.argsort(last)[:8])
+    after = readings.period >= 6
+    turned = difference.panel(readings.outcome, group & after, readings.unit, readings.period)
+    return turned, group.astype(float)
+
+
+def test_those_chosen_for_a_slump_are_found_out_and_those_chosen_at_random_are_not():
+    slumped = [difference.selection_on_the_past(*chosen_for_a_slump(seed)) for seed in range(60)]
+    random = [difference.selection_on_the_past(*simulated(seed)) for seed in range(150)]
+
+    assert np.mean([found.dip for found in slumped]) < -0.8
+    assert np.mean([found.is_selected for found in slumped]) > 0.5
+    assert np.mean([found.is_selected for found in random]) < 0.05 + 4 * math.sqrt(0.0475 / 150)
+
+
+def test_a_slump_that_fades_looks_like_an_effect():
+    # No effect at all; the event study from the last period before the start sees one.
+    effects = [
+        difference.event_study(*chosen_for_a_slump(seed), 5).fit.coefficient[-3:].mean()
+        for seed in range(60)
+    ]
+
+    assert np.mean(effects) > 0.5
+
+
 def test_a_short_pilot_that_passes_the_pre_trend_test_has_little_power():
     readings, group = simulated(7, units=8, treated=4, periods=6, start=3, effect=1.0)
     found = difference.event_study(readings, group, 2).pre_trend

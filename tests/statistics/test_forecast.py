@@ -248,6 +248,32 @@ def test_readings_of_the_term_count_in_its_sum_and_mean():
     )
 
 
+def test_target_levels_have_the_odds_they_are_named_for():
+    fitted = simple.Walk(np.array([10.0]), 0.0, 0.0, 2.0, "naive")
+    safe, even, stretch = odds.target_levels(fitted, horizon=4)
+
+    # After 4 steps the walk has a standard deviation of 4; 10,000 paths know a tenth to 0.08.
+    assert (safe, even, stretch) == pytest.approx((10 - 5.126, 10, 10 + 5.126), abs=0.3)
+    for target, probability in ((safe, 0.9), (stretch, 0.1)):
+        assert odds.odds_of_target(fitted, target, horizon=4).probability == pytest.approx(
+            probability, abs=1e-3
+        )
+    lowest = odds.target_levels(fitted, horizon=4, direction="at_most", odds=(0.9,))
+    assert lowest[0] == pytest.approx(stretch)
+
+
+def test_forecasts_that_go_stale_are_found_and_sound_ones_seldom():
+    rng = np.random.default_rng(8)
+    sound = [forecast.drift_since_fit(rng.normal(size=36)).first for _ in range(300)]
+    stale = [forecast.drift_since_fit(rng.normal(size=36) + 1) for _ in range(100)]
+    wide = [forecast.drift_since_fit(3 * rng.normal(size=36)).first for _ in range(100)]
+
+    # Three CUSUMs, each once in about 930: 36 / 310 is 0.12 at most.
+    assert np.mean([first is not None for first in sound]) < 0.15
+    assert np.mean([found.kind == "low" for found in stale]) > 0.9
+    assert np.mean([first is not None for first in wide]) > 0.95
+
+
 def test_odds_of_the_true_method_are_calibrated_and_those_of_a_false_one_are_not():
     def draw(rng):
         return np.cumsum(rng.normal(size=64))

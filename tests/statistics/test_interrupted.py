@@ -66,6 +66,19 @@ def test_a_shift_moves_the_intercept_alone_and_a_scale_all():
     )
 
 
+def test_the_effect_after_some_periods_is_that_of_a_step_counted_from_there():
+    plain = interrupted.segmented_regression(OUTCOME, TERMS, lag=3)
+    # With the slope counted from 10 periods on, the step is what "step + 10 slope" was.
+    moved = TERMS | {"slope": TERMS["slope"] - 10 * TERMS["step"]}
+    other = interrupted.segmented_regression(OUTCOME, moved, lag=3)
+    effect, low, high = plain.combined({"step": 1, "slope": 10})
+
+    assert effect == pytest.approx(other.coefficient["step"])
+    assert (low, high) == pytest.approx(other.interval("step"))
+    with pytest.raises(ValueError, match="no such term: season"):
+        plain.combined({"season": 1})
+
+
 def autocorrelated(seed, n=120, rho=0.5):
     noise = np.random.default_rng(seed).normal(size=n)
     for at in range(1, n):

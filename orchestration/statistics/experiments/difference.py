@@ -112,6 +112,28 @@ class PreTrend:
 
 
 @dataclass(frozen=True)
+class Selection:
+    """Whether the treated stood out in the last period before the start.
+
+    Attributes
+    ----------
+    dip : float
+        How far above (below, if negative) their usual distance from the others they were, in the
+        unit of the outcome. An estimate that has the last period as its reference holds as much of
+        it with the opposite sign as has faded since: all of it, if readings do not hang together.
+    se, p_value : float
+        CR2.
+    is_selected : bool
+        Whether chance explains the dip badly: measure from earlier periods, and say so.
+    """
+
+    dip: float
+    se: float
+    p_value: float
+    is_selected: bool
+
+
+@dataclass(frozen=True)
 class EventStudy:
     """How far apart treated and others are in each period, measured from the reference period.
 
@@ -311,6 +333,54 @@ def event_study(
             drift=drift,
             level=level,
         ),
+    )
+
+
+def selection_on_the_past(
+    readings: Panel, treated_group: ArrayLike, *, level: float = 0.05
+) -> Selection | Refusal:
+    """Return whether the treated were chosen for a low or high last reading before the start.
+
+    Whoever is chosen, or matched, on past outcomes returns towards the usual afterwards, treated or
+    not, and the return is then called an effect. Only periods in which nobody is treated are used.
+
+    Parameters
+    ----------
+    readings, treated_group
+        As in `event_study`.
+    level : float
+
+    Returns
+    -------
+    Selection or Refusal
+        Refused: fewer than 3 such periods, and as `fit_clustered`.
+
+    References
+    ----------
+    Ashenfelter, "Estimating the effect of training programs on earnings", *Review of Economics and
+    Statistics* 60 (1978) 47-57; Daw and Hatfield, "Matching and regression to the mean in
+    difference-in-differences analysis", *Health Services Research* 53 (2018) 4138-4156.
+    """
+    group = np.asarray(treated_group, dtype=np.float64)
+    if group.shape != readings.outcome.shape:
+        raise ValueError("the treated group must be as long as the panel")
+    first = readings.period[readings.treatment > 0].min()
+    kept = np.flatnonzero(readings.period < first)
+    before = np.unique(readings.period[kept])
+    if before.size < 3:  # noqa: PLR2004 - a last period, and two to know the usual from
+        return Refusal(TOO_FEW_READINGS, f"{before.size} periods before the start, 3 are needed")
+    last = (group * (readings.period == before[-1]))[kept, None]
+    fit = fit_clustered(
+        readings.outcome[kept], last, readings.fixed_effects()[kept], readings.cluster[kept]
+    )
+    if isinstance(fit, Refusal):
+        return fit
+    p_value = fit.p_value()
+    return Selection(
+        dip=float(fit.coefficient[0]),
+        se=float(fit.cr2[0, 0]) ** 0.5,
+        p_value=p_value,
+        is_selected=p_value < level,
     )
 
 

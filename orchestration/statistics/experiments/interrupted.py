@@ -31,6 +31,8 @@ class SegmentedRegression:
         Under `INTERCEPT` and the terms' names. ``se_ols`` takes errors as independent.
     lag : int
         Lags that Newey-West's weights reach; autocorrelation beyond is taken as nil.
+    covariance : ndarray, shape (k, k)
+        Newey-West, in the order of the coefficients.
     freedom, n : int
     residual : ndarray, shape (n,)
     """
@@ -39,6 +41,7 @@ class SegmentedRegression:
     se_ols: Mapping[str, float]
     se_newey_west: Mapping[str, float]
     lag: int
+    covariance: Floats
     freedom: int
     n: int
     residual: Floats
@@ -47,6 +50,23 @@ class SegmentedRegression:
         """Return the Newey-West interval of one coefficient, by t."""
         half = float(student.ppf((1 + confidence) / 2, self.freedom)) * self.se_newey_west[term]
         return self.coefficient[term] - half, self.coefficient[term] + half
+
+    def combined(
+        self, weights: Mapping[str, float], confidence: float = 0.95
+    ) -> tuple[float, float, float]:
+        """Return a weighted sum of coefficients with its Newey-West interval.
+
+        The effect ``k`` periods after the change is ``{"step": 1, "slope": k}``; the intervals of
+        step and slope do not add, for the two pull against each other.
+        """
+        names = list(self.coefficient)
+        weight = np.array([weights.get(name, 0.0) for name in names])
+        if set(weights) - set(names):
+            raise ValueError(f"no such term: {', '.join(sorted(set(weights) - set(names)))}")
+        centre = float(weight @ np.array(list(self.coefficient.values())))
+        se = float(np.sqrt(weight @ self.covariance @ weight))
+        half = float(student.ppf((1 + confidence) / 2, self.freedom)) * se
+        return centre, centre - half, centre + half
 
 
 def interruption_terms(n: int, starts: int) -> dict[str, Floats]:
@@ -151,6 +171,7 @@ def segmented_regression(
         se_ols=dict(zip(names, np.sqrt(np.diag(plain)).tolist(), strict=True)),
         se_newey_west=dict(zip(names, np.sqrt(np.diag(robust)).tolist(), strict=True)),
         lag=chosen,
+        covariance=robust,
         freedom=n - k,
         n=n,
         residual=residual,

@@ -20,6 +20,7 @@ from orchestration.statistics.refusal import (
     refuse_values,
 )
 from orchestration.statistics.spc.flat import Bools, Floats, Ints
+from orchestration.statistics.spc.weighted import cusum_chart
 
 _SIMPLE: Final[Mapping[str, Simple]] = {
     "naive": "naive",
@@ -30,6 +31,13 @@ _SIMPLE: Final[Mapping[str, Simple]] = {
     "mean": "mean",
     "meanf": "mean",
 }
+
+DRIFT_K: Final = 0.5
+DRIFT_H: Final = 5.0
+"""Each of the CUSUMs signals once in about 930 errors that are as promised (one side)."""
+
+_ROOT_MEAN: Final = 0.822
+_ROOT_DEVIATION: Final = 0.349
 
 LEAST_SERIES: Final = 5
 """Series below which a pooled coverage says nothing about the next series."""
@@ -140,6 +148,22 @@ class Contest:
     low: float
     high: float
     replaces: bool
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Whether the errors since a fit still look like those it promised.
+
+    Attributes
+    ----------
+    first : int or None
+        Error (from 1) at which a CUSUM signalled; None if none did.
+    kind : {"low", "high", "spread"} or None
+        Forecasts too low, too high, or errors too wide.
+    """
+
+    first: int | None
+    kind: str | None
 
 
 @dataclass(frozen=True)
@@ -346,6 +370,43 @@ def contest(
     se = float(((n_blocks - 1) / n_blocks * ((left - left.mean()) ** 2).sum()) ** 0.5)
     half = float(student.ppf((1 + confidence) / 2, n_blocks - 1)) * se
     return Contest(champion, challenger, skill, skill - half, skill + half, skill - half > 0)
+
+
+def drift_since_fit(scaled: ArrayLike) -> Drift | Refusal:
+    """Return whether forecasts have gone stale, so that the method must be fitted anew.
+
+    Parameters
+    ----------
+    scaled : array_like, shape (n,)
+        Errors of one-step forecasts since the fit in their standard errors, oldest first; NaN
+        where no reading came.
+
+    Returns
+    -------
+    Drift or Refusal
+        Refused: no error, or an infinite one.
+
+    References
+    ----------
+    Hawkins, "A CUSUM for a scale parameter", *Journal of Quality Technology* 13 (1981) 228-231:
+    the root of an absolute normal error is nearly normal with mean 0.822 and deviation 0.349.
+    """
+    z = np.asarray(scaled, dtype=np.float64)
+    root = (np.sqrt(np.abs(z)) - _ROOT_MEAN) / _ROOT_DEVIATION
+    bias = cusum_chart(z, centre=0.0, sigma=1.0, k=DRIFT_K, h=DRIFT_H)
+    spread = cusum_chart(root, centre=0.0, sigma=1.0, k=DRIFT_K, h=DRIFT_H)
+    if isinstance(bias, Refusal):
+        return bias
+    if isinstance(spread, Refusal):
+        return spread
+    signals = {
+        "low": bias.above, "high": bias.below, "spread": spread.above,
+    }  # fmt: skip
+    first = {name: int(np.argmax(at)) + 1 for name, at in signals.items() if at.any()}
+    if not first:
+        return Drift(None, None)
+    kind = min(first, key=lambda name: first[name])
+    return Drift(first[kind], kind)
 
 
 def pooled_coverage(tests: Sequence[Backtest], *, confidence: float = 0.95) -> Coverage | Refusal:

@@ -116,22 +116,12 @@ def odds_of_target(
     ValueError
         If the horizon is no period, the target no number, or a name unknown.
     """
-    if horizon < 1 or not np.isfinite(target):
-        raise ValueError(f"no odds for target {target} over {horizon} periods")
-    drawn = fitted.paths(horizon, n_paths, np.random.default_rng(seed))
-    centre = drawn.mean(axis=0)
-    drawn = centre + widening * (drawn - centre)
-    known = np.asarray(so_far, dtype=np.float64)
-    term = np.hstack([np.tile(known, (n_paths, 1)), drawn])
-    compared = {
-        "last": lambda: drawn[:, -1],
-        "mean": lambda: term.mean(axis=1),
-        "sum": lambda: term.sum(axis=1),
-        "every": lambda: term.min(axis=1) if direction == "at_least" else term.max(axis=1),
-    }
-    if summary not in compared or direction not in ("at_least", "at_most"):
-        raise ValueError(f"unknown summary {summary} or direction {direction}")
-    figure = compared[summary]()
+    if not np.isfinite(target):
+        raise ValueError(f"{target} is no target")
+    figure = _compared(
+        fitted, horizon=horizon, direction=direction, summary=summary, so_far=so_far,
+        widening=widening, n_paths=n_paths, seed=seed,
+    )  # fmt: skip
     reached = figure >= target if direction == "at_least" else figure <= target
     low, median, high = np.quantile(figure, [0.1, 0.5, 0.9]).tolist()
     return Odds(
@@ -144,6 +134,37 @@ def odds_of_target(
         summary=summary,
         n_paths=n_paths,
     )
+
+
+def target_levels(
+    fitted: Fitted,
+    *,
+    horizon: int,
+    odds: tuple[float, ...] = (0.9, 0.5, 0.1),
+    direction: Direction = "at_least",
+    summary: Summary = "last",
+    so_far: ArrayLike = (),
+    widening: float = 1.0,
+) -> tuple[float, ...]:
+    """Return the targets that are reached with given odds if nothing changes.
+
+    With the default odds: what is nearly safe, even, and a stretch that needs a change.
+
+    Parameters
+    ----------
+    odds : tuple of float
+        In (0, 1).
+    fitted, horizon, direction, summary, so_far, widening
+        As in `odds_of_target`.
+    """
+    if not all(0 < one < 1 for one in odds):
+        raise ValueError("odds lie between 0 and 1")
+    figure = _compared(
+        fitted, horizon=horizon, direction=direction, summary=summary, so_far=so_far,
+        widening=widening, n_paths=N_PATHS, seed=1,
+    )  # fmt: skip
+    shares = [1 - one if direction == "at_least" else one for one in odds]
+    return tuple(np.quantile(figure, shares).tolist())
 
 
 def calibrate(stated: ArrayLike, happened: ArrayLike, *, bins: int = 5) -> Calibration | Refusal:
@@ -241,3 +262,34 @@ def check_by_simulation(
     if len(stated) < n_series / 2:
         return Refusal(TOO_FEW_READINGS, f"the method refused {n_series - len(stated)} series")
     return calibrate(stated, happened)
+
+
+def _compared(
+    fitted: Fitted,
+    *,
+    horizon: int,
+    direction: Direction,
+    summary: Summary,
+    so_far: ArrayLike,
+    widening: float,
+    n_paths: int,
+    seed: int,
+) -> Floats:
+    """Return of each drawn future what is compared with the target."""
+    if horizon < 1:
+        raise ValueError(f"the horizon must be a period at least, not {horizon}")
+    drawn = fitted.paths(horizon, n_paths, np.random.default_rng(seed))
+    centre = drawn.mean(axis=0)
+    drawn = centre + widening * (drawn - centre)
+    known = np.asarray(so_far, dtype=np.float64)
+    term = np.hstack([np.tile(known, (n_paths, 1)), drawn])
+    worst = term.min(axis=1) if direction == "at_least" else term.max(axis=1)
+    compared: dict[str, Floats] = {
+        "last": drawn[:, -1],
+        "mean": term.mean(axis=1),
+        "sum": term.sum(axis=1),
+        "every": worst,
+    }
+    if summary not in compared or direction not in {"at_least", "at_most"}:
+        raise ValueError(f"unknown summary {summary} or direction {direction}")
+    return compared[summary]
