@@ -228,6 +228,8 @@ def _breaks_tree(case: Case, y: np.ndarray, found: breaks.Breaks | Refusal) -> d
 
     last, low, high = found.last.tolist(), found.low.tolist(), found.high.tolist()
     tree: dict[str, Any] = {name: given(name, last) for name in (*singular, *plural)}
+    asked = case.expected.get("bic") if isinstance(case.expected, dict) else None
+    bic = dict(zip(asked, found.bic, strict=False)) if isinstance(asked, dict) else found.bic
     for name in intervals:
         width = len(case.expected[name]) if isinstance(case.expected.get(name), list) else 2
         each = [
@@ -235,6 +237,12 @@ def _breaks_tree(case: Case, y: np.ndarray, found: breaks.Breaks | Refusal) -> d
             for at, *ends_of in zip(last, low, high, strict=True)
         ]
         tree[name] = each[0] if len(each) == 1 else each
+        if isinstance(case.expected.get(name), dict):
+            tree[name] = {
+                **dict.fromkeys(("lo", "lower", "low", "2.5 %"), given(name, low)),
+                **dict.fromkeys(("hi", "upper", "high", "97.5 %"), given(name, high)),
+                **dict.fromkeys(singular, given(name, last)),
+            }
     for names, figures in zip(ends, (low, high), strict=True):
         tree |= {name: given(name, figures) for name in names}
     # The last period of the first regime, if periods are named.
@@ -245,7 +253,7 @@ def _breaks_tree(case: Case, y: np.ndarray, found: breaks.Breaks | Refusal) -> d
                 tree[name] = given(name, named)
             for name in ("breakdates", "break_dates"):
                 tree[name] = given(name, named)
-    tree |= {"n_breaks": len(last), "bic": found.bic, "rss": found.rss, "RSS": found.rss}
+    tree |= {"n_breaks": len(last), "bic": bic, "rss": found.rss, "RSS": found.rss}
     tree["partitions"] = [breaks.find_breaks(y, breaks=m).last for m in range(1, found.bic.size)]
     return tree | dict.fromkeys(("means", "segment_means", "regime_means", "coef"), found.mean)
 
@@ -287,18 +295,17 @@ def _as_r_subtracts(p: float) -> float:
 
 def forecasts(case: Case) -> Any:
     """A recipe holds one model, or several by name."""
-    options = case.options
-    if any(key in options for key in ("model", "order", "method", "column")):
-        return _forecast(case, options, _season(options))
-    models = [stated for stated in options.values() if isinstance(stated, dict)]
+    models = {
+        name: stated for name, stated in case.options.items()
+        if isinstance(stated, dict) and {"model", "method", "order"} & set(stated)
+    }  # fmt: skip
     # The season is the data's: one model may name it for all.
-    season = max((_season(stated) for stated in [options, *models]), default=1)
-    shared = {key: value for key, value in options.items() if not isinstance(value, dict)}
-    return {
-        name: _forecast(case, {**shared, **stated}, season)
-        for name, stated in options.items()
-        if isinstance(stated, dict)
-    }
+    stated = [case.options, *models.values(), *case.variants.values()]
+    season = max(_season(one) for one in stated)
+    if not models:
+        return _forecast(case, case.options, season)
+    shared = {key: value for key, value in case.options.items() if key not in models}
+    return {name: _forecast(case, {**shared, **one}, season) for name, one in models.items()}
 
 
 def _forecast(case: Case, options: dict[str, Any], season: int) -> Any:
@@ -307,20 +314,40 @@ def _forecast(case: Case, options: dict[str, Any], season: int) -> Any:
     first, last = train if isinstance(train, list) else (1, train or _filled(whole))
     horizon, period = int(options["horizon"]), int(options.get("period", season))
     known, ahead = whole[first - 1 : last], whole[last : last + horizon]
-    fitted = _fit(_transformed(known, options), options, period)
+    regressors = _regressors(case, options, last + horizon)
+    fitted = _fit(
+        _transformed(known, options),
+        options,
+        period,
+        {name: column[first - 1 : last] for name, column in regressors.items()},
+    )
     if isinstance(fitted, Refusal):
         return fitted
-    found = fitted.forecast(horizon)
+    to_come = [column[last : last + horizon] for column in regressors.values()]
+    found = fitted.forecast(horizon, *([np.column_stack(to_come)] if to_come else []))
     tree = {
         **dict.fromkeys(("forecast", "mean", "point"), found.mean),
         "se": found.se,
         **_model_tree(fitted),
     }
-    for level in options.get("levels", options.get("level", [80, 95])):
-        tree[f"lo{level:g}"], tree[f"hi{level:g}"] = found.interval(level / 100)
+    levels = options.get("levels", options.get("level", [80, 95]))
+    for level in levels if isinstance(levels, list) else [levels]:
+        percent = level if level > 1 else 100 * level
+        tree[f"lo{percent:g}"], tree[f"hi{percent:g}"] = found.interval(percent / 100)
     if train is not None and np.isfinite(ahead).any():
         tree |= _backtest_tree(found, ahead, known, options, period)
     return tree
+
+
+def _regressors(case: Case, options: dict[str, Any], rows: int) -> dict[str, np.ndarray]:
+    """Columns of an ARIMA, and R's drift: the number of the row."""
+    if "order" not in options:
+        return {}
+    named = options.get("xreg") or []
+    columns = {name: case.table[name] for name in ([named] if isinstance(named, str) else named)}
+    if options.get("drift") or options.get("include_drift"):
+        columns["drift"] = np.arange(1.0, rows + 1)
+    return columns
 
 
 def _series(case: Case, options: dict[str, Any]) -> np.ndarray:
@@ -341,9 +368,13 @@ def _season(options: dict[str, Any]) -> int:
     return int(options.get("period", options.get("frequency", 1)))
 
 
-def _fit(known: np.ndarray, options: dict[str, Any], period: int) -> Any:
+def _fit(
+    known: np.ndarray, options: dict[str, Any], period: int, regressors: dict[str, np.ndarray]
+) -> Any:
     if "order" in options:
-        return arima.fit_arima(known, *_orders(options), intercept=_intercept(options))
+        return arima.fit_arima(
+            known, *_orders(options), regressors=regressors, intercept=_intercept(options)
+        )
     named = options.get("model", options.get("method"))
     damped = options.get("damped")
     letters = named.replace("ETS", "").strip("() ").replace(",", "")
@@ -396,13 +427,15 @@ def _backtest_tree(
     expected = back(found.mean)[: ahead.size]
     low, high = (back(end)[: ahead.size] for end in found.interval(0.95))
     tree = {"coverage95": float(np.mean((low <= ahead) & (ahead <= high)))}
+    stated = options.get("mase_scale", "seasonal")
+    scale = period if "seasonal" in stated or "naive" not in stated else 1
     rivals = {"": expected}
     for prefix, method in (("snaive_", "seasonal_naive"), ("naive_", "naive")):
         rival = forecast.forecast(known, method, ahead.size, period=period)
         if not isinstance(rival, Refusal):
             rivals[prefix] = rival.mean
     for prefix, means in rivals.items():
-        errors = forecast.accuracy(ahead, means, known, period=period)
+        errors = forecast.accuracy(ahead, means, known, period=scale)
         if not isinstance(errors, Refusal):
             for name in ("rmse", "mae", "mape", "mase"):
                 tree[prefix + name] = getattr(errors, name)
