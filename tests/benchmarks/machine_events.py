@@ -236,7 +236,9 @@ def _measure(folder: Path, landing: Path, events: int) -> None:
             "insert into ops.touched (run_id, feed, from_date, to_date) "
             "values ('second', 'mes_machine_states', date '2026-10-01', date '2026-10-01')"
         )
-    _build(settings, warehouse, dbt, models, FURTHER_DAY, "a further day")
+    # A view stands as it was, and the product makes none anew on such a day.
+    tables = [name for name in models if graph["nodes"][name]["config"]["materialized"] != "view"]
+    _build(settings, warehouse, dbt, tables, FURTHER_DAY, "a further day")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
     console.print(
         f"           peak memory {peak:.1f} GB, file {warehouse.path.stat().st_size / 1e9:.1f} GB"
