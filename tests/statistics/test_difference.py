@@ -64,6 +64,21 @@ def test_errors_are_those_of_clubsandwich_and_sandwich(cluster, cr2, freedom, p_
     assert fit.cr1[0, 0] ** 0.5 == pytest.approx(cr1, abs=1e-11)
 
 
+def test_the_joint_test_has_the_degrees_of_freedom_of_clubsandwich():
+    # R 4.2, clubSandwich 0.5.8, Wald_test(CR2, HTZ) of e1 = e2 = 0 on the formula panel without
+    # its covariate, by unit: F 0.329700151086 on 2 and 6.509932045081.
+    readings = formula_panel()
+    plain = difference.panel(readings.outcome, readings.treatment, readings.unit, readings.period)
+    found = difference.event_study(plain, plain.unit < 5, 3)
+
+    assert found.is_before.tolist() == [True, True, False, False, False]
+    assert found.pre_trend.statistic == pytest.approx(0.329700151086, abs=1e-11)
+    assert found.pre_trend.freedom_2 == pytest.approx(6.509932045081, abs=1e-10)
+    assert found.pre_trend.p_value == pytest.approx(0.730482091541, abs=1e-11)
+    # Of one coefficient: Satterthwaite's.
+    assert found.fit.joint_freedom([3]) == pytest.approx(found.fit.freedom[3])
+
+
 def test_a_balanced_panel_with_one_start_gives_the_two_by_two():
     readings, group = simulated(1, effect=1.0)
     after = readings.period >= 6
@@ -147,6 +162,19 @@ def test_the_slope_called_detectable_is_seen_four_times_in_five():
 
     # The covariance is estimated from 20 clusters, so that the stated power is itself uncertain.
     assert np.mean(seen) == pytest.approx(0.8, abs=0.12)
+
+
+def test_the_slope_before_the_start_is_that_of_the_group_differences():
+    readings, group = simulated(9, drift=0.5)
+    found = difference.drift_before_start(readings, group)
+    gap = [
+        readings.outcome[(readings.period == at) & (group == 1)].mean()
+        - readings.outcome[(readings.period == at) & (group == 0)].mean()
+        for at in range(6)
+    ]
+
+    assert found.coefficient[0] == pytest.approx(np.polyfit(range(6), gap, 1)[0])
+    assert found.interval()[0] < 0.5 < found.interval()[1]
 
 
 def chosen_for_a_slump(seed):

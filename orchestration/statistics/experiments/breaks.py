@@ -120,7 +120,7 @@ class RebaseProposal:
     first : int
         First point (from 1) of the newest regime.
     low, high : float
-        Interval of that point.
+        95 % interval of that point, widened for the autocorrelation.
     mean_before, mean_after : float
         Level of the regime before and of the newest.
     n_after : int
@@ -323,11 +323,14 @@ def propose_rebase(values: ArrayLike, *, smallest: float = 8) -> RebaseProposal 
     # A level that is fitted to few points pulls their correlation down by (1 + 3 r) / points.
     correlation = plain + len(residuals) * (1 + 3 * plain) / y.size
     within = min(max(correlation, 0.0), 0.95)
-    p_value = _hansen(test.statistic * (1 - within) / (1 + within), test.trim)
+    inflation = (1 + within) / (1 - within)
+    p_value = _hansen(test.statistic / inflation, test.trim)
+    regimes = np.split(y, found.last)
+    down, up = _interval(regimes[-2], regimes[-1], found.confidence, inflation)
     return RebaseProposal(
         first=int(found.last[-1]) + 1,
-        low=float(found.low[-1]) + 1,
-        high=float(found.high[-1]) + 1,
+        low=float(found.last[-1]) + 1 - down,
+        high=float(found.last[-1]) + 1 + up,
         mean_before=float(found.mean[-2]),
         mean_after=float(found.mean[-1]),
         n_after=int(y.size - found.last[-1]),
@@ -387,8 +390,13 @@ def _partitions(offset: Floats, shortest: int, most: int) -> tuple[Floats, list[
     return np.maximum(np.array(rss), floor), places
 
 
-def _interval(before: Floats, after: Floats, confidence: float) -> tuple[float, float]:
-    """Return how many points to go down and up from a break."""
+def _interval(
+    before: Floats, after: Floats, confidence: float, inflation: float = 1.0
+) -> tuple[float, float]:
+    """Return how many points to go down and up from a break.
+
+    ``inflation`` is how much larger the long-run variance is than that of single points.
+    """
     delta = float(after.mean() - before.mean())
     variances = float(before.var()), float(after.var())
     outside = (1 - confidence) / 2
@@ -397,7 +405,7 @@ def _interval(before: Floats, after: Floats, confidence: float) -> tuple[float, 
     ratio = variances[1] / variances[0]
     if not outside <= _argmax_distribution(0.0, ratio) <= 1 - outside:
         return float("nan"), float("nan")
-    scale = variances[0] / delta**2
+    scale = inflation * variances[0] / delta**2
     low, high = -1.0, 1.0
     while _argmax_distribution(low, ratio) > outside:
         low *= 2

@@ -1,6 +1,7 @@
 """Least squares whose errors hang together within clusters: CR1, and CR2 with Satterthwaite df."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -45,6 +46,8 @@ class ClusteredFit:
     n_parameters: int
     n_clusters: int
     residual: Floats
+    _own: Floats = field(repr=False)
+    _shared: Floats = field(repr=False)
 
     def interval(self, at: int = 0, confidence: float = 0.95) -> tuple[float, float]:
         """Return the CR2 interval of one coefficient."""
@@ -55,6 +58,28 @@ class ClusteredFit:
         """Return the two-sided CR2 p-value of one coefficient."""
         statistic = abs(float(self.coefficient[at])) / float(self.cr2[at, at]) ** 0.5
         return float(2 * student.sf(statistic, self.freedom[at]))
+
+    def joint_freedom(self, at: Sequence[int]) -> float:
+        """Return the degrees of freedom of the CR2 covariance of some coefficients together.
+
+        Those of the Wishart distribution whose total variance is that of the covariance under
+        independent errors (Tipton and Pustejovsky 2015, HTZ); for one coefficient Satterthwaite's.
+        """
+        chosen = np.asarray(at)
+        own = self._own[:, chosen[:, None], chosen]
+        shared = self._shared[:, :, chosen]
+        # Products of the clusters' parts: (clusters, clusters, k, k).
+        products = -np.einsum("aus,but->abst", shared, shared)
+        number = np.arange(self.n_clusters)
+        products[number, number] += own
+        expected = products[number, number].sum(axis=0)
+        values, vectors = np.linalg.eigh(expected)
+        root = (vectors / np.sqrt(values)) @ vectors.T
+        turned = root @ products @ root
+        straight = np.einsum("abss,abtt->", turned, turned)
+        crossed = np.einsum("abst,abts->", turned, turned)
+        k = chosen.size
+        return float(k * (k + 1) / (straight + crossed))
 
 
 def fit_clustered(
@@ -113,24 +138,26 @@ def fit_clustered(
     hat = np.column_stack([swept, basis])
     inverse = np.linalg.inv(own.T @ own)
     plain, adjusted = np.zeros((n_clusters, k)), np.zeros((n_clusters, k))
-    own_part, shared = np.zeros((n_clusters, k)), np.zeros((n_clusters, hat.shape[1], k))
+    own_part, shared = np.zeros((n_clusters, k, k)), np.zeros((n_clusters, hat.shape[1], k))
     for number in range(n_clusters):
         rows = of_row == number
         turned = _root_of_inverse(hat[rows]) @ bread[rows]
         plain[number] = bread[rows].T @ residual[rows]
         adjusted[number] = turned.T @ residual[rows]
-        own_part[number] = (turned**2).sum(axis=0)
+        own_part[number] = turned.T @ turned
         shared[number] = hat[rows].T @ turned
     return ClusteredFit(
         coefficient=coefficient,
         iid=inverse * squares / (n - n_parameters),
         cr1=plain.T @ plain * n_clusters / (n_clusters - 1) * (n - 1) / (n - n_parameters),
         cr2=adjusted.T @ adjusted,
-        freedom=np.array([_freedom(own_part[:, at], shared[:, :, at]) for at in range(k)]),
+        freedom=np.array([_freedom(own_part[:, at, at], shared[:, :, at]) for at in range(k)]),
         n=n,
         n_parameters=n_parameters,
         n_clusters=n_clusters,
         residual=residual,
+        _own=own_part,
+        _shared=shared,
     )
 
 

@@ -93,7 +93,7 @@ class PreTrend:
     Attributes
     ----------
     statistic, freedom_1, freedom_2, p_value : float
-        F of Hotelling's T-squared on the CR2 covariance.
+        F of Hotelling's T-squared on the CR2 covariance, with its own degrees of freedom (HTZ).
     power : float
         Probability that the test (at ``level``) sees a straight drift which alone would account
         for the whole average effect. Below 0.8 a passed test reassures nobody.
@@ -329,10 +329,29 @@ def event_study(
             fit.coefficient[is_before],
             fit.cr2[np.ix_(is_before, is_before)],
             distance[is_before],
-            n_clusters=fit.n_clusters,
+            freedom=fit.joint_freedom(np.flatnonzero(is_before).tolist()) if is_before.any() else 0.0,
             drift=drift,
             level=level,
         ),
+    )
+
+
+def drift_before_start(readings: Panel, treated_group: ArrayLike) -> ClusteredFit | Refusal:
+    """Return the slope per period by which the treated left the others before the start.
+
+    One coefficient, which sees a straight drift better than the joint test of an event study; its
+    interval says how large a drift the data still allow. Parameters and refusals as
+    `selection_on_the_past`.
+    """
+    found = _before_start(readings, treated_group)
+    if isinstance(found, Refusal):
+        return found
+    kept, group, order = found
+    return fit_clustered(
+        readings.outcome[kept],
+        (group * order)[kept, None],
+        readings.fixed_effects()[kept],
+        readings.cluster[kept],
     )
 
 
@@ -361,15 +380,11 @@ def selection_on_the_past(
     Statistics* 60 (1978) 47-57; Daw and Hatfield, "Matching and regression to the mean in
     difference-in-differences analysis", *Health Services Research* 53 (2018) 4138-4156.
     """
-    group = np.asarray(treated_group, dtype=np.float64)
-    if group.shape != readings.outcome.shape:
-        raise ValueError("the treated group must be as long as the panel")
-    first = readings.period[readings.treatment > 0].min()
-    kept = np.flatnonzero(readings.period < first)
-    before = np.unique(readings.period[kept])
-    if before.size < 3:  # noqa: PLR2004 - a last period, and two to know the usual from
-        return Refusal(TOO_FEW_READINGS, f"{before.size} periods before the start, 3 are needed")
-    last = (group * (readings.period == before[-1]))[kept, None]
+    found = _before_start(readings, treated_group)
+    if isinstance(found, Refusal):
+        return found
+    kept, group, order = found
+    last = (group * (order == order[kept].max()))[kept, None]
     fit = fit_clustered(
         readings.outcome[kept], last, readings.fixed_effects()[kept], readings.cluster[kept]
     )
@@ -467,7 +482,7 @@ def pre_trend_test(
     covariance: Floats,
     distance: Floats,
     *,
-    n_clusters: int,
+    freedom: float,
     drift: float,
     level: float = 0.05,
 ) -> PreTrend | Refusal:
@@ -481,7 +496,8 @@ def pre_trend_test(
         Of the leads, robust to clusters.
     distance : ndarray, shape (k,)
         Periods from the reference; negative before it.
-    n_clusters : int
+    freedom : float
+        Of the covariance (`ClusteredFit.joint_freedom`).
     drift : float
         Slope per period whose power is asked for; NaN if none.
     level : float
@@ -489,19 +505,20 @@ def pre_trend_test(
     leads = lead.size
     if leads == 0:
         return Refusal(TOO_FEW_READINGS, "one period before the start: no trend can be seen")
-    second = n_clusters - leads
-    if second < 3:  # noqa: PLR2004 - fewer leave no estimate of the power
+    second = freedom - leads + 1
+    if second <= 2:  # noqa: PLR2004 - fewer leave no estimate of the power
         return Refusal(
-            TOO_FEW_CLUSTERS, f"{n_clusters} clusters cannot test {leads} periods at once"
+            TOO_FEW_CLUSTERS,
+            f"the clusters ({freedom:.1f} degrees of freedom) cannot test {leads} periods at once",
         )
     if np.linalg.matrix_rank(covariance, hermitian=True) < leads:
         return Refusal(SINGULAR_COVARIANCE, "the periods before the start cannot be told apart")
-    scale = second / (leads * (n_clusters - 1))
+    scale = second / (leads * freedom)
     statistic = scale * float(lead @ np.linalg.solve(covariance, lead))
     # Noncentrality of a drift of one unit a period. The inverse of an estimated covariance is too
-    # large by (G - 1)/(G - 2 - leads) on average; left in, a drift said to be seen with power 0.8
-    # was seen in 0.61 of panels (20 clusters, 5 periods before).
-    shrink = (second - 2) / (n_clusters - 1)
+    # large by freedom / (freedom - leads - 1) on average; left in, a drift said to be seen with
+    # power 0.8 was seen in 0.61 of panels (20 clusters, 5 periods before).
+    shrink = (second - 2) / freedom
     per_unit = shrink * float(distance @ np.linalg.solve(covariance, distance))
     critical = float(fisher.isf(level, leads, second))
 
@@ -520,6 +537,20 @@ def pre_trend_test(
         detectable_slope=float(brentq(lambda slope: power(slope) - 0.8, 0.0, high)),
         level=level,
     )
+
+
+def _before_start(
+    readings: Panel, treated_group: ArrayLike
+) -> tuple[NDArray[np.int64], Floats, NDArray[np.int64]] | Refusal:
+    """Return the rows before anybody is treated, the group, and the number of each period."""
+    group = np.asarray(treated_group, dtype=np.float64)
+    if group.shape != readings.outcome.shape:
+        raise ValueError("the treated group must be as long as the panel")
+    order = _numbers(readings.period)
+    first = int(order[readings.treatment > 0].min())
+    if first < 3:  # noqa: PLR2004 - a last period, and two to know the usual from
+        return Refusal(TOO_FEW_READINGS, f"{first} periods before the start, 3 are needed")
+    return np.flatnonzero(order < first), group, order
 
 
 def _starts(readings: Panel) -> NDArray[np.generic]:

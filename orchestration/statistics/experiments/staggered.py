@@ -208,7 +208,7 @@ def _pre_trend(
     distance = -np.arange(1.0, min(leads, deepest) + 1)
     wanted = np.column_stack([ever & (since == at) for at in distance])[kept]
     if wanted.size == 0:
-        return pre_trend_test(np.zeros(0), np.zeros((0, 0)), distance, n_clusters=0, drift=drift)
+        return pre_trend_test(np.zeros(0), np.zeros((0, 0)), distance, freedom=0.0, drift=drift)
     fit = fit_clustered(
         readings.outcome[kept], wanted, readings.fixed_effects()[kept], readings.cluster[kept]
     )
@@ -219,6 +219,6 @@ def _pre_trend(
         fit.coefficient,
         fit.cr2,
         distance - distance.min() + 1,
-        n_clusters=fit.n_clusters,
+        freedom=fit.joint_freedom(range(distance.size)),
         drift=drift,
     )
