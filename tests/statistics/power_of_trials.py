@@ -120,6 +120,13 @@ def interrupted_series_by_arima(rng: np.random.Generator, effect: bool) -> Verdi
     return bool(abs(step) > half), bool(abs(step - 3 * effect) <= half)
 
 
+def interrupted_series_by_reml(rng: np.random.Generator, effect: bool) -> Verdict:
+    terms = interrupted.interruption_terms(60, 36)
+    outcome = autocorrelated(rng, 60) + 3 * effect * terms["step"]
+    low, high = interrupted.first_order_regression(outcome, terms).interval("step")
+    return bool(low > 0 or high < 0), low <= 3 * effect <= high
+
+
 def shifted_level(rng: np.random.Generator, effect: bool) -> Verdict:
     """48 independent months, 1.5 standard deviations more after 30."""
     return _proposed(rng.normal(size=48) + 1.5 * effect * (np.arange(48) >= 30))
@@ -154,7 +161,8 @@ TRIALS: dict[str, Trial] = {
     "the same, slope": drift_by_its_slope,
     "lines chosen for a slump": chosen_for_a_slump,
     "interrupted series, Newey-West": interrupted_series,
-    "interrupted series, ARIMA": interrupted_series_by_arima,
+    "the same, ARIMA by maximum likelihood": interrupted_series_by_arima,
+    "the same, AR(1) by restricted likelihood": interrupted_series_by_reml,
     "proposal to rebase, independent months": shifted_level,
     "proposal to rebase, autocorrelation 0.5": shifted_level_that_remembers,
     "forecast gone stale, 24 months": stale_forecast,

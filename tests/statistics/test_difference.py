@@ -273,7 +273,7 @@ def refused_panel(**changed):
         (
             lambda: difference.two_way_fixed_effects(
                 difference.panel(
-                    np.zeros(12),
+                    np.full(12, 5.1),
                     [0, 0, 1] * 2 + [0] * 6,
                     np.repeat([1, 2, 3, 4], 3),
                     [1, 2, 3] * 4,

@@ -100,6 +100,39 @@ def test_newey_west_covers_a_planted_step_better_than_independence():
     assert ignored / 400 < 0.8
 
 
+def test_restricted_likelihood_agrees_with_nlme():
+    errors = 0.3 * np.sin(TREND**2) + 0.2 * np.cos(1.7 * TREND)
+    for at in range(1, 48):
+        errors[at] += 0.6 * errors[at - 1]
+    outcome = 5 + 0.02 * TREND - 0.3 * TERMS["step"] + 0.01 * TERMS["slope"] + errors
+    found = interrupted.first_order_regression(outcome, TERMS)
+
+    # R 4.2, nlme gls(correlation = corAR1(), method = "REML"), whose search stops at 1e-6.
+    assert list(found.coefficient.values()) == pytest.approx(
+        [4.8840728205, 0.0210308556, -0.2302608726, 0.0049815076], rel=1e-5
+    )
+    assert list(found.se.values()) == pytest.approx(
+        [0.1247790578, 0.0069898360, 0.1949950914, 0.0165721381], rel=1e-5
+    )
+    assert found.rho == pytest.approx(0.2059687262, rel=2e-5)
+    assert found.sigma2 / (1 - found.rho**2) == pytest.approx(0.2764626881**2, rel=1e-5)
+
+
+def test_restricted_likelihood_covers_a_planted_step_in_a_short_series():
+    # 400 series of 60 with AR(1) .5; 4 standard errors below 95 %.
+    terms = interrupted.interruption_terms(60, 36)
+    covered = newey_west = 0
+    for seed in range(400):
+        outcome = autocorrelated(seed, n=60) + 2 * terms["step"]
+        low, high = interrupted.first_order_regression(outcome, terms).interval("step")
+        covered += low <= 2 <= high
+        low, high = interrupted.segmented_regression(outcome, terms).interval("step")
+        newey_west += low <= 2 <= high
+
+    assert covered / 400 > 0.95 - 4 * math.sqrt(0.95 * 0.05 / 400)
+    assert newey_west < covered - 40
+
+
 def test_a_model_of_the_autocorrelation_covers_the_planted_step():
     # 25 series; 4 standard errors below 95 %.
     terms = interrupted.interruption_terms(120, 60)
@@ -158,7 +191,9 @@ def test_drawn_futures_have_the_mean_and_error_of_the_forecast():
             lambda: interrupted.segmented_regression([1.0, 3, 2], {"step": [1, 1, 1]}),
             "singular_covariance",
         ),
-        (lambda: interrupted.segmented_regression([5.0, 5, 5], {}), "no_variation"),
+        (lambda: interrupted.segmented_regression([5.1, 5.1, 5.1], {}), "no_variation"),
+        (lambda: interrupted.first_order_regression([5.1] * 9, {}), "no_variation"),
+        (lambda: interrupted.first_order_regression([1, math.nan, 3], {}), "gap_in_series"),
         (lambda: arima.fit_arima([1.0, 2, 3], (1, 0, 0)), "too_few_readings"),
         (lambda: arima.fit_arima([5.0] * 30, (1, 0, 0)), "no_variation"),
         (lambda: arima.fit_arima([1.0, math.inf] * 30, (1, 0, 0)), "infinite_value"),

@@ -133,7 +133,7 @@ def fit_clustered(
     coefficient = bread.T @ y
     residual = y - swept @ (swept.T @ y) - own @ coefficient
     squares = float(residual @ residual)
-    if squares <= _ROUNDING**2 * float(((y - y.mean()) ** 2).sum()):
+    if squares <= _ROUNDING**2 * float(y @ y):
         return Refusal(NO_VARIATION, "the outcome follows the design without any residual")
     hat = np.column_stack([swept, basis])
     inverse = np.linalg.inv(own.T @ own)

@@ -319,6 +319,7 @@ def event_study(
     distance = np.arange(periods.size) - int(np.flatnonzero(periods == reference)[0])
     distance = distance[periods != reference].astype(np.float64)
     late = ~is_before
+    leads = np.flatnonzero(is_before).tolist()
     drift = float(fit.coefficient[late].mean() / distance[late].mean()) if late.any() else np.nan
     return EventStudy(
         period=others,
@@ -329,7 +330,7 @@ def event_study(
             fit.coefficient[is_before],
             fit.cr2[np.ix_(is_before, is_before)],
             distance[is_before],
-            freedom=fit.joint_freedom(np.flatnonzero(is_before).tolist()) if is_before.any() else 0.0,
+            freedom=fit.joint_freedom(leads) if leads else 0.0,
             drift=drift,
             level=level,
         ),
