@@ -432,15 +432,14 @@ def permutation_test(
     if refusal is not None:
         return refusal
     of_cluster, of_period = _numbers(readings.cluster), _numbers(readings.period)
-    course = np.zeros((int(of_cluster.max()) + 1, int(of_period.max()) + 1))
-    for when in range(course.shape[1]):
-        for which in range(course.shape[0]):
-            given = readings.treatment[(of_cluster == which) & (of_period == when)]
-            if given.size and np.ptp(given) > 0:
-                return Refusal(NO_COMPARISON, "a cluster was treated in part: deal out its units")
-            # Where a cluster has no reading in a period, its treatment goes on as it was.
-            before = course[which, when - 1] if when else 0.0
-            course[which, when] = given[0] if given.size else before
+    course = np.full((int(of_cluster.max()) + 1, int(of_period.max()) + 1), np.nan)
+    course[of_cluster, of_period] = readings.treatment
+    if np.any(course[of_cluster, of_period] != readings.treatment):
+        return Refusal(NO_COMPARISON, "a cluster was treated in part: deal out its units")
+    # Where a cluster has no reading in a period, its treatment goes on as it was.
+    course[:, 0] = np.nan_to_num(course[:, 0])
+    for when in range(1, course.shape[1]):
+        course[:, when] = np.where(np.isnan(course[:, when]), course[:, when - 1], course[:, when])
     swept = orthonormal_basis(readings.fixed_effects())
     y = readings.outcome - swept @ (swept.T @ readings.outcome)
     orders, is_exact = _deals(course, deals, np.random.default_rng(seed))
