@@ -24,6 +24,7 @@ UNSTABLE_PROCESS: Final = "unstable_process"
 NO_SPECIFICATION: Final = "no_specification"
 TOO_COARSE: Final = "too_coarse"
 SEPARATION: Final = "separation"
+NOT_CONVERGED: Final = "not_converged"
 TOO_NARROW: Final = "too_narrow"
 
 

@@ -1,12 +1,25 @@
 """Fairness kinds: from a recipe to our functions."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from orchestration.statistics.fairness import adjusted, tables
+from orchestration.statistics.fairness import adjusted, ordinal, tables
 from orchestration.statistics.refusal import Refusal
+from tests.golden import design
 from tests.golden.cases import Answer, Case
+
+OUTCOMES = ("outcome", "y", "response", "rating", "grade", "ordinal")
+FREQUENCIES = ("freq", "weights", "weight", "n")
+LINKS: dict[str, ordinal.Link] = {
+    "logit": "logit",
+    "logistic": "logit",
+    "probit": "probit",
+    "cloglog": "cloglog",
+    "loglog": "loglog",
+    "cauchit": "cauchit",
+}
 
 
 def two_by_two(case: Case) -> Any:
@@ -111,4 +124,119 @@ def _logit(case: Case, groups: list[str]) -> Any:
     }
 
 
-KINDS: dict[str, Answer] = {"two_by_two": two_by_two, "stratified_2x2": stratified_2x2}
+def ordinal_regression(case: Case) -> Any:
+    """Both links where none is named; rank tests of the group, or of the first covariate."""
+    roles = {role: name for role, name in case.columns.items() if _is_column(case, name)}
+    if case.formula:
+        response, terms = design.parts(case.formula)
+        response = design.bare(response)
+    else:
+        response = roles[next(role for role in OUTCOMES if role in roles)]
+        predictors = [name for role, name in roles.items() if role not in (*OUTCOMES, *FREQUENCIES)]
+        terms = [one for name in predictors for one in (name if isinstance(name, list) else [name])]
+    freq = next((case.table[roles[role]] for role in FREQUENCIES if role in roles), None)
+    outcome, levels = _ordered(case, response)
+    reference = case.columns.get("reference", case.options.get("reference"))
+    bases = {roles["group"]: reference} if reference is not None and "group" in roles else {}
+    columns = design.coded(case.table, terms, bases)
+    matrix = np.column_stack(list(columns.values()))
+    named = [case.options[key] for key in ("link", "method") if case.options.get(key) in LINKS]
+    links = case.options.get("links", named or ["logit", "probit"])
+    each = {
+        link: _polr(outcome, matrix, freq, LINKS[link], list(columns), levels) for link in links
+    }
+    first = each[links[0]]
+    ranked = case.table[roles["group"] if "group" in roles else design.bare(terms[0].split(":")[0])]
+    tests = _ranks(outcome, ranked, freq, reference)
+    return each | (first if isinstance(first, dict) else {}) | {"polr": first} | tests
+
+
+def _is_column(case: Case, name: Any) -> bool:
+    return all(one in case.table for one in (name if isinstance(name, list) else [name]))
+
+
+def _ordered(case: Case, response: str) -> tuple[np.ndarray, list[str]]:
+    """The outcome as places in the order of its levels, which the recipe may state."""
+    values = case.table[response]
+    stated = next(
+        (
+            where[key]
+            for where in (case.options, case.columns)
+            for key in ("levels", "order", "categories")
+            if isinstance(where.get(key), list)
+        ),
+        None,
+    )
+    if stated is None:
+        levels = np.unique(values)
+        return np.searchsorted(levels, values), [_label(level) for level in levels]
+    texts, named = [_label(value) for value in values], [_label(level) for level in stated]
+    return np.array([named.index(text) for text in texts]), named
+
+
+def _label(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
+
+
+def _polr(
+    outcome: np.ndarray,
+    matrix: np.ndarray,
+    freq: np.ndarray | None,
+    link: ordinal.Link,
+    names: list[str],
+    levels: list[str],
+) -> Any:
+    found = ordinal.cumulative_link(outcome, matrix, link=link, frequency=freq)
+    if isinstance(found, Refusal):
+        return found
+    there = [levels[place] for place in found.categories]
+    cuts = [f"{low}|{high}" for low, high in pairwise(there)]
+    coef = dict(zip(names, found.slopes.tolist(), strict=True))
+    zeta = dict(zip(cuts, found.thresholds.tolist(), strict=True))
+    errors = [*found.se_slopes.tolist(), *found.se_thresholds.tolist()]
+    se = dict(zip([*names, *cuts], errors, strict=True))
+    ratio = {name: value / se[name] for name, value in (coef | zeta).items()}
+    return {
+        "coef": coef,
+        "beta": coef,
+        "zeta": zeta,
+        "thresholds": zeta,
+        "se": se,
+        "se_coef": {name: se[name] for name in names},
+        "se_zeta": {name: se[name] for name in cuts},
+        "t": ratio,
+        "odds_ratio": {name: float(np.exp(value)) for name, value in coef.items()},
+        "deviance": found.deviance,
+        "loglik": found.log_likelihood,
+        "aic": found.deviance + 2 * len(errors),
+        "n": found.n,
+    }
+
+
+def _ranks(outcome: np.ndarray, group: np.ndarray, freq: np.ndarray | None, first: Any) -> Any:
+    times = np.ones(outcome.size, dtype=int) if freq is None else freq.astype(int)
+    labels = group.astype(str) if group.dtype.kind != "f" else group
+    # The reference group, where one is named, comes first.
+    code = np.array([(_label(one) != _label(first), one) for one in labels.tolist()], dtype=object)
+    order = sorted({tuple(one) for one in code.tolist()})
+    place = np.array([order.index(tuple(one)) for one in code.tolist()])
+    found = ordinal.compare_by_ranks(np.repeat(outcome, times), np.repeat(place, times))
+    if isinstance(found, Refusal):
+        return {"wilcoxon": found, "kruskal": found}
+    pair = {"W": found.w, "stat": found.w, "statistic": found.w, "p": found.w_p_value}
+    ranks = {
+        "stat": found.kruskal,
+        "statistic": found.kruskal,
+        "chi2": found.kruskal,
+        "H": found.kruskal,
+        "df": found.freedom,
+        "p": found.kruskal_p_value,
+    }
+    return {"wilcoxon": pair, "wilcox": pair, "kruskal": ranks, "kruskal_wallis": ranks}
+
+
+KINDS: dict[str, Answer] = {
+    "two_by_two": two_by_two,
+    "stratified_2x2": stratified_2x2,
+    "ordinal_regression": ordinal_regression,
+}
