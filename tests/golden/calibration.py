@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from orchestration.statistics.calibration import agreement, funnel, pooling
+from orchestration.statistics.calibration import rasch as one_scale
 from orchestration.statistics.fairness import multiplicity
 from orchestration.statistics.refusal import Refusal
 from tests.golden.cases import Answer, Case
@@ -111,9 +112,61 @@ def p_adjust(case: Case) -> Any:
     return {method: multiplicity.adjust_p_values(p, method) for method in multiplicity.METHODS}
 
 
+def rasch(case: Case) -> Any:
+    """The named model, or those that the answers allow; the first stands at the top too."""
+    named = next((one for one in case.columns.values() if isinstance(one, list)), None)
+    items = named or [name for name, column in case.table.items() if column.dtype.kind == "f"]
+    answers = np.column_stack([case.table[name] for name in items])
+    dichotomous = np.nanmax(answers - np.nanmin(answers, axis=0)) <= 1
+    stated = case.options.get("model", case.options.get("models"))
+    asked = [stated] if isinstance(stated, str) else stated
+    models = asked or (["RM"] if dichotomous else ["PCM", "RSM"])
+    each = {model: _scale(answers, model, items) for model in models}
+    first = each[models[0]]
+    return {**(first if isinstance(first, dict) else {}), **each}
+
+
+def _scale(answers: np.ndarray, model: one_scale.Model, items: list[str]) -> Any:
+    found = one_scale.rasch_model(answers, model)
+    if isinstance(found, Refusal):
+        return found
+    used = [items[at] for at in found.items]
+    steps = [
+        name if model == "RM" else f"{name}.c{category}"
+        for name, most in zip(used, found.categories, strict=True)
+        for category in range(1, most + 1)
+    ]
+    free = [*used[1:], *(f"Cat {k}" for k in range(2, found.categories[0] + 1))]
+    easiness = dict(zip(steps, found.easiness.tolist(), strict=True))
+    se_easiness = dict(zip(steps, found.se_easiness.tolist(), strict=True))
+    names = free if model == "RSM" else steps[1:]
+    eta = dict(zip(names, found.parameters.tolist(), strict=True))
+    se_eta = dict(zip(names, found.se_parameters.tolist(), strict=True))
+    persons = one_scale.person_measures(found)
+    return {
+        "beta": easiness,
+        "betapar": easiness,
+        "easiness": easiness,
+        "difficulty": {name: -value for name, value in easiness.items()},
+        "se": se_easiness,
+        "se_beta": se_easiness,
+        "se.beta": se_easiness,
+        "se_easiness": se_easiness,
+        "eta": eta,
+        "etapar": eta,
+        "se_eta": se_eta,
+        "se.eta": se_eta,
+        "loglik": found.log_likelihood,
+        "npar": found.parameters.size,
+        "person": persons.measure,
+        "person_se": persons.standard_error,
+    }
+
+
 KINDS: dict[str, Answer] = {
     "icc": icc,
     "meta_random_effects": meta_random_effects,
     "funnel": funnel_plot,
     "p_adjust": p_adjust,
+    "rasch": rasch,
 }

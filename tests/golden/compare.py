@@ -85,6 +85,9 @@ def compare(
         if any(matches(path, pattern) for pattern in not_required):
             continue
         answer = look_up(ours, steps)
+        if isinstance(value, list) and isinstance(answer, Mapping):
+            # What we name and they number is compared in order.
+            answer = list(answer.values())
         if isinstance(answer, Refused):
             verdict: Verdict = "ok" if value is None else "refused"
         elif answer is MISSING:

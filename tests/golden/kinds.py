@@ -6,7 +6,7 @@ from tests.golden import calibration, detection, fairness, spc
 from tests.golden.cases import Answer
 
 NOT_YET = (
-    "lmm", "glmm", "rater_severity", "rasch",
+    "lmm", "glmm", "rater_severity",
     "morans_i", "james_stein", "did", "its",
     "change_point", "forecast", "digits", "kpi_relations",
 )  # fmt: skip
