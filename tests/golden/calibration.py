@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from orchestration.statistics.calibration import agreement, funnel, pooling
+from orchestration.statistics.calibration import agreement, funnel, pooling, shrinkage
 from orchestration.statistics.calibration import rasch as one_scale
 from orchestration.statistics.fairness import multiplicity
 from orchestration.statistics.refusal import Refusal
@@ -163,10 +163,74 @@ def _scale(answers: np.ndarray, model: one_scale.Model, items: list[str]) -> Any
     }
 
 
+def james_stein(case: Case) -> Any:
+    """Variance from a column, an option, or binomial about the grand mean with n trials."""
+    options = case.options
+    role = _first_role(case, ("y", "yi", "value", "values", "estimate", "x", "rate", "score"))
+    values = np.asarray(case.column(role or next(iter(case.columns))))
+    transform = str(options.get("transform", ""))
+    n = next((options[key] for key in ("n", "trials", "at_bats") if key in options), None)
+    if _first_role(case, ("n", "trials", "at_bats")):
+        n = case.column(str(_first_role(case, ("n", "trials", "at_bats"))))
+    if role == "y" and n is not None and np.all(values == np.round(values)) and values.max() > 1:
+        values = values / n
+    if transform.startswith(("arcsin", "asin")):
+        # Efron and Morris 1975: variance one.
+        values, n = np.sqrt(n) * np.arcsin(2 * values - 1), None
+    variance = _variance(case, values, n)
+    stated = options.get("target", "grand_mean")
+    target = float(stated) if isinstance(stated, int | float) else None
+    positive = options.get("positive_part", options.get("positive", True))
+    found = shrinkage.james_stein(values, variance, target=target, positive_part=bool(positive))
+    if isinstance(found, Refusal):
+        return found
+    factor = 1 - found.shrinkage
+    tree = {
+        "target": found.target,
+        "grand_mean": found.target,
+        "mean": found.target,
+        "S": found.spread * (variance if np.ndim(variance) == 0 else 1.0),
+        "shrinkage": found.shrinkage,
+        "B": found.shrinkage,
+        "factor": factor,
+        "shrinkage_factor": factor,
+        "c": factor,
+        "sigma2": variance,
+        "variance": variance,
+    }
+    for name in ("estimate", "estimates", "js", "james_stein", "shrunk", "shrunken", "theta"):
+        tree[name] = found.estimates
+    truth = _first_role(case, ("truth", "true", "remaining", "season", "actual"))
+    if truth:
+        raw = float(((values - case.column(truth)) ** 2).sum())
+        ours = float(((found.estimates - case.column(truth)) ** 2).sum())
+        tree |= {"sse_raw": raw, "sse_js": ours, "mse_raw": raw / values.size}
+        tree |= {"mse_js": ours / values.size, "ratio": ours / raw}
+    return tree
+
+
+def _variance(case: Case, values: np.ndarray, n: Any) -> Any:
+    role = _first_role(case, ("variance", "vi", "v", "var", "sigma2"))
+    if role:
+        return case.column(role)
+    role = _first_role(case, ("se", "sei", "sigma", "sd"))
+    if role:
+        return case.column(role) ** 2
+    for key, power in (("sigma2", 1), ("variance", 1), ("sigma", 2), ("se", 2), ("sd", 2)):
+        if isinstance(case.options.get(key), int | float):
+            return float(case.options[key]) ** power
+    return 1.0 if n is None else values.mean() * (1 - values.mean()) / n
+
+
+def _first_role(case: Case, roles: tuple[str, ...]) -> str | None:
+    return next((role for role in roles if case.has(role)), None)
+
+
 KINDS: dict[str, Answer] = {
     "icc": icc,
     "meta_random_effects": meta_random_effects,
     "funnel": funnel_plot,
     "p_adjust": p_adjust,
     "rasch": rasch,
+    "james_stein": james_stein,
 }
