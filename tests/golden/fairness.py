@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from orchestration.statistics.fairness import adjusted, ordinal, tables
+from orchestration.statistics.fairness import adjusted, clustering, ordinal, tables
 from orchestration.statistics.refusal import Refusal
 from tests.golden import design
 from tests.golden.cases import Answer, Case
@@ -235,7 +235,92 @@ def _ranks(outcome: np.ndarray, group: np.ndarray, freq: np.ndarray | None, firs
     return {"wilcoxon": pair, "wilcox": pair, "kruskal": ranks, "kruskal_wallis": ranks}
 
 
+def morans_i(case: Case) -> Any:
+    """Weights as the options say: inverse distances unless neighbours or a band are named."""
+    places, value = _places(case)
+    there = np.isfinite(value)
+    weights = _weights(case, places[there])
+    found = clustering.morans_i(
+        value[there],
+        weights,
+        permutations=int(_option(case, ("permutations", "nsim", "n_perm"), 999)),
+        seed=int(case.options.get("seed", 0)),
+    )
+    if isinstance(found, Refusal):
+        return found
+    two_sided = str(case.options.get("alternative", "two.sided")).startswith("two")
+    p = found.p_two_sided if two_sided else found.p_greater
+    random, normal = found.variance_randomisation, found.variance_normality
+    by = {
+        "randomisation": {"variance": random, "sd": np.sqrt(random), "z": found.z_randomisation},
+        "normality": {"variance": normal, "sd": np.sqrt(normal), "z": found.z_normality},
+    }
+    chosen = "normality" if _option(case, ("randomisation",), True) is False else "randomisation"
+    figures = {
+        **dict.fromkeys(("I", "i", "observed", "statistic", "moran", "morans_i"), found.i),
+        **dict.fromkeys(("expected", "expectation", "E", "EI"), found.expected),
+        **dict.fromkeys(("p", "p_value", "p.value"), p),
+        **dict.fromkeys(("p_permutation", "p_perm", "permutation_p"), found.p_permutation),
+        "p_two_sided": found.p_two_sided,
+        "p_greater": found.p_greater,
+        "n": found.n,
+    }
+    one = by[chosen]
+    at_top = {"variance": one["variance"], "var": one["variance"], "sd": one["sd"], "z": one["z"]}
+    return {**figures, **by, **at_top, "var_normality": normal, "var_randomisation": random}
+
+
+def _places(case: Case) -> tuple[np.ndarray, np.ndarray]:
+    for pair in (("x", "y"), ("lat", "lon"), ("latitude", "longitude"), ("east", "north")):
+        if all(role in case.columns for role in pair):
+            places = np.column_stack([case.column(role) for role in pair])
+            break
+    else:
+        pair = tuple(role for role, name in case.columns.items() if isinstance(name, list))[:1]
+        places = np.asarray(case.column(pair[0]))
+    others = [role for role in case.columns if role not in (*pair, "id", "place", "site", "unit")]
+    return places, np.asarray(case.column("value" if case.has("value") else others[0]))
+
+
+def _weights(case: Case, places: np.ndarray) -> np.ndarray:
+    stated = case.options.get("weights", case.options.get("weight", ""))
+    named = {**case.options, **(stated if isinstance(stated, dict) else {})}
+    kind = str(named.get("type", named.get("kind", stated))).lower()
+    metric: clustering.Metric = "great_circle" if "lat" in str(case.columns) else "euclidean"
+    between = clustering.distances(places, str(named.get("metric", metric)))  # type: ignore[arg-type]
+    count = _among(named, ("k", "neighbours", "neighbors", "knn"))
+    furthest = _among(named, ("threshold", "max_distance", "furthest", "radius", "band", "d_max"))
+    if "queen" in kind or "rook" in kind:
+        furthest = 1.5 if "queen" in kind else 1.0
+    if count is not None and ("near" in kind or "knn" in kind or furthest is None):
+        weights = clustering.nearest_neighbour_weights(between, int(count))
+    elif furthest is not None and "inverse" not in kind:
+        weights = clustering.band_weights(between, furthest=float(furthest))
+    else:
+        weights = clustering.inverse_distance_weights(between, power=float(named.get("power", 1)))
+        if furthest is not None:
+            weights = weights * clustering.band_weights(between, furthest=float(furthest))
+    plain = str(named.get("style", "W")) == "B" or not _among_flags(named)
+    return weights if plain else clustering.row_standardised(weights)
+
+
+def _among(options: Any, names: tuple[str, ...]) -> Any:
+    return next(
+        (options[name] for name in names if isinstance(options.get(name), int | float)), None
+    )
+
+
+def _among_flags(options: Any) -> bool:
+    names = ("row_standardised", "row_standardized", "row_standardise", "row_standardize")
+    return bool(next((options[name] for name in names if name in options), True))
+
+
+def _option(case: Case, names: tuple[str, ...], otherwise: Any) -> Any:
+    return next((case.options[name] for name in names if name in case.options), otherwise)
+
+
 KINDS: dict[str, Answer] = {
+    "morans_i": morans_i,
     "two_by_two": two_by_two,
     "stratified_2x2": stratified_2x2,
     "ordinal_regression": ordinal_regression,

@@ -7,7 +7,7 @@ from tests.golden.cases import Answer
 
 NOT_YET = (
     "lmm", "glmm", "rater_severity",
-    "morans_i", "did", "its",
+    "did", "its",
     "change_point", "forecast", "digits", "kpi_relations",
 )  # fmt: skip
 
