@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from orchestration.statistics.detection import bunching as at_threshold
+from orchestration.statistics.detection import digits as by_digit
 from orchestration.statistics.detection.threshold import judge_threshold
 from orchestration.statistics.refusal import Refusal
 from tests.golden.cases import Answer, Case
@@ -44,4 +45,49 @@ def _density(values: np.ndarray, cutoff: float, alpha: float) -> Any:
     return tree
 
 
-KINDS: dict[str, Answer] = {"bunching": bunching}
+def digits(case: Case) -> Any:
+    """The first column stands at the top, and every column under its name."""
+    named = next(iter(case.columns.values())) if case.columns else list(case.table)
+    tree: dict[str, Any] = {}
+    for name in named if isinstance(named, list) else [named]:
+        one = _digits(np.asarray(case.table[name]), case.options)
+        tree = {**one, **tree, name: one}
+    return tree
+
+
+def _digits(values: np.ndarray, options: Any) -> dict[str, Any]:
+    stated = next((options[key] for key in ("decimals", "digits") if key in options), None)
+    decimals = _decimals(values) if stated is None else int(stated)
+    first, last = by_digit.first_digits(values), by_digit.last_digits(values, decimals=decimals)
+    benford, terminal = _digit_tree(first), _digit_tree(last)
+    return {
+        **dict.fromkeys(("benford", "first", "first_digit"), benford),
+        **dict.fromkeys(("terminal", "last", "last_digit", "terminal_digit"), terminal),
+        **(benford if isinstance(benford, dict) else {}),
+    }
+
+
+def _digit_tree(found: by_digit.DigitTest | Refusal) -> Any:
+    if isinstance(found, Refusal):
+        return found
+    shares = found.counts / found.n
+    return {
+        **dict.fromkeys(("counts", "observed", "count"), found.counts),
+        **dict.fromkeys(("shares", "freq", "proportions"), shares),
+        **dict.fromkeys(("chi2", "chisq", "stat", "statistic"), found.chi2),
+        **dict.fromkeys(("p", "p_value", "chi2_p"), found.p_value),
+        **dict.fromkeys(("mad", "mean_absolute_deviation"), found.mean_absolute_deviation),
+        "expected": found.n * found.expected,
+        "expected_share": found.expected,
+        "df": found.freedom,
+        "n": found.n,
+    }
+
+
+def _decimals(values: np.ndarray, most: int = 9) -> int:
+    """Fewest decimals in which all values are written."""
+    there = values[np.isfinite(values)]
+    return next((d for d in range(most) if np.allclose(there, np.round(there, d), 1e-12, 0)), most)
+
+
+KINDS: dict[str, Answer] = {"bunching": bunching, "digits": digits}

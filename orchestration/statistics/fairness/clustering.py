@@ -199,7 +199,7 @@ def band_weights(between: ArrayLike, *, furthest: float, nearest: float = 0.0) -
     """
     d = np.asarray(between, dtype=np.float64)
     near = (d <= furthest) & ((d > nearest) | (nearest == 0))
-    return np.asarray(near * (1.0 - np.eye(len(d))))
+    return np.asarray(near * (1.0 - np.eye(len(d))), dtype=np.float64)
 
 
 def nearest_neighbour_weights(between: ArrayLike, count: int) -> Floats:
@@ -237,4 +237,5 @@ def row_standardised(weights: ArrayLike) -> Floats:
     """
     w = np.asarray(weights, dtype=np.float64)
     total = w.sum(axis=1, keepdims=True)
-    return np.divide(w, total, out=np.zeros_like(w), where=total > 0)
+    shares: Floats = np.divide(w, total, out=np.zeros_like(w), where=total > 0)
+    return shares
