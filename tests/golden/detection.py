@@ -6,6 +6,7 @@ import numpy as np
 
 from orchestration.statistics.detection import bunching as at_threshold
 from orchestration.statistics.detection import digits as by_digit
+from orchestration.statistics.detection import relations
 from orchestration.statistics.detection.threshold import judge_threshold
 from orchestration.statistics.refusal import Refusal
 from tests.golden.cases import Answer, Case
@@ -90,4 +91,85 @@ def _decimals(values: np.ndarray, most: int = 9) -> int:
     return next((d for d in range(most) if np.allclose(there, np.round(there, d), 1e-12, 0)), most)
 
 
-KINDS: dict[str, Answer] = {"bunching": bunching, "digits": digits}
+def kpi_relations(case: Case) -> Any:
+    """All KPIs of the first list of columns; distances without sign unless the options say so."""
+    stated = next((one for one in case.columns.values() if isinstance(one, list)), None)
+    names = stated or [name for name, column in case.table.items() if column.dtype.kind == "f"]
+    series = np.column_stack([case.table[name] for name in names])
+    distance = str(case.options.get("distance", "absolute")).lower()
+    absolute = "abs" in distance or "|" in distance
+    found = relations.relate(series, absolute=absolute)
+    tree: dict[str, Any] = {"ccf": _ccf(case, names)}
+    if isinstance(found, Refusal):
+        return tree | dict.fromkeys(("spearman", "eigenvalues", "vif", "partial"), found)
+    tree |= {
+        "n": found.n,
+        "pearson": found.pearson,
+        "spearman": found.spearman,
+        "spearman_p": found.p_spearman,
+        "spearman_p_bh": found.adjusted_spearman,
+        "pearson_p": found.p_pearson,
+        "pearson_p_bh": found.adjusted_pearson,
+        "partial": found.partial,
+        "partial_p": found.p_partial,
+        "partial_p_bh": found.adjusted_partial,
+        "vif": dict(zip(names, found.inflation.tolist(), strict=True)),
+        **dict.fromkeys(("eigenvalues", "eigen"), found.eigenvalues),
+        **dict.fromkeys(("heights", "height", "merge_height", "merge_heights"), found.heights),
+        "merge": found.merges,
+    }
+    tested = str(case.options.get("bh", case.options.get("p_adjust", "partial")))
+    of = next((one for one in ("spearman", "pearson") if one in tested.lower()), "partial")
+    upper = np.triu_indices(len(names), 1)
+    tree |= dict.fromkeys(("bh", "p_bh", "p_adjusted"), tree[f"{of}_p_bh"][upper])
+    tree |= {"p": tree[f"{of}_p"][upper]}
+    cut = {"heights": found.heights, "height": found.heights, "merge": found.merges}
+    count = _stated(case, ("k", "clusters", "n_clusters", "cut_k"))
+    height = _stated(case, ("h", "cut", "cut_height", "height"))
+    if count is not None or height is not None:
+        labels = relations.clusters(
+            found,
+            count=None if count is None else int(count),
+            height=None if count is not None else height,
+        )
+        cut |= {"clusters": labels, "cluster": labels}
+        tree |= {"clusters": labels, "cluster": labels}
+    return tree | dict.fromkeys(("hclust", "linkage", "average_linkage"), cut)
+
+
+def _ccf(case: Case, names: list[str]) -> Any:
+    """Of the columns that the options or the roles x and y name, else of the first two."""
+    within = case.options.get("ccf")
+    named = {**case.options, **(within if isinstance(within, dict) else {})}
+    pair = within if isinstance(within, list) else [named.get("x"), named.get("y")]
+    if not all(one in case.table for one in pair):
+        pair = [case.columns.get("x"), case.columns.get("y")]
+    if not all(isinstance(one, str) and one in case.table for one in pair):
+        pair = names[:2]
+    x, y = (np.asarray(case.table[one]) for one in pair)
+    lag = next((named[key] for key in ("lag_max", "max_lag", "lags", "lag") if key in named), None)
+    # R's default.
+    most = int(10 * np.log10(x.size)) if lag is None else int(lag)
+    found = relations.cross_correlation(x, y, most)
+    if isinstance(found, Refusal):
+        return found
+    return {
+        **dict.fromkeys(("lag", "lags"), found[0]),
+        **dict.fromkeys(("r", "acf", "ccf", "values"), found[1]),
+        "best_lag": int(found[0][np.abs(found[1]).argmax()]),
+        "max_lag": int(found[0][np.abs(found[1]).argmax()]),
+    }
+
+
+def _stated(case: Case, names: tuple[str, ...]) -> Any:
+    options = case.options
+    return next(
+        (options[name] for name in names if isinstance(options.get(name), int | float)), None
+    )
+
+
+KINDS: dict[str, Answer] = {
+    "bunching": bunching,
+    "digits": digits,
+    "kpi_relations": kpi_relations,
+}

@@ -8,7 +8,7 @@ from tests.golden.cases import Answer
 NOT_YET = (
     "lmm", "glmm", "rater_severity",
     "did", "its",
-    "change_point", "forecast", "kpi_relations",
+    "change_point", "forecast",
 )  # fmt: skip
 
 KINDS: Mapping[str, Answer | None] = {
