@@ -1,7 +1,11 @@
-"""The design matrix of a formula: treatment coding, the first level in sort order is the base."""
+"""The design matrix of a formula: treatment coding, the first level in sort order is the base.
+
+And the two ways in which cases write a named group of figures: `a.b` and `a_b`.
+"""
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -56,3 +60,14 @@ def _main(table: Mapping[str, np.ndarray], factor: str, base: str | None) -> Col
         for name, level in named.items()
         if name != first
     }
+
+
+def also_joined(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """The tree, and each figure of its groups once more at the top under `group_figure`."""
+    joined = {
+        f"{group}_{name}": figure
+        for group, figures in tree.items()
+        if isinstance(figures, Mapping)
+        for name, figure in figures.items()
+    }
+    return {**joined, **tree}

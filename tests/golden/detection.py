@@ -10,6 +10,7 @@ from orchestration.statistics.detection import relations
 from orchestration.statistics.detection.threshold import judge_threshold
 from orchestration.statistics.refusal import Refusal
 from tests.golden.cases import Answer, Case
+from tests.golden.design import also_joined
 
 
 def bunching(case: Case) -> Any:
@@ -61,11 +62,12 @@ def _digits(values: np.ndarray, options: Any) -> dict[str, Any]:
     decimals = _decimals(values) if stated is None else int(stated)
     first, last = by_digit.first_digits(values), by_digit.last_digits(values, decimals=decimals)
     benford, terminal = _digit_tree(first), _digit_tree(last)
-    return {
+    tree = {
         **dict.fromkeys(("benford", "first", "first_digit"), benford),
         **dict.fromkeys(("terminal", "last", "last_digit", "terminal_digit"), terminal),
         **(benford if isinstance(benford, dict) else {}),
     }
+    return also_joined(tree)
 
 
 def _digit_tree(found: by_digit.DigitTest | Refusal) -> Any:
@@ -134,7 +136,7 @@ def kpi_relations(case: Case) -> Any:
         )
         cut |= {"clusters": labels, "cluster": labels}
         tree |= {"clusters": labels, "cluster": labels}
-    return tree | dict.fromkeys(("hclust", "linkage", "average_linkage"), cut)
+    return also_joined(tree | dict.fromkeys(("hclust", "linkage", "average_linkage"), cut))
 
 
 def _ccf(case: Case, names: list[str]) -> Any:
@@ -154,6 +156,7 @@ def _ccf(case: Case, names: list[str]) -> Any:
     if isinstance(found, Refusal):
         return found
     return {
+        **{str(lag): r for lag, r in zip(*found, strict=True)},
         **dict.fromkeys(("lag", "lags"), found[0]),
         **dict.fromkeys(("r", "acf", "ccf", "values"), found[1]),
         "best_lag": int(found[0][np.abs(found[1]).argmax()]),

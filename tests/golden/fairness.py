@@ -148,7 +148,9 @@ def ordinal_regression(case: Case) -> Any:
     first = each[links[0]]
     ranked = case.table[roles["group"] if "group" in roles else design.bare(terms[0].split(":")[0])]
     tests = _ranks(outcome, ranked, freq, reference)
-    return each | (first if isinstance(first, dict) else {}) | {"polr": first} | tests
+    return design.also_joined(
+        {**each, **(first if isinstance(first, dict) else {}), "polr": first, **tests}
+    )
 
 
 def _is_column(case: Case, name: Any) -> bool:
