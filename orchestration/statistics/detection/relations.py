@@ -269,7 +269,7 @@ def redundant(
     x = np.asarray(series, dtype=np.float64)
     if x.ndim == 2 and np.isnan(x).any():  # noqa: PLR2004 - periods by KPIs
         return Refusal(GAP_IN_SERIES, "a KPI has no value in some period")
-    changes, refusal = _complete(_detrended(x, detrend))
+    changes, refusal = _complete(detrended(x, detrend))
     if refusal is not None:
         return refusal
     n, k = changes.shape
@@ -334,7 +334,7 @@ def lead_lag(
         refusal = _whole(one, FEWEST_PERIODS + max_lag + most_order)
         if refusal is not None:
             return refusal
-    plain = _detrended(np.column_stack(both), detrend)
+    plain = detrended(np.column_stack(both), detrend)
     if np.any(plain.std(axis=0) <= 1e-12 * np.abs(both).max()):
         return Refusal(NO_VARIATION, "a series is its own trend")
     phi = _autoregression(plain[:, 0], most_order)
@@ -357,6 +357,29 @@ def lead_lag(
         strongest=int(lags[np.abs(correlations).argmax()]),
         p_value=(as_large + 1) / (permutations + 1),
     )
+
+
+def detrended(series: ArrayLike, detrend: Detrend) -> Floats:
+    """Return series without their trend.
+
+    Parameters
+    ----------
+    series : array_like, shape (n, k)
+        Equally spaced, oldest first, without gaps.
+    detrend : {"difference", "linear", "none"}
+
+    Returns
+    -------
+    ndarray, shape (n, k), or (n - 1, k) of differences
+    """
+    x = np.asarray(series, dtype=np.float64)
+    if detrend == "difference":
+        return np.diff(x, axis=0)
+    if detrend == "none":
+        return x
+    time = np.arange(len(x)) - (len(x) - 1) / 2
+    centred = x - x.mean(axis=0)
+    return np.asarray(centred - np.outer(time, time @ centred) / (time @ time))
 
 
 def _correlations(x: Floats, y: Floats, max_lag: int) -> Floats:
@@ -425,16 +448,6 @@ def _merges(tree: Floats, k: int) -> Ints:
     """Return joins as R numbers them: KPIs before clusters, the lower number first."""
     named = np.where(tree[:, :2] < k, -tree[:, :2] - 1, tree[:, :2] - k + 1).astype(int)
     return np.array([sorted(pair, key=lambda one: (one > 0, abs(one))) for pair in named.tolist()])
-
-
-def _detrended(x: Floats, detrend: Detrend) -> Floats:
-    if detrend == "difference":
-        return np.diff(x, axis=0)
-    if detrend == "none":
-        return x
-    time = np.arange(len(x)) - (len(x) - 1) / 2
-    centred = x - x.mean(axis=0)
-    return np.asarray(centred - np.outer(time, time @ centred) / (time @ time))
 
 
 def _autoregression(x: Floats, most: int) -> Floats:
