@@ -23,7 +23,9 @@ def bunching(case: Case) -> Any:
     for place, name in enumerate(columns):
         values = np.asarray(case.table[name])
         tree[name] = _windows(values, cutoff, window)
-        tree["density_test"][name] = _density(values, cutoff, alpha)
+        density = _density(values, cutoff, alpha)
+        # One column needs no name.
+        tree["density_test"] |= {name: density} | (density if len(columns) == 1 else {})
         if place == 0 and isinstance(tree[name], dict):
             tree.update(tree[name])
     return tree
