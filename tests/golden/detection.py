@@ -128,6 +128,7 @@ def kpi_relations(case: Case) -> Any:
     tree |= dict.fromkeys(("bh", "p_bh", "p_adjusted"), tree[f"{of}_p_bh"][upper])
     tree |= {"p": tree[f"{of}_p"][upper]}
     cut = {"heights": found.heights, "height": found.heights, "merge": found.merges}
+    cut["order"] = _order(found.merges, len(found.merges))
     count = _stated(case, ("k", "clusters", "n_clusters", "cut_k"))
     height = _stated(case, ("h", "cut", "cut_height", "height"))
     if count is not None or height is not None:
@@ -139,6 +140,11 @@ def kpi_relations(case: Case) -> Any:
         cut |= {"clusters": labels, "cluster": labels}
         tree |= {"clusters": labels, "cluster": labels}
     return also_joined(tree | dict.fromkeys(("hclust", "linkage", "average_linkage"), cut))
+
+
+def _order(merges: np.ndarray, step: int) -> list[int]:
+    """KPIs (from 1) from left to right below a join."""
+    return [kpi for one in merges[step - 1] for kpi in ([-one] if one < 0 else _order(merges, one))]
 
 
 def _ccf(case: Case, names: list[str]) -> Any:

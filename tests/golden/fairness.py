@@ -149,7 +149,13 @@ def ordinal_regression(case: Case) -> Any:
     ranked = case.table[roles["group"] if "group" in roles else design.bare(terms[0].split(":")[0])]
     tests = _ranks(outcome, ranked, freq, reference)
     return design.also_joined(
-        {**each, **(first if isinstance(first, dict) else {}), "polr": first, **tests}
+        {
+            **each,
+            **{f"polr_{link}": one for link, one in each.items()},
+            **(first if isinstance(first, dict) else {}),
+            "polr": first,
+            **tests,
+        }
     )
 
 
@@ -238,7 +244,10 @@ def _ranks(outcome: np.ndarray, group: np.ndarray, freq: np.ndarray | None, firs
 
 
 def morans_i(case: Case) -> Any:
-    """Weights as the options say: inverse distances unless neighbours or a band are named."""
+    """Weights as the options say: inverse distances unless neighbours or a band are named.
+
+    Places are coordinates, or the cells of a grid row by row.
+    """
     places, value = _places(case)
     there = np.isfinite(value)
     weights = _weights(case, places[there])
@@ -273,6 +282,11 @@ def morans_i(case: Case) -> Any:
 
 
 def _places(case: Case) -> tuple[np.ndarray, np.ndarray]:
+    grid = case.options.get("grid")
+    if isinstance(grid, list):
+        cell = np.arange(grid[0] * grid[1])
+        places = np.column_stack([cell // grid[1], cell % grid[1]]).astype(float)
+        return places, np.asarray(case.column(next(iter(case.columns))))
     for pair in (("x", "y"), ("lat", "lon"), ("latitude", "longitude"), ("east", "north")):
         if all(role in case.columns for role in pair):
             places = np.column_stack([case.column(role) for role in pair])

@@ -132,8 +132,21 @@ def test_relations_of_kpis_cut_into_clusters(tmp_path):
     expected = {
         "vif": {"rating": 3.739743648, "advance": 2.077467587},
         "clusters": [4, 4, 4, 4, 4, 1, 2],
-        "hclust": {"height": [0.1677994377, 0.3775858768, 0.3937498749, 0.5066210028,
+        "hclust": {"order": [6, 7, 3, 4, 5, 1, 2],
+                   "height": [0.1677994377, 0.3775858768, 0.3937498749, 0.5066210028,
                               0.6413094648, 0.8423448905]},
         "ccf": {"lag": [-1, 0, 1]},
     }  # fmt: skip
     assert wrong(tmp_path, names, ATTITUDE, recipe, expected, 1e-8) == []
+
+
+def test_morans_i_on_a_grid(tmp_path):
+    cell = np.arange(36)
+    recipe = {
+        "kind": "morans_i",
+        "columns": {"value": "v"},
+        "options": {"grid": [6, 6], "weights": "rook", "style": "B"},
+    }
+    # 60 edges of which 6 cross: (54 - 6) / 60.
+    rows = (cell // 6 < 3).astype(int)[:, None]
+    assert wrong(tmp_path, ["v"], rows, recipe, {"I": 0.8, "n": 36}, 1e-12) == []
