@@ -17,6 +17,7 @@ from orchestration.statistics.detection.heaping import (
     period_end_spike,
 )
 from orchestration.statistics.detection.relations import lead_lag, redundant
+from orchestration.statistics.detection.reopening import reopen_rates
 from orchestration.statistics.fairness.audit import by_rater, impact_ratios, stage_change
 from orchestration.statistics.fairness.clustering import (
     distances,
@@ -79,6 +80,13 @@ def month_end(rng: np.random.Generator, effect: bool) -> bool:
     events = rng.negative_binomial(20, 20 / 320, 12)
     share = rng.beta(10, 90, 12) + 0.05 * effect
     return _p(period_end_spike(events, np.full(12, 30), rng.binomial(events, share), late_days=3))
+
+
+def reopened_tickets(rng: np.random.Generator, effect: bool) -> bool:
+    """400 tickets, 60 closed on the last day; of these 25 instead of 10 % are opened again."""
+    hurried = np.arange(400) < 60
+    reopened = rng.random(400) < np.where(hurried & effect, 0.25, 0.1)
+    return _p(reopen_rates(reopened, hurried))
 
 
 def redundant_pair(rng: np.random.Generator, effect: bool) -> bool:
@@ -169,6 +177,7 @@ DETECTORS: dict[str, Detector] = {
     "first digits, 800 amounts": invented_amounts,
     "last digits, 800 counts": invented_last_digits,
     "period end, 12 months": month_end,
+    "reopened, 60 of 400 tickets closed late": reopened_tickets,
     "redundant pair, 150 weeks": redundant_pair,
     "lead of three weeks, 150 weeks": lead_of_three_weeks,
     "impact ratio, 750 and 750": group_bias,

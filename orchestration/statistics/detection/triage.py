@@ -44,7 +44,7 @@ WIDEST_RATIO: Final = 0.1
 """Twice the relative error of a ratio beyond which every ratio is near some factor."""
 
 SHIFTED: Final = 4.0
-"""Standard errors. Of series without a shift 0.1 % pass with 24 readings before it, 0.9 % with 8."""
+"""Standard errors. Without a shift 0.1 % of series pass (24 readings before it), 0.9 % with 8."""
 
 FEWEST_BEFORE: Final = 8
 FEWEST_AFTER: Final = 3
