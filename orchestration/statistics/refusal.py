@@ -22,6 +22,10 @@ IMPOSSIBLE_VALUE: Final = "impossible_value"
 GAP_IN_SERIES: Final = "gap_in_series"
 UNSTABLE_PROCESS: Final = "unstable_process"
 NO_SPECIFICATION: Final = "no_specification"
+TOO_COARSE: Final = "too_coarse"
+SEPARATION: Final = "separation"
+NOT_CONVERGED: Final = "not_converged"
+TOO_NARROW: Final = "too_narrow"
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
-from tests.golden import calibration, fairness, spc
+from tests.golden import calibration, detection, fairness, spc
 from tests.golden.cases import Answer
 
 NOT_YET = (
-    "lmm", "glmm", "rater_severity", "rasch",
-    "ordinal_regression", "morans_i", "james_stein", "did", "its",
-    "change_point", "forecast", "bunching", "digits", "kpi_relations",
+    "lmm", "glmm", "rater_severity",
+    "did", "its",
+    "change_point", "forecast",
 )  # fmt: skip
 
 KINDS: Mapping[str, Answer | None] = {
@@ -16,4 +16,5 @@ KINDS: Mapping[str, Answer | None] = {
     **spc.KINDS,
     **calibration.KINDS,
     **fairness.KINDS,
+    **detection.KINDS,
 }
