@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from tests.golden import calibration, fairness, spc
+from tests.golden import calibration, fairness, mixed, spc
 from tests.golden.cases import Answer
 
 NOT_YET = (
-    "lmm", "glmm", "rater_severity", "rasch",
+    "glmm", "rasch",
     "ordinal_regression", "morans_i", "james_stein", "did", "its",
     "change_point", "forecast", "bunching", "digits", "kpi_relations",
 )  # fmt: skip
@@ -16,4 +16,5 @@ KINDS: Mapping[str, Answer | None] = {
     **spc.KINDS,
     **calibration.KINDS,
     **fairness.KINDS,
+    **mixed.KINDS,
 }

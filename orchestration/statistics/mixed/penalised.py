@@ -1,0 +1,334 @@
+"""The penalised least squares system of a mixed model, eliminated group by group.
+
+With random effects b = Lambda u, u of unit variance, every model of this package solves systems in
+M = Lambda' Z' W Z Lambda + I. The largest grouping factor makes a block-diagonal corner, because a
+row belongs to one of its levels: it is eliminated first, level by level, and what remains (the
+Schur complement, as wide as the other factors together) is dense. That is exact for nested and
+crossed factors alike, and needs no sparse Cholesky: with two factors the fill-in would be dense
+there anyway.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.linalg import lapack
+
+from orchestration.statistics.mixed.formula import Group
+from orchestration.statistics.spc.flat import Floats
+
+Indexes = NDArray[np.intp]
+# Per grouping factor, one array of shape (levels, coefficients, ...).
+PerGroup = list[Floats]
+
+
+@dataclass(frozen=True)
+class CrossProducts:
+    """Blocks of Z' W Z.
+
+    Attributes
+    ----------
+    own : list of ndarray, shape (levels, p, p)
+        Per factor.
+    between : dict of (int, int) to ndarray, shape (pairs, p, p')
+        Per pair of factors, for the pairs of levels that share a row.
+    """
+
+    own: PerGroup
+    between: dict[tuple[int, int], Floats]
+
+
+class Incidence:
+    """Which row belongs to which level of which factor; the factors in order, largest first."""
+
+    def __init__(self, groups: Sequence[Group]) -> None:
+        self.groups = tuple(groups)
+        self.rows = groups[0].index.size
+        self.levels = [len(group.levels) for group in groups]
+        self.widths = [group.design.shape[1] for group in groups]
+        self.index = [group.index for group in groups]
+        self.design = [np.ascontiguousarray(group.design.T) for group in groups]
+        # A column of ones need not be multiplied.
+        self._ones = [[bool((column == 1).all()) for column in design] for design in self.design]
+        # Per pair of factors: level of the one, level of the other, and the pair of each row.
+        self.pairs: dict[tuple[int, int], tuple[Indexes, Indexes, Indexes]] = {}
+        for one in range(len(groups)):
+            for other in range(one + 1, len(groups)):
+                self.pairs[one, other] = _pairs(
+                    self.index[one], self.index[other], self.levels[one], self.levels[other]
+                )
+        self.offsets = np.cumsum(
+            [0, *(n * p for n, p in zip(self.levels[1:], self.widths[1:], strict=True))]
+        )
+        self._pattern()
+
+    def _pattern(self) -> None:
+        """Lay out the sparse block between the first factor and the rest, and its transpose."""
+        p = self.widths[0]
+        rows, columns = [np.zeros(0, np.intp)], [np.zeros(0, np.intp)]
+        for other in range(1, len(self.groups)):
+            first, second, _ = self.pairs[0, other]
+            wide = self.widths[other]
+            row = p * first[:, None, None] + np.arange(p)[:, None]
+            column = self.offsets[other - 1] + wide * second[:, None, None] + np.arange(wide)
+            row, column = np.broadcast_arrays(row, column)
+            rows.append(row.ravel())
+            columns.append(column.ravel())
+        row, column = np.concatenate(rows), np.concatenate(columns)
+        self.shape = (self.levels[0] * p, int(self.offsets[-1]))
+        self._by_row = np.lexsort((column, row))
+        self._by_column = np.lexsort((row, column))
+        self._indices = column[self._by_row].astype(np.int32)
+        self._indices_t = row[self._by_column].astype(np.int32)
+        self._indptr = _indptr(row, self.shape[0])
+        self._indptr_t = _indptr(column, self.shape[1])
+
+    def sparse(self, entries: Floats) -> tuple[sparse.csr_array, sparse.csr_array]:
+        """Return the block between the first factor and the rest, and its transpose."""
+        wide = (entries[self._by_row], self._indices, self._indptr)
+        tall = (entries[self._by_column], self._indices_t, self._indptr_t)
+        return (
+            sparse.csr_array(wide, shape=self.shape),
+            sparse.csr_array(tall, shape=self.shape[::-1]),
+        )
+
+    def cross_products(self, weights: Floats | None) -> CrossProducts:
+        """Return the blocks of Z' W Z, W diagonal (ones where None)."""
+        own = []
+        for at, design in enumerate(self.design):
+            block = np.empty((self.levels[at], len(design), len(design)))
+            for a in range(len(design)):
+                for b in range(a + 1):
+                    figures = self._product(weights, (at, a), (at, b))
+                    block[:, a, b] = block[:, b, a] = _count(
+                        self.index[at], figures, self.levels[at]
+                    )
+            own.append(block)
+        between = {}
+        for (one, other), (first, _, pair) in self.pairs.items():
+            block = np.empty((first.size, self.widths[one], self.widths[other]))
+            for a in range(self.widths[one]):
+                for b in range(self.widths[other]):
+                    figures = self._product(weights, (one, a), (other, b))
+                    block[:, a, b] = _count(pair, figures, first.size)
+            between[one, other] = block
+        return CrossProducts(own, between)
+
+    def _product(self, weights: Floats | None, *columns: tuple[int, int]) -> Floats | None:
+        figures = weights
+        for group, column in columns:
+            if not self._ones[group][column]:
+                design = self.design[group][column]
+                figures = design if figures is None else figures * design
+        return figures
+
+    def transposed(self, values: Floats) -> PerGroup:
+        """Return Z' values: per factor (levels, p, k), of values of shape (n, k)."""
+        found = []
+        for at, design in enumerate(self.design):
+            block = np.empty((self.levels[at], len(design), values.shape[1]))
+            for a in range(len(design)):
+                for k in range(values.shape[1]):
+                    figures = self._product(values[:, k], (at, a))
+                    block[:, a, k] = _count(self.index[at], figures, self.levels[at])
+            found.append(block)
+        return found
+
+    def times(self, effects: PerGroup) -> Floats:
+        """Return Z effects, shape (n,), of effects of shape (levels, p) per factor."""
+        total = np.zeros(self.rows)
+        for at, design in enumerate(self.design):
+            for a, column in enumerate(design):
+                total += column * effects[at][self.index[at], a]
+        return total
+
+
+class Factor:
+    """M = Lambda' Z' W Z Lambda + I, factorised.
+
+    Parameters
+    ----------
+    incidence : Incidence
+    cross : CrossProducts
+    templates : list of ndarray, shape (p, p)
+        Per factor the lower triangle T with which Lambda repeats itself.
+
+    Attributes
+    ----------
+    log_determinant : float
+    """
+
+    def __init__(
+        self, incidence: Incidence, cross: CrossProducts, templates: Sequence[Floats]
+    ) -> None:
+        self.incidence = incidence
+        first = templates[0]
+        corner = first.T @ cross.own[0] @ first + np.eye(first.shape[0])
+        self.corner = np.linalg.cholesky(corner)
+        self.corner_inverse = np.linalg.inv(self.corner)
+        diagonal = np.diagonal(self.corner, axis1=1, axis2=2)
+        self.log_determinant = 2 * float(np.log(diagonal).sum())
+        self.rest: Floats | None = None
+        if len(templates) == 1:
+            return
+        scaled = self.corner_inverse @ first.T
+        entries = []
+        for other in range(1, len(templates)):
+            of_pair = scaled[incidence.pairs[0, other][0]]
+            entries.append((of_pair @ cross.between[0, other] @ templates[other]).ravel())
+        self.wide, self.tall = incidence.sparse(np.concatenate(entries))
+        schur = self._rest(cross, templates)
+        schur -= (self.tall @ self.wide).toarray()
+        self.rest, failed = lapack.dpotrf(schur, lower=1, overwrite_a=1)
+        if failed:
+            raise np.linalg.LinAlgError("the system of the random effects is singular")
+        self.log_determinant += 2 * float(np.log(np.diagonal(self.rest)).sum())
+
+    def _rest(self, cross: CrossProducts, templates: Sequence[Floats]) -> Floats:
+        size, offsets = self.incidence.shape[1], self.incidence.offsets
+        block = np.zeros((size, size), order="F")
+        for one in range(1, len(templates)):
+            start, wide = offsets[one - 1], self.incidence.widths[one]
+            own = templates[one].T @ cross.own[one] @ templates[one] + np.eye(wide)
+            at = start + wide * np.arange(self.incidence.levels[one])[:, None] + np.arange(wide)
+            block[at[:, :, None], at[:, None, :]] = own
+            for other in range(one + 1, len(templates)):
+                first, second, _ = self.incidence.pairs[one, other]
+                rows = start + wide * first[:, None] + np.arange(wide)
+                width = self.incidence.widths[other]
+                columns = offsets[other - 1] + width * second[:, None] + np.arange(width)
+                both = templates[one].T @ cross.between[one, other] @ templates[other]
+                block[rows[:, :, None], columns[:, None, :]] = both
+                block[columns[:, :, None], rows[:, None, :]] = both.transpose(0, 2, 1)
+        return block
+
+    def solve(self, right: PerGroup) -> PerGroup:
+        """Return M^-1 right, of arrays of shape (levels, p, k) per factor."""
+        first = self.corner_inverse @ right[0]
+        k = first.shape[2]
+        if self.rest is None:
+            return [self.corner_inverse.transpose(0, 2, 1) @ first]
+        flat = first.reshape(-1, k)
+        below = np.concatenate([block.reshape(-1, k) for block in right[1:]])
+        below = below - self.tall @ flat
+        solved, _ = lapack.dpotrs(self.rest, below, lower=1)
+        flat = flat - self.wide @ solved
+        found = [self.corner_inverse.transpose(0, 2, 1) @ flat.reshape(first.shape)]
+        for other in range(1, len(right)):
+            start, end = self.incidence.offsets[other - 1 : other + 1]
+            found.append(solved[start:end].reshape(right[other].shape))
+        return found
+
+    def inverse(self) -> "Inverse":
+        """Return the blocks of M^-1 that variances and derivatives need."""
+        return Inverse(self)
+
+
+class Inverse:
+    """Blocks of M^-1.
+
+    Attributes
+    ----------
+    own : list of ndarray, shape (levels, p, p)
+        Diagonal blocks, per factor.
+    """
+
+    def __init__(self, factor: Factor) -> None:
+        incidence = factor.incidence
+        self.incidence = incidence
+        up = factor.corner_inverse.transpose(0, 2, 1)
+        self._up = up
+        if factor.rest is None:
+            self.own = [up @ factor.corner_inverse]
+            return
+        upper, _ = lapack.dpotri(factor.rest, lower=1)
+        # dpotri leaves the other triangle as it was.
+        lower = np.tril(upper)
+        self.rest = lower + np.tril(lower, -1).T
+        self.carried = np.ascontiguousarray(factor.wide @ self.rest)
+        self.own = [
+            up @ (np.eye(up.shape[1]) + self._carried_twice(factor)) @ factor.corner_inverse
+        ]
+        for one in range(1, len(incidence.groups)):
+            self.own.append(self.rest[self._places(one)])
+
+    def _carried_twice(self, factor: Factor) -> Floats:
+        """Diagonal blocks of V S^-1 V', V the block between the first factor and the rest."""
+        levels, p = factor.corner.shape[:2]
+        twice = np.empty((levels, p, p))
+        of_row = np.repeat(np.arange(factor.wide.shape[0]), np.diff(factor.wide.indptr))
+        level, within = of_row // p, of_row % p
+        for a in range(p):
+            mine = within == a if p > 1 else slice(None)
+            columns, entries = factor.wide.indices[mine], factor.wide.data[mine]
+            for b in range(p):
+                found = entries * self.carried[level[mine] * p + b, columns]
+                twice[:, a, b] = np.bincount(level[mine], found, minlength=levels)
+        return twice
+
+    def _places(self, one: int) -> tuple[Indexes, Indexes]:
+        start, wide = self.incidence.offsets[one - 1], self.incidence.widths[one]
+        at = start + wide * np.arange(self.incidence.levels[one])[:, None] + np.arange(wide)
+        return at[:, :, None], at[:, None, :]
+
+    def between(self, one: int, other: int) -> Floats:
+        """Return the blocks of pairs of levels that share a row, shape (pairs, p, p')."""
+        first, second, _ = self.incidence.pairs[one, other]
+        width = self.incidence.widths[other]
+        columns = self.incidence.offsets[other - 1] + width * second[:, None] + np.arange(width)
+        p = self.incidence.widths[one]
+        if one == 0:
+            rows = p * first[:, None] + np.arange(p)
+            return -self._up[first] @ self.carried[rows[:, :, None], columns[:, None, :]]
+        rows = self.incidence.offsets[one - 1] + p * first[:, None] + np.arange(p)
+        return self.rest[rows[:, :, None], columns[:, None, :]]
+
+    def leverages(self, templates: Sequence[Floats]) -> Floats:
+        """Return z Lambda M^-1 Lambda' z' of every row, shape (n,)."""
+        scaled = [
+            design.T @ template
+            for design, template in zip(self.incidence.design, templates, strict=True)
+        ]
+        total = np.zeros(self.incidence.rows)
+        for one, block in enumerate(self.own):
+            index = self.incidence.index[one]
+            total += np.einsum("na,nab,nb->n", scaled[one], block[index], scaled[one])
+        for (one, other), (_, _, pair) in self.incidence.pairs.items():
+            block = self.between(one, other)[pair]
+            total += 2 * np.einsum("na,nab,nb->n", scaled[one], block, scaled[other])
+        return total
+
+
+def scaled_back(templates: Sequence[Floats], effects: PerGroup) -> PerGroup:
+    """Return Lambda u of arrays of shape (levels, p, k) per factor."""
+    return [template @ block for template, block in zip(templates, effects, strict=True)]
+
+
+def scaled(templates: Sequence[Floats], sums: PerGroup) -> PerGroup:
+    """Return Lambda' Z'v of arrays of shape (levels, p, k) per factor."""
+    return [template.T @ block for template, block in zip(templates, sums, strict=True)]
+
+
+def _pairs(
+    one: Indexes, other: Indexes, ones: int, others: int
+) -> tuple[Indexes, Indexes, Indexes]:
+    codes = one * others + other
+    if ones * others <= 4 * codes.size + 10_000:
+        # Counting is three times quicker than sorting where the table of pairs is small.
+        seen = np.bincount(codes, minlength=ones * others) > 0
+        found = np.flatnonzero(seen)
+        pair = (np.cumsum(seen) - 1)[codes]
+    else:
+        found, pair = np.unique(codes, return_inverse=True)
+    return found // others, found % others, pair.astype(np.intp)
+
+
+def _count(index: Indexes, figures: Floats | None, levels: int) -> Floats:
+    return np.bincount(index, weights=figures, minlength=levels).astype(np.float64, copy=False)
+
+
+def _indptr(sorted_or_not: Indexes, size: int) -> NDArray[np.int32]:
+    counts = np.bincount(sorted_or_not, minlength=size)
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)

@@ -1,0 +1,172 @@
+"""Kinds of mixed models: from a recipe to our functions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from orchestration.statistics.mixed import linear
+from orchestration.statistics.mixed.covariance import GroupEffects, VarianceComponent
+from orchestration.statistics.refusal import Refusal
+from tests.golden.cases import Answer, Case
+
+RESPONSES = ("response", "outcome", "y", "rating", "value", "count", "events", "score")
+COVARIATES = ("fixed", "covariates", "covariate", "x", "criterion")
+
+
+def lmm(case: Case) -> Any:
+    table = _table(case)
+    found = linear.fit_linear(
+        _formula(case),
+        table,
+        method=_method(case),
+        weights=_by_role(case, table, "weights"),
+        satterthwaite=True,
+    )
+    if isinstance(found, Refusal):
+        return found
+    fixed = _named(found.names)
+    residual = found.residual_variance
+    tree = {
+        "reml": found.method == "REML",
+        "n": found.n,
+        "fixef": dict(zip(fixed, found.fixed, strict=True)),
+        "se": dict(zip(fixed, found.se, strict=True)),
+        "t": dict(zip(fixed, found.fixed / found.se, strict=True)),
+        "satterthwaite_df": dict(zip(fixed, found.freedom, strict=True)),
+        "p": dict(zip(fixed, found.p_value, strict=True)),
+        "varcomp": _components(found.components),
+        "theta": found.theta,
+        "sigma": np.sqrt(residual),
+        "loglik": found.log_likelihood,
+        f"{found.method.lower()}_loglik": found.log_likelihood,
+        "deviance": -2 * found.log_likelihood,
+        "aic": found.aic,
+        "bic": found.bic,
+        "singular": found.singular,
+        **_effects(case, found.effects),
+        **_shares(found.components),
+    }
+    reliability = {_short(one.group): one.reliability for one in found.effects}
+    tree |= {f"reliability_{name}": figures for name, figures in reliability.items()}
+    return tree | {"reliability": found.effects[0].reliability}
+
+
+def rater_severity(case: Case) -> Any:
+    parts = case.options.get("parts", {"lmm": {}})
+    return {
+        name: answer(replace(case, options={**case.options, **parts[name]}, expected=expected))
+        for name, answer in (("lmm", lmm),)
+        if name in parts and isinstance(expected := case.expected.get(name, {}), Mapping)
+    }
+
+
+def _method(case: Case) -> linear.Method:
+    said = case.options.get("method", case.options.get("REML", case.options.get("reml", True)))
+    return "REML" if said is True or str(said).upper() == "REML" else "ML"
+
+
+def _formula(case: Case) -> str:
+    """The formula, or the one that the roles of the columns mean."""
+    said = case.options.get("formula", case.formula)
+    if said is not None:
+        return said
+    response = next(case.columns[role] for role in RESPONSES if role in case.columns)
+    covariates = [
+        name for role in COVARIATES if role in case.columns for name in _list(case.columns[role])
+    ]
+    taken = {*RESPONSES, *COVARIATES, "trials", "n", "exposure", "offset", "weights", "random"}
+    groups = _list(case.columns.get("random", [])) or [
+        name for role, named in case.columns.items() if role not in taken for name in _list(named)
+    ]
+    bars = [name if "|" in name else f"(1 | {name})" for name in groups]
+    return f"{response} ~ {' + '.join(['1', *covariates, *bars])}"
+
+
+def _table(case: Case) -> dict[str, np.ndarray]:
+    """The columns under their own names, and under those of their roles where these are free."""
+    roles = {
+        role: case.table[name]
+        for role, name in case.columns.items()
+        if isinstance(name, str) and name in case.table
+    }
+    return {**roles, **case.table}
+
+
+def _by_role(case: Case, table: Mapping[str, np.ndarray], role: str) -> np.ndarray | None:
+    named = case.columns.get(role, case.options.get(role))
+    return None if named is None else table[named]
+
+
+def _list(named: str | Sequence[str]) -> list[str]:
+    return [named] if isinstance(named, str) else list(named)
+
+
+def _named(names: Sequence[str]) -> list[str]:
+    return ["Intercept" if name == "(Intercept)" else name for name in names]
+
+
+def _components(components: Sequence[VarianceComponent]) -> list[dict[str, Any]]:
+    return [
+        {
+            "grp": one.group,
+            "var1": one.first,
+            "var2": one.second,
+            "vcov": one.value,
+            "sdcor": one.sd_or_correlation,
+        }
+        for one in components
+    ]
+
+
+def _shares(components: Sequence[VarianceComponent]) -> dict[str, float]:
+    variances = [one for one in components if one.second is None]
+    total = sum(one.value for one in variances)
+    return {
+        f"icc_{_short(one.group)}": one.value / total
+        for one in variances
+        if one.group != "Residual" and one.first == "(Intercept)"
+    }
+
+
+def _effects(case: Case, effects: Sequence[GroupEffects]) -> dict[str, Any]:
+    """Modes and their sd: an array per factor and coefficient, and a row per level."""
+    tree: dict[str, Any] = {}
+    for one in effects:
+        for name in {one.group, _short(one.group), one.group.replace(":", "_")}:
+            tree[f"levels_{name}"] = one.levels
+            for at, coefficient in enumerate(_coefficients(one)):
+                ends = {name, f"{name}_{coefficient}"} if at == 0 else {f"{name}_{coefficient}"}
+                for end in ends:
+                    tree[f"blup_{end}"] = tree[f"mode_{end}"] = one.effect[:, at]
+                    tree[f"sd_{end}"] = one.sd_given_fixed[:, at]
+                    tree[f"se_{end}"] = one.sd[:, at]
+    if len(effects) == 1:
+        one = effects[0]
+        rows = [
+            {one.group.lower(): level, one.group: level}
+            | dict(zip(_coefficients(one), one.effect[at], strict=True))
+            | {
+                f"sd_{name}": figure
+                for name, figure in zip(_coefficients(one), one.sd_given_fixed[at], strict=True)
+            }
+            for at, level in enumerate(one.levels)
+        ]
+        stated = case.expected.get("blup") if isinstance(case.expected, Mapping) else None
+        as_rows = isinstance(stated, list) and any(isinstance(row, Mapping) for row in stated)
+        tree["blup"] = rows if as_rows else one.effect[:, 0]
+        tree["sd_blup"] = one.sd_given_fixed[:, 0]
+    return tree
+
+
+def _coefficients(one: GroupEffects) -> list[str]:
+    return ["intercept" if name == "(Intercept)" else name.lower() for name in one.coefficients]
+
+
+def _short(group: str) -> str:
+    """`leader` of `leader:site`."""
+    return group.partition(":")[0]
+
+
+KINDS: dict[str, Answer] = {"lmm": lmm, "rater_severity": rater_severity}
