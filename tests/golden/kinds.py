@@ -6,7 +6,7 @@ from tests.golden import calibration, fairness, mixed, spc
 from tests.golden.cases import Answer
 
 NOT_YET = (
-    "glmm", "rasch",
+    "rasch",
     "ordinal_regression", "morans_i", "james_stein", "did", "its",
     "change_point", "forecast", "bunching", "digits", "kpi_relations",
 )  # fmt: skip

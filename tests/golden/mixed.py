@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from orchestration.statistics.mixed import linear
+from orchestration.statistics.mixed import generalised, linear
 from orchestration.statistics.mixed.covariance import GroupEffects, VarianceComponent
 from orchestration.statistics.refusal import Refusal
 from tests.golden.cases import Answer, Case
 
 RESPONSES = ("response", "outcome", "y", "rating", "value", "count", "events", "score")
+OVER_EXPECTED = ("predicted_over_expected", "predicted_expected", "pred_over_exp")
 COVARIATES = ("fixed", "covariates", "covariate", "x", "criterion")
 
 
@@ -53,13 +54,84 @@ def lmm(case: Case) -> Any:
     return tree | {"reliability": found.effects[0].reliability}
 
 
+def glmm(case: Case) -> Any:
+    table = _table(case)
+    trials = _by_role(case, table, "trials")
+    formula = _formula(case)
+    if "offset(" not in formula:
+        offset = case.columns.get("offset", case.options.get("offset"))
+        exposure = case.columns.get("exposure", case.options.get("exposure"))
+        if exposure is not None:
+            offset = f"log({exposure})"
+        if offset is not None:
+            formula = f"{formula} + offset({offset})"
+    found = generalised.fit_generalised(formula, table, family=_family(case), trials=trials)
+    if isinstance(found, Refusal):
+        return found
+    over = {}
+    for one, ratio in zip(found.effects, found.predicted_over_expected, strict=True):
+        for start in OVER_EXPECTED:
+            over |= {f"{start}_{name}": ratio for name in _names(one.group)}
+    over |= dict.fromkeys(OVER_EXPECTED, found.predicted_over_expected[0])
+    return {**_generalised(case, found), **over}
+
+
 def rater_severity(case: Case) -> Any:
-    parts = case.options.get("parts", {"lmm": {}})
-    return {
-        name: answer(replace(case, options={**case.options, **parts[name]}, expected=expected))
-        for name, answer in (("lmm", lmm),)
-        if name in parts and isinstance(expected := case.expected.get(name, {}), Mapping)
+    parts = case.options.get("parts", {"lmm": {}, "clmm": {}})
+    tree = {}
+    for name, options in parts.items():
+        expected = case.expected.get(name, {}) if isinstance(case.expected, Mapping) else {}
+        part = replace(case, options={**case.options, **options}, expected=expected)
+        tree[name] = lmm(part) if name == "lmm" else _cumulative(part)
+    return tree
+
+
+def _cumulative(case: Case) -> Any:
+    link = case.options.get("link", "logit")
+    found = generalised.fit_cumulative(_formula(case), _table(case), link=link)
+    if isinstance(found, Refusal):
+        return found
+    thresholds = dict(zip(found.threshold_names, found.thresholds, strict=True))
+    tree = _generalised(case, found)
+    # The sd of the random effects themselves, not those of their predictions.
+    for one in found.components:
+        if one.second is None and one.first == "(Intercept)":
+            tree |= {f"sd_{name}": one.sd_or_correlation for name in _names(one.group)}
+            tree |= {f"var_{name}": one.value for name in _names(one.group)}
+    return tree | {
+        "thresholds": thresholds,
+        "se_thresholds": dict(zip(found.threshold_names, found.threshold_se, strict=True)),
+        "beta": tree["fixef"],
+        "se_beta": tree["se"],
     }
+
+
+def _generalised(case: Case, found: generalised.GeneralisedMixed) -> dict[str, Any]:
+    fixed = _named(found.names)
+    return {
+        "n": found.n,
+        "fixef": dict(zip(fixed, found.fixed, strict=True)),
+        "se": dict(zip(fixed, found.se, strict=True)),
+        "z": dict(zip(fixed, found.z, strict=True)),
+        "p": dict(zip(fixed, found.p_value, strict=True)),
+        "varcomp": _components(found.components),
+        "theta": found.theta,
+        "loglik": found.log_likelihood,
+        "deviance": -2 * found.log_likelihood,
+        "aic": found.aic,
+        "bic": found.bic,
+        "singular": found.singular,
+        **_effects(case, found.effects),
+    }
+
+
+def _family(case: Case) -> Literal["binomial", "poisson"]:
+    said = str(case.options.get("family", "")).lower()
+    if said in {"binomial", "bernoulli", "logit", "logistic"}:
+        return "binomial"
+    if said == "poisson":
+        return "poisson"
+    raise ValueError(f"a glmm of the family {said!r} is not known: binomial or poisson")
 
 
 def _method(case: Case) -> linear.Method:
@@ -134,7 +206,7 @@ def _effects(case: Case, effects: Sequence[GroupEffects]) -> dict[str, Any]:
     """Modes and their sd: an array per factor and coefficient, and a row per level."""
     tree: dict[str, Any] = {}
     for one in effects:
-        for name in {one.group, _short(one.group), one.group.replace(":", "_")}:
+        for name in _names(one.group):
             tree[f"levels_{name}"] = one.levels
             for at, coefficient in enumerate(_coefficients(one)):
                 ends = {name, f"{name}_{coefficient}"} if at == 0 else {f"{name}_{coefficient}"}
@@ -164,9 +236,14 @@ def _coefficients(one: GroupEffects) -> list[str]:
     return ["intercept" if name == "(Intercept)" else name.lower() for name in one.coefficients]
 
 
+def _names(group: str) -> set[str]:
+    """How a leaf may name a grouping factor: `leader:site`, `leader_site`, `leader`."""
+    return {group, _short(group), group.replace(":", "_")}
+
+
 def _short(group: str) -> str:
     """`leader` of `leader:site`."""
     return group.partition(":")[0]
 
 
-KINDS: dict[str, Answer] = {"lmm": lmm, "rater_severity": rater_severity}
+KINDS: dict[str, Answer] = {"lmm": lmm, "glmm": glmm, "rater_severity": rater_severity}

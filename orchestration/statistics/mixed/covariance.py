@@ -96,7 +96,7 @@ def conditioned(groups: Sequence[Group]) -> tuple[tuple[Group, ...], list[Floats
             signs = np.where(np.diagonal(triangle) < 0, -1.0, 1.0)
             lower = (signs[:, None] * triangle)[::-1, ::-1] / size
             of_columns = np.linalg.norm(design[:, columns], axis=0) / size
-            if (np.diagonal(lower) <= 1e-9 * of_columns).any():  # noqa: PLR2004
+            if (np.diagonal(lower) <= 1e-9 * of_columns).any():
                 return Refusal(
                     SINGULAR_COVARIANCE,
                     f"the coefficients that vary by {group.name} cannot be told apart",

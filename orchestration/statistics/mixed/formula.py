@@ -331,7 +331,7 @@ def _complete(said: Formula, table: Table, extra: Sequence[str]) -> NDArray[np.b
         column = np.asarray(table[name])
         there = column != "" if column.dtype.kind in "OUS" else ~np.isnan(column.astype(float))
         complete = there if complete is None else complete & there
-    assert complete is not None  # noqa: S101 - a formula has a response
+    assert complete is not None
     return complete
 
 

@@ -337,13 +337,13 @@ def _search(problem: _Problem) -> Floats:
     best = _descend(problem, parameters.start)
     for start in parameters.restarts(best.x):
         other = _descend(problem, start)
-        if other.fun < best.fun - 1e-9:  # noqa: PLR2004
+        if other.fun < best.fun - 1e-9:
             best = other
     theta: Floats = best.x
     for at in np.flatnonzero(parameters.on_diagonal & (theta < SINGULAR)):
         without = theta.copy()
         without[at] = 0
-        if problem.solve(without).deviance <= problem.solve(theta).deviance + 1e-8:  # noqa: PLR2004
+        if problem.solve(without).deviance <= problem.solve(theta).deviance + 1e-8:
             theta = without
     return theta
 
