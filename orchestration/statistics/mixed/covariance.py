@@ -130,10 +130,32 @@ class Parameters:
         self.on_diagonal = np.array([row == column for _, row, column in self.places])
         self.start = self.on_diagonal.astype(np.float64)
 
-    @property
-    def bounds(self) -> list[tuple[float | None, float | None]]:
-        """Bounds for a search: standard deviations are not below nearly 0."""
-        return [(SMALLEST, None) if diagonal else (None, None) for diagonal in self.on_diagonal]
+    def inside(self, theta: Floats) -> Floats:
+        """Return parameters at which derivatives exist: sd at 0 are moved to nearly 0."""
+        nil = self.on_diagonal & (np.abs(theta) < SMALLEST)
+        return np.where(nil, np.where(theta < 0, -SMALLEST, SMALLEST), theta)
+
+    def upright(self, theta: Floats) -> Floats:
+        """Return the parameters of the same covariances with sd that are not negative."""
+        turned = [
+            template * np.where(np.diagonal(template) < 0, -1.0, 1.0)
+            for template in self.templates(theta)
+        ]
+        return self.gather(turned)
+
+    def curvature(self, theta: Floats, own: Sequence[Floats]) -> Floats:
+        """Return rough second derivatives of the deviance, from the posterior variances.
+
+        A relative sd has the information of its levels, each worth its reliability, squared.
+        """
+        found = []
+        templates = self.templates(theta)
+        for at, row, column in self.places:
+            reliability = 1 - np.diagonal(own[at], axis1=1, axis2=2).mean(axis=0)
+            worth = float(np.prod(np.clip(reliability[[row, column]], 0.01, 1)))
+            scale = max(float(templates[at][row, row]) ** 2, SINGULAR)
+            found.append((4 if row == column else 2) * len(own[at]) * worth / scale)
+        return np.array(found)
 
     def restarts(self, theta: Floats) -> list[Floats]:
         """Return starts inside the bounds for a search that ended on one, else none.
@@ -141,7 +163,7 @@ class Parameters:
         On the boundary a derivative is nil by symmetry, and with correlated coefficients there
         are solutions there that are best only near by.
         """
-        ended = self.on_diagonal & (theta < _NEAR_BOUNDARY)
+        ended = self.on_diagonal & (np.abs(theta) < _NEAR_BOUNDARY)
         if not ended.any():
             return []
         starts = [np.where(ended, _LIFTED, theta)]
@@ -149,7 +171,7 @@ class Parameters:
             covariances = [template @ template.T for template in self.templates(theta)]
             alone = [np.diag(np.sqrt(np.diagonal(one)) + _LIFTED / 10) for one in covariances]
             starts += [self.gather(alone), _LIFTED * self.start, _LIFTED**2 * self.start]
-            as_given = [np.linalg.inv(back) for back in self.back]
+            as_given = [np.asarray(np.linalg.inv(back), np.float64) for back in self.back]
             starts += [self.gather(as_given), _LIFTED * self.gather(as_given)]
         return starts
 
@@ -188,16 +210,16 @@ class Parameters:
             covariance = scale * template @ template.T
             for number, block in enumerate(group.blocks):
                 name = group.name if number == 0 else f"{group.name}.{number}"
-                for a in block:
-                    found.append(
-                        VarianceComponent(
-                            name,
-                            group.coefficients[a],
-                            None,
-                            float(covariance[a, a]),
-                            float(np.sqrt(covariance[a, a])),
-                        )
+                found += [
+                    VarianceComponent(
+                        name,
+                        group.coefficients[a],
+                        None,
+                        float(covariance[a, a]),
+                        float(np.sqrt(covariance[a, a])),
                     )
+                    for a in block
+                ]
                 for position, a in enumerate(block):
                     for b in block[position + 1 :]:
                         both = np.sqrt(covariance[a, a] * covariance[b, b])

@@ -1,4 +1,4 @@
-"""Log-likelihoods of one row given its linear predictor, with the derivatives that Laplace needs."""
+"""Log-likelihoods of rows given the linear predictor, with the derivatives that Laplace needs."""
 
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
@@ -61,7 +61,9 @@ class Binomial:
     def log_likelihood(self, eta: Floats, cuts: Floats) -> float:  # noqa: ARG002
         """Return the log-likelihood of all rows."""
         failures = self.trials - self.successes
-        return self.constant + float(self.successes @ log_expit(eta) + failures @ log_expit(-eta))
+        return self.constant + float(
+            (self.successes * log_expit(eta) + failures * log_expit(-eta)).sum()
+        )
 
     def derivatives(self, eta: Floats, cuts: Floats) -> Derivatives:
         """Return the log-likelihood and its derivatives."""
@@ -76,7 +78,8 @@ class Binomial:
 
     def mean(self, eta: Floats) -> Floats:
         """Return the probability of a success."""
-        return expit(eta)
+        rate: Floats = expit(eta)
+        return rate
 
 
 class Poisson:
@@ -89,7 +92,7 @@ class Poisson:
     def log_likelihood(self, eta: Floats, cuts: Floats) -> float:  # noqa: ARG002
         """Return the log-likelihood of all rows; minus infinity where the mean overflows."""
         with np.errstate(over="ignore"):
-            return self.constant + float(self.counts @ eta - np.exp(eta).sum())
+            return self.constant + float((self.counts * eta - np.exp(eta)).sum())
 
     def derivatives(self, eta: Floats, cuts: Floats) -> Derivatives:
         """Return the log-likelihood and its derivatives."""

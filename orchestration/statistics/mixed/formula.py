@@ -275,7 +275,7 @@ def _add(terms: list[Term], node: ast.expr, sign: int) -> None:
 
 
 def _products(node: ast.expr) -> list[Term]:
-    """The terms that a product stands for: a * b is a, b and a:b."""
+    """Return the terms that a product stands for: a * b is a, b and a:b."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Pow):
         left, right = _products(node.left), _products(node.right)
         crossed = [tuple(dict.fromkeys(a + b)) for a, b in product(left, right)]
@@ -309,7 +309,7 @@ def _random(node: ast.BinOp, formula: str) -> list[Random]:
 
 
 def _nesting(node: ast.expr) -> list[tuple[str, ...]]:
-    """Grouping factors of `a`, `a:b` and `a/b` (b within a, then a)."""
+    """Return the grouping factors of `a`, `a:b` and `a/b` (b within a, then a)."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
         outer, inner = _nesting(node.left), _nesting(node.right)
         return [*(b + outer[0] for b in inner), *outer]
@@ -359,7 +359,7 @@ def _evaluate(text: str, table: Table) -> Floats:
 
 
 def _value(node: ast.expr, table: Table) -> Floats:
-    """The value of an arithmetic expression, row by row."""
+    """Return the value of an arithmetic expression, row by row."""
     size = len(next(iter(table.values())))
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
         return np.full(size, float(node.value))
@@ -368,7 +368,7 @@ def _value(node: ast.expr, table: Table) -> Floats:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         return -_value(node.operand, table)
     if isinstance(node, ast.Call) and _name(node.func) in _FUNCTIONS:
-        # Logarithms of 0 and roots of -1 are refused by the caller, who sees that they are not finite.
+        # Logarithms of 0 and roots of -1 are not finite: the caller refuses them.
         with np.errstate(all="ignore"):
             return _FUNCTIONS[_name(node.func)](_value(node.args[0], table))
     if isinstance(node, ast.BinOp) and type(node.op) in _ARITHMETIC:
@@ -416,7 +416,9 @@ def _groups(random: Sequence[Random], table: Table) -> tuple[Group, ...] | Refus
         levels, index = _crossed_levels(terms[0].group, table)
         if len(levels) < 2:  # noqa: PLR2004
             return Refusal(NO_VARIATION, f"the grouping factor {name} has one level only")
-        columns, names, blocks = [], [], []
+        columns: list[Floats] = []
+        names: list[str] = []
+        blocks: list[tuple[int, ...]] = []
         for term in terms:
             built = design(term.terms, table)
             if isinstance(built, Refusal):

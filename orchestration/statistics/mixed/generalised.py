@@ -1,6 +1,7 @@
 """Binomial, Poisson and cumulative mixed models, by Laplace's approximation."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, Literal
 
 import numpy as np
@@ -29,6 +30,7 @@ from orchestration.statistics.mixed.penalised import Inverse, scaled, scaled_bac
 from orchestration.statistics.refusal import (
     IMPOSSIBLE_COUNT,
     NO_VARIATION,
+    NOT_CONVERGED,
     TOO_FEW_READINGS,
     ZERO_DENOMINATOR,
     Refusal,
@@ -38,6 +40,8 @@ from orchestration.statistics.spc.flat import Floats
 # A fixed part of the linear predictor that spans more than this is a perfect separation that the
 # iteration has not yet followed to infinity.
 _WIDEST: Final = 30.0
+# A search that ends on a slope above this has not found the maximum.
+_TOO_STEEP: Final = 0.05
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,7 @@ def fit_generalised(
         Refused: no complete row, infinite values, negative or broken counts, more successes than
         trials, no trial, outcomes all alike, fixed effects that foresee the outcome perfectly,
         outcomes all alike within every level, a factor with one level, fixed terms that follow
-        from each other.
+        from each other, a search that does not converge.
 
     Raises
     ------
@@ -221,7 +225,7 @@ def fit_cumulative(
     )
     below = np.cumsum(np.bincount(category))[:-1] / category.size
     cuts = logit(below) if link == "logit" else ndtri(below)
-    between = tuple(f"{one}|{other}" for one, other in zip(names, names[1:], strict=False))
+    between = tuple(f"{one}|{other}" for one, other in pairwise(names))
     return _fit(Cumulative(category, link), made, cuts, between)
 
 
@@ -264,7 +268,10 @@ def _fit(
     start = _without_groups(problem, cuts)
     if np.ptp(problem.basis @ start) > _WIDEST:
         return Refusal(NO_VARIATION, "the fixed effects foresee the outcome perfectly")
-    return _report(problem, made, minimise(problem, start, cuts), between)
+    optimum = minimise(problem, start, cuts)
+    if optimum is None or not optimum.gradient < _TOO_STEEP:
+        return Refusal(NOT_CONVERGED, "the search for the largest likelihood did not converge")
+    return _report(problem, made, optimum, between)
 
 
 def _without_groups(problem: Problem, cuts: Floats) -> Floats:

@@ -5,14 +5,14 @@ fixed effects and thresholds together, with exact derivatives: those of the mode
 more solution of the same system (the adjoint).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from scipy.linalg import solve_triangular
-from scipy.optimize import minimize
 
-from orchestration.statistics.mixed.covariance import SINGULAR, SMALLEST, Parameters
+from orchestration.statistics.mixed.covariance import SINGULAR, Parameters
 from orchestration.statistics.mixed.families import Derivatives, Family
 from orchestration.statistics.mixed.penalised import (
     Factor,
@@ -22,6 +22,7 @@ from orchestration.statistics.mixed.penalised import (
     scaled,
     scaled_back,
 )
+from orchestration.statistics.mixed.search import search
 from orchestration.statistics.spc.flat import Floats
 
 # The mode is found when Newton's decrement is below this: the step is then 1e-9 and the
@@ -29,6 +30,10 @@ from orchestration.statistics.spc.flat import Floats
 _DECREMENT: Final = 1e-18
 _MOST_STEPS: Final = 100
 _TOO_FAR: Final = 1e12
+_ROUNDING: Final = 1e-10
+_SHORTEST: Final = 1e-8
+_FLAT: Final = 1e-6
+_NO_WORSE: Final = 1e-8
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,15 @@ class Mode:
     effects: PerGroup
     derivatives: Derivatives
     factor: Factor
+
+
+@dataclass(frozen=True)
+class Reached:
+    """Random effects on the way to their mode, and the penalised log-likelihood there."""
+
+    effects: PerGroup
+    eta: Floats
+    value: float
 
 
 @dataclass(frozen=True)
@@ -92,64 +106,46 @@ class Problem:
         cuts = np.cumsum(np.concatenate([steps[:1], np.exp(steps[1:])]))
         return vector[:size], vector[size : size + k], cuts
 
-    def mode(self, vector: Floats) -> Mode:
-        """Return the mode of the random effects by Newton's method, from the last one."""
+    def mode(self, vector: Floats) -> Mode | None:
+        """Return the mode of the random effects by Newton's method, from the last one.
+
+        None where the likelihood overflows, or Newton's method does not end.
+        """
         theta, fixed, cuts = self.split(vector)
         templates = self.parameters.templates(theta)
         start = self.offset + self.basis @ fixed
-        effects = self.effects
-        eta = start + self._random(templates, effects)
-        reached = self._penalised(eta, effects, cuts)
-        if not np.isfinite(reached):
-            effects = [np.zeros_like(block) for block in effects]
-            eta, reached = start, self._penalised(start, effects, cuts)
+
+        def reach(effects: PerGroup) -> Reached:
+            eta = start + self._random(templates, effects)
+            penalty = sum(float((block**2).sum()) for block in effects)
+            return Reached(effects, eta, self.family.log_likelihood(eta, cuts) - penalty / 2)
+
+        now = reach(self.effects)
+        if not np.isfinite(now.value):
+            now = reach([np.zeros_like(block) for block in self.effects])
+        if not np.isfinite(now.value):
+            return None
         for _ in range(_MOST_STEPS):
-            at = self.family.derivatives(eta, cuts)
+            at = self.family.derivatives(now.eta, cuts)
             factor = Factor(self.incidence, self.incidence.cross_products(at.weight), templates)
             sums = scaled(templates, self.incidence.transposed(at.slope[:, None]))
-            right = [s - u[:, :, None] for s, u in zip(sums, effects, strict=True)]
+            right = [s - u[:, :, None] for s, u in zip(sums, now.effects, strict=True)]
             step = factor.solve(right)
             decrement = sum(float((a * b).sum()) for a, b in zip(right, step, strict=True))
-            if decrement < _DECREMENT * max(1.0, abs(reached)):
-                break
-            effects, eta, reached = self._line(
-                templates, effects, [one[:, :, 0] for one in step], start, cuts, reached
-            )
-        self.effects = effects
-        return Mode(-2 * reached + factor.log_determinant, effects, at, factor)
-
-    def _line(
-        self,
-        templates: list[Floats],
-        effects: PerGroup,
-        step: PerGroup,
-        start: Floats,
-        cuts: Floats,
-        reached: float,
-    ) -> tuple[PerGroup, Floats, float]:
-        """Go along a step, or half of it, or a quarter, until it does not get worse."""
-        share = 1.0
-        while True:
-            tried = [u + share * du for u, du in zip(effects, step, strict=True)]
-            eta = start + self._random(templates, tried)
-            value = self._penalised(eta, tried, cuts)
-            # Near the mode a step changes the value by less than its rounding.
-            if value >= reached - 1e-10 * abs(reached) or share < 1e-8:  # noqa: PLR2004
-                return tried, eta, value
-            share /= 2
+            if decrement < _DECREMENT * max(1.0, abs(now.value)):
+                self.effects = now.effects
+                return Mode(-2 * now.value + factor.log_determinant, now.effects, at, factor)
+            now = _along(reach, now, [one[:, :, 0] for one in step])
+        return None
 
     def _random(self, templates: list[Floats], effects: PerGroup) -> Floats:
         natural = scaled_back(templates, [block[:, :, None] for block in effects])
         return self.incidence.times([block[:, :, 0] for block in natural])
 
-    def _penalised(self, eta: Floats, effects: PerGroup, cuts: Floats) -> float:
-        penalty = sum(float((block**2).sum()) for block in effects)
-        return self.family.log_likelihood(eta, cuts) - penalty / 2
-
     def value_and_gradient(self, vector: Floats) -> tuple[float, Floats]:
         """Return the deviance and its derivative."""
         found = self.mode(vector)
-        if not np.isfinite(found.deviance):
+        if found is None:
             return _TOO_FAR, np.zeros_like(vector)
         return found.deviance, self.gradient(vector, found)
 
@@ -177,31 +173,37 @@ class Problem:
         return np.concatenate([self.parameters.gather(parts), of_fixed, of_steps])
 
 
-def minimise(problem: Problem, fixed: Floats, cuts: Floats) -> Optimum:
-    """Minimise the deviance from given fixed effects (in the basis) and thresholds."""
+def _along(reach: Callable[[PerGroup], Reached], now: Reached, step: PerGroup) -> Reached:
+    """Go along a step, or half of it, or a quarter, until it does not get worse."""
+    share = 1.0
+    while True:
+        tried = reach([u + share * du for u, du in zip(now.effects, step, strict=True)])
+        # Near the mode a step changes the value by less than its rounding.
+        if tried.value >= now.value - _ROUNDING * abs(now.value) or share < _SHORTEST:
+            return tried
+        share /= 2
+
+
+def minimise(problem: Problem, fixed: Floats, cuts: Floats) -> Optimum | None:
+    """Minimise the deviance from given fixed effects (in the basis) and thresholds.
+
+    None where the search does not converge.
+    """
     parameters = problem.parameters
     steps = np.concatenate([cuts[:1], np.log(np.diff(cuts))])
-    size = parameters.start.size
-    best = _descend(problem, np.concatenate([parameters.start, fixed, steps]))
-    for theta in parameters.restarts(best.x[:size]):
-        other = _descend(problem, np.concatenate([theta, best.x[size:]]))
-        if other.fun < best.fun - 1e-9:
-            best = other
-    vector, hessian = _polish(problem, best.x)
+    start = np.concatenate([parameters.start, fixed, steps])
+    found = problem.mode(start)
+    if found is None:
+        return None
+    own = Inverse(found.factor).own
+    # Of fixed effects and thresholds what the rows say, as if their groups were known.
+    of_rows = 2 * (problem.basis**2).T @ found.derivatives.weight
+    of_steps = np.full(cuts.size, 2 * found.derivatives.weight.sum() / max(cuts.size, 1))
+    curvature = np.concatenate([parameters.curvature(parameters.start, own), of_rows, of_steps])
+    best = search(problem.value_and_gradient, parameters, start, curvature)
+    vector, hessian = _polish(problem, best)
     vector = _without_nil(problem, vector)
     return _optimum(problem, vector, hessian)
-
-
-def _descend(problem: Problem, start: Floats):  # noqa: ANN202 - scipy's own result
-    free = [(None, None)] * (start.size - len(problem.parameters.places))
-    return minimize(
-        problem.value_and_gradient,
-        start,
-        jac=True,
-        method="L-BFGS-B",
-        bounds=[*problem.parameters.bounds, *free],
-        options={"ftol": 1e-12, "gtol": 1e-5, "maxiter": 1000, "maxls": 50},
-    )
 
 
 def _free(problem: Problem, vector: Floats) -> np.ndarray:
@@ -218,7 +220,7 @@ def _polish(problem: Problem, vector: Floats) -> tuple[Floats, Floats]:
         hessian = _hessian(problem, vector)
         slope = problem.value_and_gradient(vector)[1][free]
         inner = hessian[np.ix_(free, free)]
-        if np.abs(slope).max() < 1e-6 or np.linalg.eigvalsh(inner).min() <= 0:
+        if np.abs(slope).max() < _FLAT or np.linalg.eigvalsh(inner).min() <= 0:
             break
         moved = vector.copy()
         moved[free] -= np.linalg.solve(inner, slope)
@@ -248,16 +250,20 @@ def _without_nil(problem: Problem, vector: Floats) -> Floats:
     for at in np.flatnonzero(problem.parameters.on_diagonal & (vector[:size] < SINGULAR)):
         without = vector.copy()
         without[at] = 0
-        if problem.mode(without).deviance <= problem.mode(vector).deviance + 1e-8:
+        nil, now = problem.mode(without), problem.mode(vector)
+        if nil is not None and now is not None and nil.deviance <= now.deviance + _NO_WORSE:
             vector = without
     return vector
 
 
-def _optimum(problem: Problem, vector: Floats, hessian: Floats) -> Optimum:
+def _optimum(problem: Problem, vector: Floats, hessian: Floats) -> Optimum | None:
     theta, fixed, cuts = problem.split(vector)
     size, k = theta.size, fixed.size
     free = _free(problem, vector)
     covariance = np.zeros((vector.size, vector.size))
+    mode = problem.mode(vector)
+    if mode is None or np.linalg.eigvalsh(hessian[np.ix_(free, free)]).min() <= 0:
+        return None
     covariance[np.ix_(free, free)] = 2 * np.linalg.inv(hessian[np.ix_(free, free)])
     # From the basis to the columns as given, from distances to thresholds.
     back = np.zeros((k + cuts.size, k + cuts.size))
@@ -265,7 +271,7 @@ def _optimum(problem: Problem, vector: Floats, hessian: Floats) -> Optimum:
     distances = np.concatenate([[1.0], np.diff(cuts)])[: cuts.size]
     back[k:, k:] = np.tril(np.ones((cuts.size, cuts.size))) * distances
     inside = vector.copy()
-    inside[:size] = np.where(problem.parameters.on_diagonal, np.maximum(theta, SMALLEST), theta)
+    inside[:size] = problem.parameters.inside(theta)
     slope = problem.value_and_gradient(inside)[1]
     return Optimum(
         theta=theta,
@@ -273,5 +279,5 @@ def _optimum(problem: Problem, vector: Floats, hessian: Floats) -> Optimum:
         cuts=cuts,
         covariance=back @ covariance[size:, size:] @ back.T,
         gradient=float(np.abs(slope[free]).max()),
-        mode=problem.mode(vector),
+        mode=mode,
     )

@@ -6,12 +6,10 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import solve_triangular
-from scipy.optimize import minimize
 from scipy.stats import t as student
 
 from orchestration.statistics.mixed.covariance import (
     SINGULAR,
-    SMALLEST,
     GroupEffects,
     Parameters,
     VarianceComponent,
@@ -26,8 +24,10 @@ from orchestration.statistics.mixed.penalised import (
     scaled,
     scaled_back,
 )
+from orchestration.statistics.mixed.search import search
 from orchestration.statistics.refusal import (
     NO_VARIATION,
+    NOT_CONVERGED,
     NOT_POSITIVE,
     SINGULAR_COVARIANCE,
     TOO_FEW_READINGS,
@@ -39,6 +39,9 @@ Method = Literal["REML", "ML"]
 
 # Residual variance below this share of the response's is that of an exact fit.
 _EXACT: Final = 1e-14
+_TINIEST: Final = float(np.finfo(np.float64).tiny)
+# A search that ends on a slope above this has not found the maximum.
+_TOO_STEEP: Final = 0.05
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,7 @@ def fit_linear(
     LinearMixed or Refusal
         Refused: no complete row, infinite values, a factor with one level, as many levels as rows,
         fixed terms that follow from each other, a response without variation, a fit without
-        residual, weights that are not positive.
+        residual, a search that does not converge, weights that are not positive.
 
     Raises
     ------
@@ -177,13 +180,16 @@ def fit_frame(
     if isinstance(groups, Refusal):
         return groups
     problem = _Problem(made, Parameters(*groups), method, weights)
-    if problem.own_variation <= _EXACT * float(made.response @ made.response):
+    if problem.own_variation <= _EXACT * float((made.response**2).sum()):
         return Refusal(NO_VARIATION, "the response has no variation beside the fixed effects")
     theta = _search(problem)
     solution = problem.solve(theta)
     if solution.residual_variance <= _EXACT * problem.own_variation / made.rows.size:
         return Refusal(SINGULAR_COVARIANCE, "the random effects fit the response exactly")
-    return _report(problem, solution, satterthwaite=satterthwaite)
+    found = _report(problem, solution, satterthwaite=satterthwaite)
+    if not found.gradient < _TOO_STEEP:
+        return Refusal(NOT_CONVERGED, f"the search ended on a slope of {found.gradient:.2g}")
+    return found
 
 
 def _refuse(made: Frame) -> Refusal | None:
@@ -244,7 +250,7 @@ class _Problem:
         # Once more: the first residual still has rounding errors of the size of the mean.
         self.first += (again := self.basis.T @ own)
         own -= self.basis @ again
-        self.own_variation = float(own @ own)
+        self.own_variation = float((own**2).sum())
         self.cross = self.incidence.cross_products(weights)
         self.sums = self.incidence.transposed(
             np.column_stack([self.basis * root[:, None], own * root])
@@ -263,14 +269,13 @@ class _Problem:
         factor = Factor(self.incidence, self.cross, templates)
         right = scaled(templates, self.sums)
         solved = factor.solve(right)
-        taken = sum(
-            a.reshape(-1, k + 1).T @ b.reshape(-1, k + 1)
-            for a, b in zip(right, solved, strict=True)
-        )
+        taken = np.zeros((k + 1, k + 1))
+        for a, b in zip(right, solved, strict=True):
+            taken += a.reshape(-1, k + 1).T @ b.reshape(-1, k + 1)
         information = np.eye(k) - taken[:k, :k]
-        fixed = np.linalg.solve(information, -taken[:k, k])
-        residual_sum = self.own_variation - taken[k, k] - float(fixed @ information @ fixed)
-        residual_sum = max(residual_sum, np.finfo(np.float64).tiny)
+        fixed = np.asarray(np.linalg.solve(information, -taken[:k, k]), np.float64)
+        residual_sum = self.own_variation - float(taken[k, k] + fixed @ information @ fixed)
+        residual_sum = max(residual_sum, _TINIEST)
         deviance = (
             self.constant + factor.log_determinant + self.freedom * float(np.log(residual_sum))
         )
@@ -296,7 +301,9 @@ class _Problem:
         """
         sigma2 = at.residual_variance if residual_variance is None else residual_variance
         inverse = Inverse(at.factor)
-        of_beta = np.linalg.inv(at.information) if self.method == "REML" else None
+        of_beta: Floats | None = None
+        if self.method == "REML":
+            of_beta = np.asarray(np.linalg.inv(at.information), np.float64)
         parts = []
         for group, template in enumerate(self.parameters.templates(at.theta)):
             left = len(inverse.own[group]) * np.eye(len(template)) - inverse.own[group].sum(0)
@@ -334,12 +341,9 @@ def _sandwich(blocks: Floats, middle: Floats) -> Floats:
 def _search(problem: _Problem) -> Floats:
     """Return the best parameters found, with those of no account set to 0."""
     parameters = problem.parameters
-    best = _descend(problem, parameters.start)
-    for start in parameters.restarts(best.x):
-        other = _descend(problem, start)
-        if other.fun < best.fun - 1e-9:
-            best = other
-    theta: Floats = best.x
+    first = problem.solve(parameters.start)
+    curvature = parameters.curvature(parameters.start, Inverse(first.factor).own)
+    theta = search(problem.value_and_gradient, parameters, parameters.start, curvature)
     for at in np.flatnonzero(parameters.on_diagonal & (theta < SINGULAR)):
         without = theta.copy()
         without[at] = 0
@@ -348,29 +352,13 @@ def _search(problem: _Problem) -> Floats:
     return theta
 
 
-def _descend(problem: _Problem, start: Floats):  # noqa: ANN202 - scipy's own result
-    return minimize(
-        problem.value_and_gradient,
-        start,
-        jac=True,
-        method="L-BFGS-B",
-        bounds=problem.parameters.bounds,
-        options={"ftol": 1e-14, "gtol": 1e-6, "maxiter": 500, "maxls": 50},
-    )
-
-
-def _inside(problem: _Problem, theta: Floats) -> Floats:
-    """Parameters at which derivatives exist: those at 0 are moved to nearly 0."""
-    return np.where(problem.parameters.on_diagonal, np.maximum(theta, SMALLEST), theta)
-
-
 def _report(problem: _Problem, at: _Solution, *, satterthwaite: bool) -> LinearMixed:
     made, parameters, sigma2 = problem.made, problem.parameters, at.residual_variance
     fixed = np.linalg.solve(problem.triangle, problem.first + at.fixed)
     back = np.linalg.inv(problem.triangle)
     covariance = sigma2 * back @ np.linalg.inv(at.information) @ back.T
     se = np.sqrt(np.diagonal(covariance))
-    inside = problem.solve(_inside(problem, at.theta))
+    inside = problem.solve(parameters.inside(at.theta))
     slope = problem.gradient(inside)
     free = ~parameters.on_diagonal | (at.theta > SINGULAR)
     freedom = np.full(problem.k, np.nan)
