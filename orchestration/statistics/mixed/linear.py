@@ -179,7 +179,7 @@ def fit_frame(
     groups = conditioned(made.groups)
     if isinstance(groups, Refusal):
         return groups
-    problem = _Problem(made, Parameters(*groups), method, weights)
+    problem = Problem(made, Parameters(*groups), method, weights)
     if problem.own_variation <= _EXACT * float((made.response**2).sum()):
         return Refusal(NO_VARIATION, "the response has no variation beside the fixed effects")
     theta = _search(problem)
@@ -215,7 +215,7 @@ def _refuse(made: Frame) -> Refusal | None:
 
 
 @dataclass(frozen=True)
-class _Solution:
+class Solution:
     """Everything at one value of the variance parameters; fixed effects in the basis Q."""
 
     theta: Floats
@@ -229,7 +229,7 @@ class _Solution:
     factor: Factor
 
 
-class _Problem:
+class Problem:
     """Cross products of one model, from which its deviance and derivatives are computed.
 
     The fixed columns are replaced by an orthonormal basis Q and the response by its residual on
@@ -262,7 +262,7 @@ class _Problem:
         if method == "REML":
             self.constant += 2 * float(np.log(np.abs(np.diagonal(self.triangle))).sum())
 
-    def solve(self, theta: Floats) -> _Solution:
+    def solve(self, theta: Floats) -> Solution:
         """Return deviance, fixed and random effects at given variance parameters."""
         k = self.k
         templates = self.parameters.templates(theta)
@@ -281,7 +281,7 @@ class _Problem:
         )
         if self.method == "REML":
             deviance += float(np.linalg.slogdet(information)[1])
-        return _Solution(
+        return Solution(
             theta=np.asarray(theta, dtype=np.float64),
             deviance=deviance,
             fixed=fixed,
@@ -293,7 +293,7 @@ class _Problem:
             factor=factor,
         )
 
-    def gradient(self, at: _Solution, residual_variance: float | None = None) -> Floats:
+    def gradient(self, at: Solution, residual_variance: float | None = None) -> Floats:
         """Return the derivative of the deviance, or of the unprofiled one at a given sigma2.
 
         With T the template of a factor, it is T^-T (m I - sum of M^-1 blocks - ...), twice: what
@@ -318,7 +318,7 @@ class _Problem:
         at = self.solve(theta)
         return at.deviance, self.gradient(at)
 
-    def sensitivity(self, at: _Solution) -> list[Floats]:
+    def sensitivity(self, at: Solution) -> list[Floats]:
         """Return the derivative of X'V^-1X (basis Q) in every variance parameter."""
         found = []
         templates = self.parameters.templates(at.theta)
@@ -338,7 +338,7 @@ def _sandwich(blocks: Floats, middle: Floats) -> Floats:
     return np.array([[(flat[a] * through[b]).sum() for b in range(p)] for a in range(p)])
 
 
-def _search(problem: _Problem) -> Floats:
+def _search(problem: Problem) -> Floats:
     """Return the best parameters found, with those of no account set to 0."""
     parameters = problem.parameters
     first = problem.solve(parameters.start)
@@ -352,7 +352,7 @@ def _search(problem: _Problem) -> Floats:
     return theta
 
 
-def _report(problem: _Problem, at: _Solution, *, satterthwaite: bool) -> LinearMixed:
+def _report(problem: Problem, at: Solution, *, satterthwaite: bool) -> LinearMixed:
     made, parameters, sigma2 = problem.made, problem.parameters, at.residual_variance
     fixed = np.linalg.solve(problem.triangle, problem.first + at.fixed)
     back = np.linalg.inv(problem.triangle)
@@ -364,7 +364,7 @@ def _report(problem: _Problem, at: _Solution, *, satterthwaite: bool) -> LinearM
     freedom = np.full(problem.k, np.nan)
     if satterthwaite:
         freedom = _satterthwaite(problem, inside, back)
-    effects = _effects(problem, at)
+    effects = group_effects(problem, at)
     templates = parameters.templates(at.theta)
     solved = [
         block[:, :, 0] for block in scaled_back(templates, [b[:, :, None] for b in at.effects])
@@ -393,7 +393,8 @@ def _report(problem: _Problem, at: _Solution, *, satterthwaite: bool) -> LinearM
     )
 
 
-def _effects(problem: _Problem, at: _Solution) -> tuple[GroupEffects, ...]:
+def group_effects(problem: Problem, at: Solution) -> tuple[GroupEffects, ...]:
+    """Return the predictions of all factors at one value of the variance parameters."""
     templates = problem.parameters.natural(at.theta)
     inverse = Inverse(at.factor)
     values = scaled_back(templates, [block[:, :, None] for block in at.effects])
@@ -425,7 +426,22 @@ def _effects(problem: _Problem, at: _Solution) -> tuple[GroupEffects, ...]:
     return tuple(found)
 
 
-def _satterthwaite(problem: _Problem, at: _Solution, back: Floats) -> Floats:
+def second_derivatives(problem: Problem, theta: Floats, sigma2: float | None) -> Floats:
+    """Return those of the deviance in theta, profiled over sigma2 or at a given one."""
+    rows = []
+    for number in range(theta.size):
+        step = 1e-4 * max(abs(float(theta[number])), 0.1)
+        ends = []
+        for sign in (1, -1):
+            moved = theta.copy()
+            moved[number] += sign * step
+            ends.append(problem.gradient(problem.solve(moved), sigma2))
+        rows.append((ends[0] - ends[1]) / (2 * step))
+    matrix = np.array(rows)
+    return (matrix + matrix.T) / 2
+
+
+def _satterthwaite(problem: Problem, at: Solution, back: Floats) -> Floats:
     """Degrees of freedom 2 v^2 / var(v), v the variance of each fixed effect.
 
     The variance of v follows from the information on (theta, sigma): second derivatives of the
@@ -434,15 +450,7 @@ def _satterthwaite(problem: _Problem, at: _Solution, back: Floats) -> Floats:
     sigma2, size = at.residual_variance, at.theta.size
     sigma = np.sqrt(sigma2)
     hessian = np.empty((size + 1, size + 1))
-    for number in range(size):
-        step = 1e-4 * max(abs(float(at.theta[number])), 0.1)
-        ends = []
-        for sign in (1, -1):
-            moved = at.theta.copy()
-            moved[number] += sign * step
-            ends.append(problem.gradient(problem.solve(moved), sigma2))
-        hessian[number, :size] = (ends[0] - ends[1]) / (2 * step)
-    hessian[:size, :size] = (hessian[:size, :size] + hessian[:size, :size].T) / 2
+    hessian[:size, :size] = second_derivatives(problem, at.theta, sigma2)
     templates = problem.parameters.templates(at.theta)
     of_sum = problem.parameters.gather(
         [
