@@ -49,9 +49,12 @@ def lmm(case: Case) -> Any:
         **_effects(case, found.effects),
         **_shares(found.components),
     }
-    reliability = {_short(one.group): one.reliability for one in found.effects}
-    tree |= {f"reliability_{name}": figures for name, figures in reliability.items()}
-    return tree | {"reliability": found.effects[0].reliability}
+    for one in reversed(found.effects):
+        # One figure where all levels have as many rows and one is asked for.
+        alike = not isinstance(_stated(case, "reliability"), list) and np.ptp(one.n) == 0
+        tree |= {f"reliability_{name}": one.reliability for name in _names(one.group)}
+        tree["reliability"] = one.reliability[0] if alike else one.reliability
+    return tree
 
 
 def glmm(case: Case) -> Any:
@@ -65,15 +68,38 @@ def glmm(case: Case) -> Any:
             offset = f"log({exposure})"
         if offset is not None:
             formula = f"{formula} + offset({offset})"
+    if trials is None and _family(case) == "binomial":
+        formula, table, trials = _of_shares(case, formula, table)
     found = generalised.fit_generalised(formula, table, family=_family(case), trials=trials)
     if isinstance(found, Refusal):
         return found
-    over = {}
-    for one, ratio in zip(found.effects, found.predicted_over_expected, strict=True):
-        for start in OVER_EXPECTED:
-            over |= {f"{start}_{name}": ratio for name in _names(one.group)}
-    over |= dict.fromkeys(OVER_EXPECTED, found.predicted_over_expected[0])
-    return {**_generalised(case, found), **over}
+    means = {}
+    for at in reversed(range(len(found.effects))):
+        figures = {
+            **dict.fromkeys(OVER_EXPECTED, found.predicted_over_expected[at]),
+            "predicted": found.predicted[at],
+            "expected": found.expected[at],
+        }
+        # Those of the first factor under the plain names too.
+        means |= figures
+        for name in _names(found.effects[at].group):
+            means |= {f"{start}_{name}": figure for start, figure in figures.items()}
+    return {**_generalised(case, found), **means}
+
+
+def _of_shares(
+    case: Case, formula: str, table: dict[str, np.ndarray]
+) -> tuple[str, dict[str, np.ndarray], np.ndarray | None]:
+    """R's two other ways to say successes among trials: `y/n`, and shares with weights."""
+    response, _, terms = formula.partition("~")
+    weights = _by_role(case, table, "weights")
+    successes, slash, among = (part.strip() for part in response.partition("/"))
+    if slash and among in table:
+        return f"{successes} ~{terms}", table, table[among]
+    if weights is not None and response.strip() in table:
+        counted = {**table, "successes_": np.round(table[response.strip()] * weights)}
+        return f"successes_ ~{terms}", counted, weights
+    return formula, table, None
 
 
 def rater_severity(case: Case) -> Any:
@@ -82,7 +108,8 @@ def rater_severity(case: Case) -> Any:
     for name, options in parts.items():
         expected = case.expected.get(name, {}) if isinstance(case.expected, Mapping) else {}
         part = replace(case, options={**case.options, **options}, expected=expected)
-        tree[name] = lmm(part) if name == "lmm" else _cumulative(part)
+        linear_part = name.startswith("lmm") or ("method" in options and "link" not in options)
+        tree[name] = lmm(part) if linear_part else _cumulative(part)
     return tree
 
 
@@ -132,6 +159,13 @@ def _family(case: Case) -> Literal["binomial", "poisson"]:
     if said == "poisson":
         return "poisson"
     raise ValueError(f"a glmm of the family {said!r} is not known: binomial or poisson")
+
+
+def _stated(case: Case, leaf: str) -> Any:
+    """The shape in which the answer, or that of the first variant, states a leaf."""
+    branches = [case.expected, *(case.expected.values() if case.expected else ())]
+    named = [branch[leaf] for branch in branches if isinstance(branch, Mapping) and leaf in branch]
+    return named[0] if named else None
 
 
 def _method(case: Case) -> linear.Method:
@@ -225,7 +259,7 @@ def _effects(case: Case, effects: Sequence[GroupEffects]) -> dict[str, Any]:
             }
             for at, level in enumerate(one.levels)
         ]
-        stated = case.expected.get("blup") if isinstance(case.expected, Mapping) else None
+        stated = _stated(case, "blup")
         as_rows = isinstance(stated, list) and any(isinstance(row, Mapping) for row in stated)
         tree["blup"] = rows if as_rows else one.effect[:, 0]
         tree["sd_blup"] = one.sd_given_fixed[:, 0]

@@ -77,8 +77,8 @@ class GeneralisedMixed:
     fitted, fitted_fixed : ndarray, shape (n,)
         Mean response (probability, count) with and without the random effects; of ordered
         categories the linear predictor.
-    predicted_over_expected : tuple of ndarray, shape (levels,)
-        Per grouping factor: mean of `fitted` over mean of `fitted_fixed` in each level.
+    predicted, expected : tuple of ndarray, shape (levels,)
+        Per grouping factor, in each level the mean of `fitted` and of `fitted_fixed`.
     rows : ndarray of int, shape (n,)
     """
 
@@ -101,8 +101,14 @@ class GeneralisedMixed:
     effects: tuple[GroupEffects, ...]
     fitted: Floats
     fitted_fixed: Floats
-    predicted_over_expected: tuple[Floats, ...]
+    predicted: tuple[Floats, ...]
+    expected: tuple[Floats, ...]
     rows: NDArray[np.intp]
+
+    @property
+    def predicted_over_expected(self) -> tuple[Floats, ...]:
+        """Per grouping factor: how many times its level's mean is what its rows let expect."""
+        return tuple(a / b for a, b in zip(self.predicted, self.expected, strict=True))
 
     @property
     def aic(self) -> float:
@@ -327,12 +333,14 @@ def _report(
         effects=effects,
         fitted=fitted,
         fitted_fixed=fitted_fixed,
-        predicted_over_expected=tuple(
-            np.bincount(group.index, fitted) / np.bincount(group.index, fitted_fixed)
-            for group in made.groups
-        ),
+        predicted=tuple(_means(group.index, fitted) for group in made.groups),
+        expected=tuple(_means(group.index, fitted_fixed) for group in made.groups),
         rows=made.rows,
     )
+
+
+def _means(index: NDArray[np.intp], figures: Floats) -> Floats:
+    return np.bincount(index, figures) / np.bincount(index)
 
 
 def _effects(problem: Problem, made: Frame, at: Optimum) -> tuple[GroupEffects, ...]:
