@@ -270,3 +270,33 @@ def test_a_state_that_began_months_ago_still_holds_beside_a_machine_that_reports
     }
     hours = {name: sum(p[7] for p in pieces if p[0] == name) / 3600 for name in events}
     assert hours == {"AUTUMN-M": 25, "WEST-M": 16}
+
+
+def test_minutes_are_those_of_all_states_also_of_a_table_built_the_moment_before(bare):
+    # More states in a quarter than a row group has rows (122,880): then the engine once took the
+    # table for empty until the file was closed, and every minute of a machine was missing.
+    house, days = bare("2026-08-10"), [dt.date(2026, 7, 1) + n * dt.timedelta(1) for n in range(40)]
+    house.write("mes_equipment", line("L"), machine("M", "L"))
+    house.write(
+        "mes_shift_calendar",
+        *(
+            shift("L", day.isoformat(), start, end, shift_id=shift_id)
+            for day in days
+            for shift_id, start, end in THREE
+        ),
+    )
+    first, last = (utc("Europe/Berlin", f"{day} 06:00") for day in ("2026-07-01", "2026-08-10"))
+    house.execute(
+        "insert into raw.mes_machine_states (machine_id, start_ts_utc, sequence, state, "
+        "_delivery_date) select 'M', moment, 1, "
+        "case when date_part('minute', moment) % 4 = 0 then 'producing' else 'down' end, "
+        f"date '2026-08-10' from range(timestamp '{first}', timestamp '{last}', "
+        "interval 20 second) as events(moment)"
+    )
+
+    house.build_with_parents("int_measures__machine_days")
+
+    rows = house.query(
+        "select producing_minutes, down_minutes from intermediate.int_measures__machine_days"
+    )
+    assert rows == [(6 * 60, 18 * 60)] * len(days)
