@@ -154,6 +154,9 @@ def _generalised(case: Case, found: generalised.GeneralisedMixed) -> dict[str, A
 
 def _family(case: Case) -> Literal["binomial", "poisson"]:
     said = str(case.options.get("family", "")).lower()
+    link = case.options.get("link")
+    if link not in {None, "logit", "log"}:
+        raise ValueError(f"a glmm with the link {link!r} is not known: logit or log")
     if said in {"binomial", "bernoulli", "logit", "logistic"}:
         return "binomial"
     if said == "poisson":

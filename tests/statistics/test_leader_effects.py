@@ -93,7 +93,7 @@ def test_spells_without_a_comparison_are_refused(leader, unit, period):
     assert isinstance(separability(leader, unit, period), Refusal)
 
 
-def company(seed, sites=6, lines=8, months=40):
+def company(seed, sites=4, lines=12, months=27):
     """Line-months with known effects: leaders 1.0, lines 1.5, sites 1.0, residual 2.0 AR(1) .5."""
     rng = np.random.default_rng(seed)
     places = sites * lines
@@ -125,7 +125,7 @@ def company(seed, sites=6, lines=8, months=40):
 def test_intervals_hold_the_planted_effect_and_do_not_without_the_spell():
     covered = {True: [], False: []}
     closer = []
-    for seed in range(6):
+    for seed in range(5):
         readings, truth = company(seed)
         for spell in (True, False):
             found = leader_effects(*readings, spell=spell)
@@ -138,7 +138,7 @@ def test_intervals_hold_the_planted_effect_and_do_not_without_the_spell():
                     - np.corrcoef(raw[shown], truth[shown])[0, 1]
                 )
 
-    # 288 intervals: the standard error of a share of .95 is .013, and seeds share variances.
+    # 214 intervals: the standard error of a share of .95 is .015.
     assert np.mean(covered[True]) == pytest.approx(0.95, abs=0.04)
     assert np.mean(covered[False]) < np.mean(covered[True]) - 0.05
     assert np.mean(closer) > 0.12
@@ -178,6 +178,23 @@ def test_probabilities_and_interval_say_the_same():
 
     assert (found.above[shown] + found.below[shown] <= 1).all()
     assert ((found.above > 0.975) <= (found.low > 0.5 - 1e-9))[shown].all()
+
+
+def test_a_trait_counts_within_sites_beside_the_kind_of_site_it_is_found_in():
+    (outcome, leader, unit, site, period), _ = company(4)
+    rng = np.random.default_rng(8)
+    # Good sites attract the tenured: over all sites, tenure looks better than it is.
+    tenure = rng.normal(size=48)[leader] + site
+    readings = (outcome + 0.5 * tenure + 2 * site, leader, unit, site, period)
+    beside = leader_effects(*readings, traits={"tenure": tenure}).model
+    alone = leader_effects(*readings, covariates={"tenure": tenure}).model
+    own, of_site = (
+        beside.fixed[beside.names.index(name)] for name in ("trait_0", "trait_0_of_site")
+    )
+
+    assert abs(own - 0.5) < 3 * beside.se[beside.names.index("trait_0")]
+    assert of_site > 1
+    assert alone.fixed[alone.names.index("covariate_0")] > own
 
 
 def test_no_move_at_all_is_refused():

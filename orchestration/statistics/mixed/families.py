@@ -9,7 +9,7 @@ from scipy.special import expit, gammaln, log_expit, ndtr
 
 from orchestration.statistics.spc.flat import Floats
 
-Link = Literal["logit", "probit"]
+Link = Literal["logit", "probit", "cloglog"]
 # A probability below this is taken as this, so that a search may pass through.
 _SMALLEST: Final = 1e-300
 
@@ -105,7 +105,7 @@ class Poisson:
 
 
 class Cumulative:
-    """Ordered categories: P(y <= k) = F(cut_k - eta), F logistic or normal."""
+    """Ordered categories: P(y <= k) = F(cut_k - eta), F logistic, normal or extreme-value."""
 
     def __init__(self, category: NDArray[np.intp], link: Link = "logit") -> None:
         self.category, self.link = category, link
@@ -143,6 +143,11 @@ class Cumulative:
 
     def _between(self, above: Floats, below: Floats) -> Floats:
         """F(above) - F(below), by the tail in which it does not cancel."""
+        if self.link == "cloglog":
+            # F = 1 - exp(-exp(x)); a threshold of infinity is beyond what exp may overflow to.
+            with np.errstate(over="ignore"):
+                low, high = np.exp(below), np.exp(above)
+            return np.asarray(-np.exp(-low) * np.expm1(low - high), dtype=np.float64)
         distribution = expit if self.link == "logit" else ndtr
         upper = below > 0
         high = np.where(upper, -below, above)
@@ -158,6 +163,11 @@ def _densities(x: Floats, link: Link) -> tuple[Floats, Floats, Floats]:
         f = expit(finite) * expit(-finite)
         slope = 1 - 2 * expit(finite)
         found = f, f * slope, f * (slope**2 - 2 * f)
+    elif link == "cloglog":
+        # Beyond 500, exp(x) would overflow and the density is 0.
+        grown = np.exp(np.minimum(finite, 500))
+        f = np.exp(np.minimum(finite, 500) - grown)
+        found = f, f * (1 - grown), f * ((1 - grown) ** 2 - grown)
     else:
         f = np.exp(-(finite**2) / 2) / np.sqrt(2 * np.pi)
         found = f, -finite * f, (finite**2 - 1) * f

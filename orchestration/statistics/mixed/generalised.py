@@ -1,5 +1,6 @@
 """Binomial, Poisson and cumulative mixed models, by Laplace's approximation."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, Literal
@@ -42,6 +43,13 @@ from orchestration.statistics.spc.flat import Floats
 _WIDEST: Final = 30.0
 # A search that ends on a slope above this has not found the maximum.
 _TOO_STEEP: Final = 0.05
+
+
+_QUANTILES: Final[Mapping[Link, Callable[[Floats], Floats]]] = {
+    "logit": logit,
+    "probit": ndtri,
+    "cloglog": lambda p: np.log(-np.log1p(-p)),
+}
 
 
 @dataclass(frozen=True)
@@ -191,7 +199,7 @@ def fit_cumulative(
         In lme4's notation; the thresholds take the place of the intercept.
     table : mapping of str to ndarray, shape (n,)
         Columns; the categories of the response are ordered by size (text by letter).
-    link : "logit" or "probit"
+    link : "logit", "probit" or "cloglog"
 
     Returns
     -------
@@ -202,6 +210,8 @@ def fit_cumulative(
     ----------
     Christensen, "Cumulative link models for ordinal regression with the R package ordinal".
     """
+    if link not in _QUANTILES:
+        raise ValueError(f"a link {link!r} is not known: {', '.join(_QUANTILES)}")
     said = parse(formula) if isinstance(formula, str) else formula
     response = np.asarray(table[said.response])
     missing = response == "" if response.dtype.kind in "OUS" else np.isnan(response.astype(float))
@@ -230,7 +240,7 @@ def fit_cumulative(
         made.rows,
     )
     below = np.cumsum(np.bincount(category))[:-1] / category.size
-    cuts = logit(below) if link == "logit" else ndtri(below)
+    cuts = _QUANTILES[link](below)
     between = tuple(f"{one}|{other}" for one, other in pairwise(names))
     return _fit(Cumulative(category, link), made, cuts, between)
 

@@ -250,7 +250,9 @@ def _fixed(
         table[f"trait_{number}_of_site"] = (
             sums / np.maximum(np.bincount(at_site, known.astype(np.float64)), 1)
         )[at_site]
-        terms += [f"trait_{number}", f"trait_{number}_of_site"]
+        terms.append(f"trait_{number}")
+        if np.unique(at_site).size > 1:
+            terms.append(f"trait_{number}_of_site")
     return terms
 
 
