@@ -286,6 +286,22 @@ def test_text_is_coded_against_its_first_level_and_products_as_r_names_them():
     )  # fmt: skip
 
 
+def test_ids_are_in_order_of_size_where_they_are_numbers_and_of_letters_where_text():
+    for ids in (np.array([10, 9, 100]), np.array([10, 9, 100], dtype=object)):
+        assert formulas.levels_of(ids)[0] == ("9", "10", "100")
+    assert formulas.levels_of(np.array(["10", "9", "100"]))[0] == ("10", "100", "9")
+
+
+def test_missing_ids_are_seen_in_every_type_of_column():
+    for column in (
+        np.array(["a", ""]),
+        np.array(["a", None], dtype=object),
+        np.array([1.0, np.nan]),
+        np.array([1, float("nan")], dtype=object),
+    ):
+        assert formulas.is_missing(column).tolist() == [False, True]
+
+
 def test_nested_and_uncorrelated_terms_are_named_and_ordered_as_lme4_does():
     found = fit_linear("y ~ 1 + (x || line) + (1 | site/leader)", company())
 

@@ -23,6 +23,7 @@ from orchestration.statistics.mixed.formula import (
     Frame,
     Table,
     frame,
+    is_missing,
     levels_of,
     parse,
 )
@@ -214,7 +215,7 @@ def fit_cumulative(
         raise ValueError(f"a link {link!r} is not known: {', '.join(_QUANTILES)}")
     said = parse(formula) if isinstance(formula, str) else formula
     response = np.asarray(table[said.response])
-    missing = response == "" if response.dtype.kind in "OUS" else np.isnan(response.astype(float))
+    missing = is_missing(response)
     if missing.all():
         return Refusal(TOO_FEW_READINGS, "there is no rating at all")
     _, index = levels_of(response[~missing])

@@ -25,6 +25,8 @@ Indexes = NDArray[np.intp]
 # Columns up to which LAPACK keeps to one thread.
 _ONE_BLOCK: Final = 120
 _TILE: Final = 64
+# Figures of a dense block that are held at once: 80 MB.
+_MOST_AT_ONCE: Final = 10_000_000
 # Per grouping factor, one array of shape (levels, coefficients, ...).
 PerGroup = list[Floats]
 
@@ -248,10 +250,15 @@ class Inverse:
         if factor.rest is None:
             self.own = [up @ factor.corner_inverse]
             return
-        # S^-1 = R'R with R the inverse triangle; V S^-1 V' = (V R')(V R')'.
-        self.carried = factor.wide @ factor.rest.T
-        by_level = self.carried.reshape(*up.shape[:2], -1)
-        twice = np.einsum("jak,jbk->jab", by_level, by_level)
+        # S^-1 = R'R with R the inverse triangle; V S^-1 V' = (V R')(V R')', some levels at a time:
+        # V R' is dense.
+        twice = np.empty_like(up)
+        levels, p = up.shape[:2]
+        step = max(1, _MOST_AT_ONCE // (p * len(factor.rest)))
+        for start in range(0, levels, step):
+            some = factor.wide[p * start : p * (start + step)] @ factor.rest.T
+            some = some.reshape(-1, p, len(factor.rest))
+            twice[start : start + step] = np.einsum("jak,jbk->jab", some, some)
         self.own = [up @ (np.eye(up.shape[1]) + twice) @ factor.corner_inverse]
         for one in range(1, len(incidence.groups)):
             start, end = incidence.offsets[one - 1 : one + 1]

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from orchestration.statistics.mixed.formula import levels_of
+from orchestration.statistics.mixed.formula import is_missing, levels_of
 from orchestration.statistics.refusal import NO_VALUE, NO_VARIATION, Refusal
 
 Level = Literal["succession", "connected", "not_separable"]
@@ -128,7 +128,7 @@ def separability(leader: ArrayLike, unit: ArrayLike, period: ArrayLike) -> Separ
         raise ValueError(f"leader {who.shape}, unit {where.shape}, period {when.shape} differ")
     if who.size == 0:
         return Refusal(NO_VALUE, "there is no reading")
-    if _missing(who).any() or _missing(where).any() or np.isnan(when).any():
+    if is_missing(who).any() or is_missing(where).any() or np.isnan(when).any():
         return Refusal(NO_VALUE, "a reading lacks its leader, unit or period")
     leaders, by_leader = levels_of(who)
     units, by_unit = levels_of(where)
@@ -213,9 +213,3 @@ def _of_first(values: Indexes, index: Indexes) -> Indexes:
 def _names(column: ArrayLike) -> list[str]:
     levels, index = levels_of(np.asarray(column))
     return [levels[at] for at in index]
-
-
-def _missing(column: NDArray[np.generic]) -> NDArray[np.bool_]:
-    if column.dtype.kind in "OUS":
-        return np.asarray(column == "", dtype=np.bool_)
-    return np.isnan(column.astype(np.float64))
