@@ -5,6 +5,7 @@ import dagster as dg
 from orchestration.defs.common import POOL, column_schema, tags
 from orchestration.governance.comparisons import compare_with_peers
 from orchestration.governance.judgements import judge_readings
+from orchestration.governance.leaders import estimate_leaders
 from orchestration.governance.outlook import foresee
 from orchestration.publication.standing import write_standing
 from orchestration.resources.warehouse import Warehouse
@@ -130,6 +131,41 @@ def kpi_outlook(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsD
         )
 
     return _kpi_outlook
+
+
+def leader_effects(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """Return the asset that says what leaders of lines add."""
+
+    @dg.asset(
+        key=["statistics", "leader_effects"],
+        deps=[dg.AssetKey(["intermediate", "int_leaders__input"])],
+        partitions_def=days,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name="statistics",
+        kinds={"python", "numpy", "duckdb"},
+        owners=["team:performance-analytics"],
+        tags=tags(domain="leadership", sensitivity="confidential", tier="judgement"),
+        code_version="1",
+        pool=POOL,
+    )
+    def _leader_effects(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
+        """Effects of leaders with interval and separability: one row per KPI and leader.
+
+        Read by `fct_leader_effects`, so that nobody is credited or blamed for the line they got.
+        """
+        effects = estimate_leaders(warehouse.read("intermediate.int_leaders__input"))
+        warehouse.replace("statistics.leader_effects", effects)
+        verdicts = effects["verdict"].value_counts()
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": len(effects),
+                "dagster/column_schema": column_schema(effects.dtypes.astype(str).to_dict()),
+                "refused": int(effects["refusal"].notna().sum()),
+                **{str(verdict): int(count) for verdict, count in verdicts.items()},
+            }
+        )
+
+    return _leader_effects
 
 
 def standing_figures(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:

@@ -48,6 +48,8 @@ FRACTIONS = {
     "targeted_weight_share", "parts_level", "parts_better_by",
     "peers_value", "phi", "z", "peers_lower_limit", "peers_upper_limit",
     "widening", "expected_value", "low_value", "high_value", "odds_next_month", "odds_next_quarter",
+    "effect_value", "effect_sd", "practical_difference", "probability_better", "probability_worse",
+    "reliability",
 }  # fmt: skip
 
 

@@ -158,10 +158,13 @@ def test_every_asset_leads_to_publication(definitions):
         "core/dim_people",
         "core/dim_products",
         "staging/stg_hr__person_crosswalk",
-        # About ratings of persons: published once an access policy cuts them.
+        # About persons: published once an access policy cuts them.
         "governance/fct_rating_appeals",
         "governance/fct_rating_versions",
         "governance/rpt_appeal_rates",
+        "intermediate/int_leaders__input",
+        "scorecard/fct_leader_effects",
+        "statistics/leader_effects",
         # These wait for the figures that will read them.
         "core/fct_complaints",
         "core/fct_exchange_rates",

@@ -13,6 +13,7 @@ from orchestration.contracts.load import SHIPPED_ROOT
 from orchestration.demo import TINY, generate
 from orchestration.governance.comparisons import compare_with_peers
 from orchestration.governance.judgements import judge_readings
+from orchestration.governance.leaders import estimate_leaders
 from orchestration.governance.outlook import foresee
 from orchestration.ingest.commit import content_hash
 from orchestration.ingest.pipeline import ingest_feed, prepare
@@ -41,6 +42,7 @@ FOUND = {
         "intermediate.int_outlook__input",
         lambda readings: foresee(readings).rows,
     ),
+    "statistics.leader_effects": ("intermediate.int_leaders__input", estimate_leaders),
 }
 READING = ("kpi_id", "entity_kind", "entity_id", "period_kind", "period_start_date")
 # What a later run must leave as a build from nothing would: what is published, and the large
