@@ -3,10 +3,13 @@
 import dagster as dg
 
 from orchestration.defs.common import POOL, column_schema, tags
+from orchestration.governance.comparisons import compare_with_peers
 from orchestration.governance.judgements import judge_readings
+from orchestration.governance.outlook import foresee
 from orchestration.publication.standing import write_standing
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
+from orchestration.statistics.refusal import Refusal
 
 INPUT = "intermediate.int_judgements__input"
 OUTPUT = "statistics.kpi_judgements"
@@ -45,6 +48,88 @@ def kpi_judgements(settings: Settings, days: dg.PartitionsDefinition) -> dg.Asse
         )
 
     return _kpi_judgements
+
+
+def kpi_comparisons(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """Return the asset that compares sites and lines with their peers."""
+
+    @dg.asset(
+        key=["statistics", "kpi_comparisons"],
+        deps=[dg.AssetKey(["intermediate", "int_comparisons__input"])],
+        partitions_def=days,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name="statistics",
+        kinds={"python", "numpy", "duckdb"},
+        owners=["team:performance-analytics"],
+        tags=tags(domain="performance", sensitivity="internal", tier="judgement"),
+        code_version="1",
+        pool=POOL,
+    )
+    def _kpi_comparisons(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
+        """Funnels over sites and lines: one row per KPI of counts, unit and period.
+
+        Read by `fct_kpi_comparisons`, so that a league table never stands for a difference: a unit
+        is named only where it lies beyond the spread of its peers.
+        """
+        compared = compare_with_peers(warehouse.read("intermediate.int_comparisons__input"))
+        warehouse.replace("statistics.kpi_comparisons", compared)
+        stands_out = compared["verdict"].isin(["better_than_peers", "worse_than_peers"])
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": len(compared),
+                "dagster/column_schema": column_schema(compared.dtypes.astype(str).to_dict()),
+                "stand_out": int(stands_out.sum()),
+                "refused": int(compared["refusal"].notna().sum()),
+            }
+        )
+
+    return _kpi_comparisons
+
+
+def kpi_outlook(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """Return the asset that says where KPIs go if nothing changes."""
+
+    @dg.asset(
+        key=["statistics", "kpi_outlook"],
+        deps=[dg.AssetKey(["intermediate", "int_outlook__input"])],
+        partitions_def=days,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name="statistics",
+        kinds={"python", "numpy", "duckdb"},
+        owners=["team:performance-analytics"],
+        tags=tags(domain="performance", sensitivity="internal", tier="judgement"),
+        code_version="1",
+        pool=POOL,
+    )
+    def _kpi_outlook(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
+        """Forecast of the next months and odds of the target: one row per KPI and site or company.
+
+        Read by `fct_kpi_outlook`, so that a target is discussed before it is missed. How often
+        past forecasts held what came is in the metadata of every run.
+        """
+        outlook = foresee(warehouse.read("intermediate.int_outlook__input"))
+        warehouse.replace("statistics.kpi_outlook", outlook.rows)
+        coverage = outlook.coverage
+        held = (
+            {"coverage_refused": coverage.detail}
+            if isinstance(coverage, Refusal)
+            else {
+                "coverage": coverage.share,
+                "coverage_low": coverage.low,
+                "coverage_high": coverage.high,
+                "coverage_stated": coverage.stated,
+            }
+        )
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": len(outlook.rows),
+                "dagster/column_schema": column_schema(outlook.rows.dtypes.astype(str).to_dict()),
+                "refused": int(outlook.rows["refusal"].notna().sum()),
+                **held,
+            }
+        )
+
+    return _kpi_outlook
 
 
 def standing_figures(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:

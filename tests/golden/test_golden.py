@@ -112,5 +112,4 @@ def test_variants_lie_over_the_options_and_a_dot_goes_one_level_deeper(tmp_path)
 
 
 def test_every_kind_of_the_format_is_known():
-    """Those that are not built yet are registered as such."""
     assert {"i_mr", "xbar", "laney_u", "lmm", "kpi_relations", "change_point"} <= set(KINDS)
