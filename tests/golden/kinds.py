@@ -9,7 +9,7 @@ KINDS: Mapping[str, Answer] = {
     **spc.KINDS,
     **calibration.KINDS,
     **fairness.KINDS,
-    **mixed.KINDS,
     **detection.KINDS,
+    **mixed.KINDS,
     **trials.KINDS,
 }
