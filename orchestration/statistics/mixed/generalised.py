@@ -33,6 +33,7 @@ from orchestration.statistics.refusal import (
     IMPOSSIBLE_COUNT,
     NO_VARIATION,
     NOT_CONVERGED,
+    SEPARATION,
     TOO_FEW_READINGS,
     ZERO_DENOMINATOR,
     Refusal,
@@ -266,7 +267,7 @@ def _refuse_levels(successes: Floats, trials: Floats, made: Frame) -> Refusal | 
         good = np.bincount(group.index, successes, levels)
         total = np.bincount(group.index, trials, levels)
         if (total > 1).any() and ((good == 0) | (good == total)).all():
-            return Refusal(NO_VARIATION, f"within every {group.name} all outcomes are alike")
+            return Refusal(SEPARATION, f"within every {group.name} all outcomes are alike")
     return None
 
 
@@ -284,7 +285,7 @@ def _fit(
     problem = Problem(family, made.fixed, made.offset, Parameters(*groups), cuts.size)
     start = _without_groups(problem, cuts)
     if np.ptp(problem.basis @ start) > _WIDEST:
-        return Refusal(NO_VARIATION, "the fixed effects foresee the outcome perfectly")
+        return Refusal(SEPARATION, "the fixed effects foresee the outcome perfectly")
     optimum = minimise(problem, start, cuts)
     if optimum is None or not optimum.gradient < _TOO_STEEP:
         return Refusal(NOT_CONVERGED, "the search for the largest likelihood did not converge")

@@ -81,8 +81,8 @@ class Optimum:
 class Problem:
     """The deviance of one model as a function of all its parameters.
 
-    The vector holds theta, the fixed effects in an orthonormal basis, the first threshold and the
-    logarithms of the distances between thresholds.
+    The vector holds theta, the fixed effects in an orthonormal basis (of the centred columns where
+    there are thresholds), the first threshold and the logarithms of the distances between them.
     """
 
     def __init__(
@@ -92,7 +92,9 @@ class Problem:
         self.incidence = Incidence(parameters.groups)
         # Fixed effects then have about as much information as variance parameters have.
         size = np.sqrt(max(self.incidence.levels))
-        basis, triangle = np.linalg.qr(fixed)
+        # Thresholds take up the means: an age of 20 to 60 would else move with all of them.
+        self.means = fixed.mean(axis=0) if cuts else np.zeros(fixed.shape[1])
+        basis, triangle = np.linalg.qr(fixed - self.means)
         self.basis, self.triangle = basis * size, triangle / size
         self.effects: PerGroup = [
             np.zeros((levels, width))
@@ -109,7 +111,7 @@ class Problem:
     def mode(self, vector: Floats) -> Mode | None:
         """Return the mode of the random effects by Newton's method, from the last one.
 
-        None where the likelihood overflows, or Newton's method does not end.
+        None where the likelihood or the system overflows, or Newton's method does not end.
         """
         theta, fixed, cuts = self.split(vector)
         templates = self.parameters.templates(theta)
@@ -127,7 +129,11 @@ class Problem:
             return None
         for _ in range(_MOST_STEPS):
             at = self.family.derivatives(now.eta, cuts)
-            factor = Factor(self.incidence, self.incidence.cross_products(at.weight), templates)
+            try:
+                factor = Factor(self.incidence, self.incidence.cross_products(at.weight), templates)
+            except np.linalg.LinAlgError:
+                # Parameters so large that I is lost beside Lambda' Z' W Z Lambda.
+                return None
             sums = scaled(templates, self.incidence.transposed(at.slope[:, None]))
             right = [s - u[:, :, None] for s, u in zip(sums, now.effects, strict=True)]
             step = factor.solve(right)
@@ -268,6 +274,7 @@ def _optimum(problem: Problem, vector: Floats, hessian: Floats) -> Optimum | Non
     # From the basis to the columns as given, from distances to thresholds.
     back = np.zeros((k + cuts.size, k + cuts.size))
     back[:k, :k] = np.linalg.inv(problem.triangle)
+    back[k:, :k] = problem.means @ back[:k, :k]
     distances = np.concatenate([[1.0], np.diff(cuts)])[: cuts.size]
     back[k:, k:] = np.tril(np.ones((cuts.size, cuts.size))) * distances
     inside = vector.copy()
@@ -275,8 +282,8 @@ def _optimum(problem: Problem, vector: Floats, hessian: Floats) -> Optimum | Non
     slope = problem.value_and_gradient(inside)[1]
     return Optimum(
         theta=theta,
-        fixed=np.linalg.solve(problem.triangle, fixed),
-        cuts=cuts,
+        fixed=back[:k, :k] @ fixed,
+        cuts=cuts + problem.means @ (back[:k, :k] @ fixed),
         covariance=back @ covariance[size:, size:] @ back.T,
         gradient=float(np.abs(slope[free]).max()),
         mode=mode,

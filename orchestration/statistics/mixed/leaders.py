@@ -18,7 +18,7 @@ from orchestration.statistics.mixed.separability import (
     separability,
     split_at,
 )
-from orchestration.statistics.refusal import NO_VARIATION, TOO_FEW_READINGS, Refusal
+from orchestration.statistics.refusal import NO_COMPARISON, TOO_FEW_READINGS, Refusal
 from orchestration.statistics.spc.flat import Floats
 
 Verdict = Literal["above", "below", "not_distinguishable", "too_short", "not_separable"]
@@ -150,9 +150,9 @@ def leader_effects(
     if isinstance(compared, Refusal):
         return compared
     if not compared.moves:
-        return Refusal(NO_VARIATION, "no leader led a second unit: leader and spell are one")
+        return Refusal(NO_COMPARISON, "no leader led a second unit: leader and spell are one")
     if all(level == NOT_SEPARABLE for level in compared.level):
-        return Refusal(NO_VARIATION, "no leader shares a unit with another: none is separable")
+        return Refusal(NO_COMPARISON, "no leader shares a unit with another: none is separable")
     terms = _fixed(table, covariates or {}, traits or {})
     random = ["(1 | leader)", "(1 | unit)", "(1 | site:period)"]
     if spell:

@@ -14,7 +14,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from orchestration.statistics.mixed.formula import is_missing, levels_of
-from orchestration.statistics.refusal import NO_VALUE, NO_VARIATION, Refusal
+from orchestration.statistics.refusal import NO_COMPARISON, NO_VALUE, Refusal
 
 Level = Literal["succession", "connected", "not_separable"]
 SUCCESSION: Final[Level] = "succession"
@@ -133,7 +133,7 @@ def separability(leader: ArrayLike, unit: ArrayLike, period: ArrayLike) -> Separ
     leaders, by_leader = levels_of(who)
     units, by_unit = levels_of(where)
     if len(leaders) == 1:
-        return Refusal(NO_VARIATION, f"{leaders[0]} is the only leader")
+        return Refusal(NO_COMPARISON, f"{leaders[0]} is the only leader")
     component = _connect(by_leader, by_unit)
     of_leader = component[np.unique(by_leader, return_index=True)[1]]
     led = np.zeros((len(leaders), len(units)), dtype=np.bool_)
