@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Our matrices are small: a second thread of the BLAS waits most of the time and burns its core
+# (inverting 60 columns took 10 CPU ms with two threads and 0.1 with one).
+export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help env demo run test test-fast endurance lint format sources lock bench clean
