@@ -118,7 +118,7 @@ BY_HAND = (
     closed as (
         select machine_id, state, start_ts_utc,
             coalesce(lead(start_ts_utc) over (partition by machine_id order by start_ts_utc),
-                start_ts_utc + interval 2 day) as end_ts_utc
+                $as_of::date + interval 12 hour) as end_ts_utc
         from changes where previous_state is distinct from state
     ),
     by_date as (
