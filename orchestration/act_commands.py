@@ -5,32 +5,29 @@ from __future__ import annotations
 import datetime as dt
 import json
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from orchestration.settings import Settings
+from orchestration.console import CompanyOption, JsonOption, chosen_settings, failing_plainly, out
+from orchestration.ledger.errors import LedgerError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from orchestration.ledger.definitions import ActType
     from orchestration.ledger.desk import Answer, Submission
     from orchestration.ledger.office import Office
     from orchestration.ledger.store import Recorded
 
-out, console = Console(), Console(stderr=True)
 acts_app = typer.Typer(help="Look at what people decided.", no_args_is_help=True)
 # Whoever starts a command as somebody else than this variable says must say so.
 ACTOR_VARIABLE = "STEELYARD_ACTOR"
 HEAD_FLAGS = {"--answers", "--valid-from", "--valid-to"}
 
-CompanyOption = Annotated[
-    str | None,
-    typer.Option("--company", help="A shipped company, or the folder of your own. Default: demo."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a machine.")]
 ActorOption = Annotated[
     str | None,
     typer.Option("--actor", envvar=ACTOR_VARIABLE, help="Who acts: an employee id."),
@@ -96,9 +93,11 @@ def list_acts(
     json_output: JsonOption = False,
 ) -> None:
     """List acts, oldest first."""
+    from orchestration.ledger.opening import open_ledger  # noqa: PLC0415 (SQLAlchemy)
+
     with _plain_failures():
         entries = list(
-            _office(company).ledger.entries(
+            open_ledger(chosen_settings(company)).entries(
                 act_type=act_type, actor=actor, outcome=outcome, after_seq=since, limit=limit
             )
         )
@@ -113,9 +112,10 @@ def show(
 ) -> None:
     """Show one act with all its fields, and what was said to it."""
     from orchestration.ledger.office import show as look_up  # noqa: PLC0415
+    from orchestration.ledger.opening import open_ledger  # noqa: PLC0415
 
     with _plain_failures():
-        entries = look_up(_office(company).ledger, seq)
+        entries = look_up(open_ledger(chosen_settings(company)), seq)
     if json_output:
         out.print_json(json.dumps([_plain(entry) for entry in entries]))
         return
@@ -126,8 +126,14 @@ def show(
 @acts_app.command()
 def pending(company: CompanyOption = None, json_output: JsonOption = False) -> None:
     """Show the acts that wait for consent, the oldest first."""
+    from orchestration.ledger.definitions import load_act_types  # noqa: PLC0415
+    from orchestration.ledger.office import pending as waiting_acts  # noqa: PLC0415
+    from orchestration.ledger.opening import open_ledger  # noqa: PLC0415
+
     with _plain_failures():
-        waiting = list(_office(company).pending())
+        settings = chosen_settings(company)
+        types = load_act_types(settings.register_folders)
+        waiting = list(waiting_acts(open_ledger(settings), types))
     if json_output:
         out.print_json(
             json.dumps([_plain(one.act) | {"agreed": list(one.agreed)} for one in waiting])
@@ -140,26 +146,20 @@ class _UsageError(ValueError):
     """What was typed cannot be understood."""
 
 
-class _plain_failures:  # noqa: N801 (a context manager)
-    """Turns what can go wrong into one sentence and exit code 1."""
+@contextmanager
+def _plain_failures() -> Iterator[None]:
+    """Turn what can go wrong into one sentence and exit code 1."""
+    from orchestration.publication.snapshot import SnapshotError  # noqa: PLC0415
 
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        from orchestration.ledger.store import LedgerError  # noqa: PLC0415
-        from orchestration.publication.snapshot import SnapshotError  # noqa: PLC0415
-
-        if isinstance(error, LedgerError | SnapshotError | ValueError):
-            console.print(f"[bold red]Error:[/] {error}", highlight=False)
-            raise typer.Exit(1) from error
+    with failing_plainly(LedgerError, SnapshotError, ValueError):
+        yield
 
 
 def _office(company: str | None) -> Office:
     from orchestration.ledger.office import Office  # noqa: PLC0415
     from orchestration.ledger.opening import open_ledger  # noqa: PLC0415
 
-    settings = Settings.from_environment().with_choices(company=company)
+    settings = chosen_settings(company)
     return Office.of(settings, open_ledger(settings))
 
 

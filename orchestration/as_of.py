@@ -9,13 +9,12 @@ company's warehouse, whose as-of never goes back.
 
 from __future__ import annotations
 
-import os
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from orchestration.ingest.delivery_log import create_tables
-from orchestration.ingest.run_state import PastRun, published_by
+from orchestration.ingest.run_state import PastRun, published_before, published_by
 from orchestration.publication.snapshot import (
     HASH_DIGITS,
     SNAPSHOTS,
@@ -25,12 +24,11 @@ from orchestration.publication.snapshot import (
     read_snapshot,
     verify,
 )
-from orchestration.rebuild import SCRATCH, delivered_files, lay_files
+from orchestration.rebuild import built_in_scratch
 from orchestration.resources.archive import as_archived
 from orchestration.resources.home import adopt_home
 from orchestration.resources.warehouse import Warehouse
-from orchestration.run import NothingToDoError, RunFailedError, run_company
-from orchestration.verification import verify_landed
+from orchestration.run import RunFailedError
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -118,56 +116,37 @@ def _retained(settings: Settings, run: PastRun) -> Snapshot | None:
 
 
 def _built_again(settings: Settings, run: PastRun, view: View, report: Report) -> Snapshot:
-    home = settings.company_home
     definitions = as_archived(settings, run.definition_hash) if view == "reported" else settings
     if definitions is None:
         raise RunFailedError(
             f"The definitions of {run.as_of} were not kept (a version before this one ran then), "
             "so what was reported cannot be built again: look at the present view with --known."
         )
-    scratch_home = home / SCRATCH
-    scratch = replace(
-        definitions,
-        home=scratch_home,
-        landing_folder=scratch_home / "inbox",
-        dagster_storage=None,
-        ledger_storage=None,
-        anchors_folder=None,
-    )
-    warehouse = Warehouse.of(settings, wait_seconds=0)
-    with warehouse.lock("steelyard as-of"):
-        shutil.rmtree(scratch_home, ignore_errors=True)
-        with warehouse.connect() as con:
-            versions = delivered_files(con, scratch, run=run)
-            damages = verify_landed(con, home).damages
-        if damages:
-            raise RunFailedError(f"{damages[0].sentence} Then ask again.")
-        scratch.landing.mkdir(parents=True)
-        _lend_snapshots(settings, scratch)
-        for number in range(max(map(len, versions.values()))):
-            lay_files(home, versions, number)
-            try:
-                run_company(scratch, as_of=run.as_of, report=report)
-            except NothingToDoError:
-                continue
+    with built_in_scratch(
+        settings,
+        as_of=run.as_of,
+        current=_published_before(settings, run),
+        command="steelyard as-of",
+        report=report,
+        definitions=definitions,
+        run=run,
+    ) as (scratch, _):
         built = read_current(scratch.published)
         if view == "reported" and built.content_hash != run.content_hash:
             raise RunFailedError(
                 f"What is built again for {run.as_of} has the content hash {built.content_hash}, "
-                f"and {run.content_hash or 'none'} was reported: the program has changed since. "
-                "Build it with the version of then, or look at the present view with --known."
+                f"and {run.content_hash or 'none'} was reported: the program has changed since, or "
+                "figures stood then on a snapshot that is no longer kept. Build it with the "
+                "version of then, or look at the present view with --known."
             )
-        return _keep(settings, built, scratch_home)
+        return _keep(settings, built, scratch.home)
 
 
-def _lend_snapshots(settings: Settings, scratch: Settings) -> None:
-    """Let locked periods find the snapshots they are read from."""
-    ours = settings.published / SNAPSHOTS
-    theirs = scratch.published / SNAPSHOTS
-    theirs.mkdir(parents=True, exist_ok=True)
-    for folder in ours.glob("????-??-??-*"):
-        # The same files under a second name: nothing is copied, and nothing of a snapshot changes.
-        shutil.copytree(folder, theirs / folder.name, copy_function=os.link)
+def _published_before(settings: Settings, run: PastRun) -> Snapshot | None:
+    """Return what had been published last before a run, if it is still kept."""
+    with Warehouse.of(settings).connect("look up what was published") as con:
+        before = published_before(con, run)
+    return _retained(settings, before) if before else None
 
 
 def _keep(settings: Settings, built: Snapshot, scratch_home: Path) -> Snapshot:

@@ -13,15 +13,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from orchestration.act_commands import act, acts_app
+from orchestration.console import (
+    CompanyOption,
+    JsonOption,
+    LandingOption,
+    chosen_settings,
+    console,
+    failure,
+    out,
+)
 from orchestration.ingest.feed_check import feed_app
 from orchestration.kpi_commands import kpi_app
 from orchestration.ledger_commands import ledger_app
 from orchestration.publication.terminal import card_view, outcome_view
-from orchestration.resources.disk import full_disk_sentence, is_full_disk
+from orchestration.resources.disk import is_full_disk
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,35 +50,10 @@ quality_app = typer.Typer(help="What the rules found.", no_args_is_help=True)
 app.add_typer(quality_app, name="quality")
 app.add_typer(kpi_app, name="kpi")
 
-console = Console(stderr=True)
-out = Console()
-
-CompanyOption = Annotated[
-    str | None,
-    typer.Option("--company", help="A shipped company, or the folder of your own. Default: demo."),
-]
-LandingOption = Annotated[
-    Path | None,
-    typer.Option("--landing", help="Folder with the delivered files. Default: the home's inbox."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a machine.")]
 AsOfOption = Annotated[
     dt.datetime | None,
     typer.Option("--as-of", formats=["%Y-%m-%d"], help="Day up to which deliveries are known."),
 ]
-
-
-def _settings(company: str | None, landing: Path | None = None) -> Settings:
-    return Settings.from_environment().with_choices(company=company, landing=landing)
-
-
-def _fail(error: str | BaseException) -> typer.Exit:
-    """Say in one sentence what went wrong; a full disk, which has many names, always the same."""
-    home = Settings.from_environment().home
-    full = isinstance(error, BaseException) and is_full_disk(error, home)
-    message = full_disk_sentence(home) if full else str(error)
-    console.print(f"[bold red]Error:[/] {message}", highlight=False)
-    return typer.Exit(1)
 
 
 def _progress() -> Progress:
@@ -114,7 +97,7 @@ class _LastWord:
         if not is_full:
             sys.stderr.write(self._held.getvalue())
         elif not isinstance(error, SystemExit):
-            _fail(error)
+            failure(error)
         if is_full or isinstance(error, SystemExit):
             sys.stdout.flush()
             sys.stderr.flush()
@@ -146,7 +129,7 @@ def demo(
 ) -> None:
     """Make the demo company's exports, the same for the same seed."""
     if acts:
-        _record_decisions(_settings("demo"), seed, json_output=json_output)
+        _record_decisions(chosen_settings("demo"), seed, json_output=json_output)
         return
     from orchestration.demo import (  # noqa: PLC0415
         DEFAULT,
@@ -156,15 +139,15 @@ def demo(
     )
 
     sizes = {"default": DEFAULT, "tiny": TINY}
-    settings = _settings("demo")
+    settings = chosen_settings("demo")
     if size not in sizes:
-        raise _fail(f"There is no size {size!r}; use one of {', '.join(sizes)}.")
+        raise failure(f"There is no size {size!r}; use one of {', '.join(sizes)}.")
     chosen = sizes[size]
     if machine_events is not None:
         try:
             chosen = with_machine_events(chosen, machine_events, seed=seed)
         except ValueError as error:
-            raise _fail(f"There cannot be {machine_events:,} machine events: {error}.") from error
+            raise failure(f"There cannot be {machine_events:,} machine events: {error}.") from error
     landing = settings.landing
     if (landing.parent / "truth.json").is_file():
         known = json.loads((landing.parent / "truth.json").read_text(encoding="utf-8"))
@@ -172,7 +155,7 @@ def demo(
         if known["seed"] == seed and known["size"] == wanted:
             console.print(f"The demo company's exports are already in {landing}.")
             return
-        raise _fail(
+        raise failure(
             f"{landing} holds the exports of another demo company. Remove "
             f"{settings.company_home} or set STEELYARD_HOME."
         )
@@ -220,7 +203,7 @@ def _record_decisions(settings: Settings, seed: int, *, json_output: bool) -> No
             )
         ledger.anchor()
     except (LedgerError, SnapshotError) as error:
-        raise _fail(error) from error
+        raise failure(error) from error
     truth.write_text(json.dumps(asdict(planted), indent=2) + "\n", encoding="utf-8")
     if json_output:
         out.print_json(json.dumps(asdict(planted)))
@@ -241,7 +224,7 @@ def run(
     """Land, guard, conform, measure, judge and publish whatever is new."""
     from orchestration.run import NothingToDoError, RunFailedError, run_company  # noqa: PLC0415
 
-    settings = _settings(company, landing)
+    settings = chosen_settings(company, landing)
     try:
         with _progress() as progress:
             task = progress.add_task("Looking for new deliveries", total=1)
@@ -260,7 +243,7 @@ def run(
             _next_places(settings)
         return
     except (RunFailedError, ValueError) as error:
-        raise _fail(error) from error
+        raise failure(error) from error
     if json_output:
         out.print_json(json.dumps(outcome.as_json()))
         return
@@ -283,8 +266,8 @@ def scorecard(
     from orchestration.publication.snapshot import SnapshotError, read_current  # noqa: PLC0415
 
     if leader and site:
-        raise _fail("Name a leader or a site, not both.")
-    settings = _settings(company)
+        raise failure("Name a leader or a site, not both.")
+    settings = chosen_settings(company)
     kind: Literal["leader", "site"] = "site" if site else "leader"
     try:
         snapshot = read_current(settings.published)
@@ -292,7 +275,7 @@ def scorecard(
             snapshot, kind, subject=site or leader, month=month.date() if month else None
         )
     except SnapshotError as error:
-        raise _fail(error) from error
+        raise failure(error) from error
     if json_output:
         out.print_json(json.dumps(card.as_json()))
     else:
@@ -325,13 +308,13 @@ def as_of_command(
     from orchestration.run import RunFailedError  # noqa: PLC0415
 
     if leader and site:
-        raise _fail("Name a leader or a site, not both.")
+        raise failure("Name a leader or a site, not both.")
     kind: Literal["leader", "site"] = "site" if site else "leader"
     try:
         with _progress() as progress:
             task = progress.add_task(f"Looking back to {day:%Y-%m-%d}", total=1)
             past = look_back(
-                _settings(company),
+                chosen_settings(company),
                 day.date(),
                 "known" if known else "reported",
                 report=lambda said, done, total: progress.update(
@@ -342,7 +325,7 @@ def as_of_command(
             past.snapshot, kind, subject=site or leader, month=month.date() if month else None
         )
     except (RunFailedError, SnapshotError, WarehouseBusyError) as error:
-        raise _fail(error) from error
+        raise failure(error) from error
     if json_output:
         seen = {
             "view": past.view,
@@ -363,11 +346,11 @@ def publish(company: CompanyOption = None, json_output: JsonOption = False) -> N
     """Publish the marts again as they stand, if their checks have passed."""
     from orchestration.run import RunFailedError, publish_again  # noqa: PLC0415
 
-    settings = _settings(company)
+    settings = chosen_settings(company)
     try:
         snapshot = publish_again(settings)
     except RunFailedError as error:
-        raise _fail(error) from error
+        raise failure(error) from error
     if json_output:
         out.print_json(
             json.dumps(
@@ -395,7 +378,7 @@ def docs(company: CompanyOption = None) -> None:
     from orchestration.quality.marts import MART_RULES, load_mart_rules  # noqa: PLC0415
     from orchestration.resources.warehouse import Warehouse  # noqa: PLC0415
 
-    settings = _settings(company)
+    settings = chosen_settings(company)
     warehouse = Warehouse(settings.company_home, memory_limit=settings.memory_limit)
     with warehouse.connect("write data docs") as con:
         create_tables(con)
@@ -403,7 +386,7 @@ def docs(company: CompanyOption = None) -> None:
             con, settings.company, load_mart_rules(MART_RULES), settings.data_docs
         )
     if not pages:
-        raise _fail("No rule has been run yet. Run `steelyard run` first.")
+        raise failure("No rule has been run yet. Run `steelyard run` first.")
     console.print(f"Wrote {pages} pages: {settings.data_docs / 'index.html'}")
 
 
@@ -418,7 +401,7 @@ def backup(
     from orchestration.resources.backup import BackupError, back_up  # noqa: PLC0415
     from orchestration.resources.warehouse import WarehouseBusyError  # noqa: PLC0415
 
-    settings = _settings(company)
+    settings = chosen_settings(company)
     try:
         taken = back_up(
             settings.company_home,
@@ -429,7 +412,7 @@ def backup(
             export_ledger=exporter(settings),
         )
     except (BackupError, LedgerError, WarehouseBusyError) as error:
-        raise _fail(error) from error
+        raise failure(error) from error
     console.print(
         f"Backed up {taken.files:,} files, {taken.bytes / 1024**2:,.0f} MiB, of "
         f"{taken.company} to {destination}."
@@ -446,7 +429,7 @@ def restore(
     from orchestration.resources.backup import BackupError  # noqa: PLC0415
     from orchestration.resources.backup import restore as put_back  # noqa: PLC0415
 
-    settings = _settings(company)
+    settings = chosen_settings(company)
     try:
         restored = put_back(
             source,
@@ -455,7 +438,7 @@ def restore(
             anchors=settings.anchors,
         )
     except BackupError as error:
-        raise _fail(error) from error
+        raise failure(error) from error
     prepare_home(settings)
     console.print(
         f"Restored {restored.files:,} files of {restored.company} to {settings.company_home}; "
@@ -469,11 +452,11 @@ def verify(company: CompanyOption = None, json_output: JsonOption = False) -> No
     from orchestration.resources.warehouse import WarehouseBusyError  # noqa: PLC0415
     from orchestration.verification import verify_home  # noqa: PLC0415
 
-    settings = _settings(company)
+    settings = chosen_settings(company)
     try:
         verified = verify_home(settings)
     except WarehouseBusyError as error:
-        raise _fail(error) from error
+        raise failure(error) from error
     if json_output:
         out.print_json(json.dumps(asdict(verified), default=str))
     else:
@@ -491,7 +474,7 @@ def rebuild(company: CompanyOption = None) -> None:
     from orchestration.resources.warehouse import WarehouseBusyError  # noqa: PLC0415
     from orchestration.run import RunFailedError  # noqa: PLC0415
 
-    settings = _settings(company)
+    settings = chosen_settings(company)
     try:
         with _progress() as progress:
             task = progress.add_task("Reading the delivery log", total=1)
@@ -502,7 +485,7 @@ def rebuild(company: CompanyOption = None) -> None:
                 ),
             )
     except (RunFailedError, WarehouseBusyError) as error:
-        raise _fail(error) from error
+        raise failure(error) from error
     same = "the same as before" if rebuilt.content_hash == rebuilt.previous_hash else "changed"
     console.print(
         f"Built anew from {rebuilt.files:,} files as of {rebuilt.as_of}; what is published is "
@@ -525,7 +508,7 @@ def doctor(
     """Look at environment, contracts, zones and paths, and say what to do."""
     from orchestration.doctor import examine, prepare_home  # noqa: PLC0415
 
-    settings = _settings(company, landing)
+    settings = chosen_settings(company, landing)
     if prepare:
         for path in prepare_home(settings, choose=True):
             console.print(f"Wrote {path}")

@@ -9,42 +9,38 @@ from pathlib import Path  # noqa: TC003 (Typer reads the annotations)
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from orchestration.settings import Settings
+from orchestration.console import (
+    CompanyOption,
+    JsonOption,
+    chosen_settings,
+    console,
+    failing_plainly,
+    out,
+)
+from orchestration.ledger.errors import LedgerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from orchestration.ledger.store import Ledger
 
-out, console = Console(), Console(stderr=True)
 ledger_app = typer.Typer(help="Check, sign and hand out the ledger.", no_args_is_help=True)
-
-CompanyOption = Annotated[
-    str | None,
-    typer.Option("--company", help="A shipped company, or the folder of your own. Default: demo."),
-]
 
 
 @contextmanager
 def _opened(company: str | None) -> Iterator[Ledger]:
     """Open the company's ledger; what it refuses is one sentence and exit code 1."""
-    from orchestration.ledger.errors import LedgerError  # noqa: PLC0415 (SQLAlchemy)
-    from orchestration.ledger.opening import open_ledger  # noqa: PLC0415
+    from orchestration.ledger.opening import open_ledger  # noqa: PLC0415 (SQLAlchemy)
 
-    try:
-        yield open_ledger(Settings.from_environment().with_choices(company=company))
-    except LedgerError as error:
-        console.print("Error:", style="bold red", end=" ")
-        console.print(str(error), highlight=False, markup=False, soft_wrap=True)
-        raise typer.Exit(1) from error
+    with failing_plainly(LedgerError):
+        yield open_ledger(chosen_settings(company))
 
 
 @ledger_app.command()
 def verify(
     company: CompanyOption = None,
-    json_output: Annotated[bool, typer.Option("--json", help="Print JSON for a machine.")] = False,
+    json_output: JsonOption = False,
 ) -> None:
     """Recompute every entry, hold it against the anchors, and name the first bad one."""
     from orchestration.ledger.verify import verify as verify_ledger  # noqa: PLC0415

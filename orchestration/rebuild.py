@@ -9,19 +9,28 @@ from __future__ import annotations
 import datetime as dt
 import os
 import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestration.ingest.landing import sidecar_of, stored_path
-from orchestration.publication.snapshot import SnapshotError, read_current
+from orchestration.publication.snapshot import (
+    CURRENT,
+    SNAPSHOTS,
+    Snapshot,
+    SnapshotError,
+    read_current,
+)
 from orchestration.registry.archive import FOLDER
+from orchestration.resources.archive import ARCHIVE
 from orchestration.resources.home import mark_home
 from orchestration.resources.warehouse import Warehouse
 from orchestration.run import RunFailedError, publish_again, run_company
 from orchestration.verification import verify_landed
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     import duckdb
 
@@ -75,44 +84,91 @@ def rebuild(settings: Settings, *, report: Report) -> Rebuilt:
         If a run holds the warehouse.
     """
     home = settings.company_home
-    warehouse = Warehouse.of(settings, wait_seconds=0)
-    if not warehouse.path.is_file():
-        raise RunFailedError(f"{home} holds no warehouse, and so no log to build a new one from.")
+    as_of, before = _last_as_of(settings), read_published(settings)
+    with built_in_scratch(
+        settings, as_of=as_of, current=before, command="steelyard rebuild", report=report
+    ) as (scratch, files):
+        replaced = _take_place(home, scratch.company_home)
+        shutil.rmtree(scratch.home)
+        snapshot = publish_again(settings)
+    return Rebuilt(
+        files=files,
+        as_of=as_of,
+        content_hash=snapshot.content_hash,
+        previous_hash=before.content_hash if before else None,
+        replaced=replaced,
+    )
+
+
+@contextmanager
+def built_in_scratch(
+    settings: Settings,
+    *,
+    as_of: dt.date,
+    current: Snapshot | None,
+    command: str,
+    report: Report,
+    definitions: Settings | None = None,
+    run: PastRun | None = None,
+) -> Iterator[tuple[Settings, int]]:
+    """Build a warehouse anew from landed files in a home of its own, under the company's lock.
+
+    Parameters
+    ----------
+    settings : Settings
+        The company; its landing folder is not read, its ledger neither: what has landed of it is.
+    as_of : date
+        The as-of of the new warehouse.
+    current : Snapshot or None
+        What had been published last before: figures that stand are found from there.
+    command : str
+        Who holds the lock, for others to read.
+    report : callable
+        Told what is going on.
+    definitions : Settings, optional
+        Whose registers, contracts and models are used; default: those of `settings`.
+    run : PastRun, optional
+        Only files that were known when this run was published; default: all.
+
+    Yields
+    ------
+    (Settings, int)
+        The scratch home, published once, and how many files were loaded. Whoever is given it
+        takes what is of use and removes it; a scratch home that was left goes with the next one.
+
+    Raises
+    ------
+    RunFailedError
+        If a landed file is missing or not what was delivered, or a step failed.
+    WarehouseBusyError
+        If a run holds the warehouse.
+    """
+    home = settings.company_home
     scratch_home = home / SCRATCH
-    inbox = scratch_home / "inbox"
     # What the ledger has recorded since is the next run's; what has landed is loaded again.
     scratch = replace(
-        settings,
+        definitions or settings,
         home=scratch_home,
-        landing_folder=inbox,
+        landing_folder=scratch_home / "inbox",
         dagster_storage=None,
         ledger_storage=None,
         anchors_folder=None,
     )
-    with warehouse.lock("steelyard rebuild"):
+    warehouse = Warehouse.of(settings, wait_seconds=0)
+    with warehouse.lock(command):
         shutil.rmtree(scratch_home, ignore_errors=True)
         with warehouse.connect() as con:
-            versions, as_of = delivered_files(con, scratch), _last_as_of(con)
+            versions = delivered_files(con, scratch, run=run)
             damages = verify_landed(con, home).damages
         if damages:
-            raise RunFailedError(f"{damages[0].sentence} Then rebuild again.")
-        inbox.mkdir(parents=True)
-        _show_published(settings.published, scratch.published)
+            raise RunFailedError(f"{damages[0].sentence} Then try again.")
+        scratch.landing.mkdir(parents=True)
+        lend_snapshots(settings.published, scratch.published, current)
         # A place whose file was replaced later is loaded in as many rounds as it had files.
         for number in range(max(map(len, versions.values()))):
             lay_files(home, versions, number)
             run_company(scratch, as_of=as_of, report=report)
-        previous = _published_hash(settings)
-        replaced = _take_place(home, scratch.company_home)
-        shutil.rmtree(scratch_home)
-        snapshot = publish_again(settings)
-    return Rebuilt(
-        files=sum(map(len, versions.values())),
-        as_of=as_of,
-        content_hash=snapshot.content_hash,
-        previous_hash=previous,
-        replaced=replaced,
-    )
+        yield scratch, sum(map(len, versions.values()))
 
 
 def delivered_files(
@@ -147,10 +203,16 @@ def delivered_files(
     return versions
 
 
-def _last_as_of(con: duckdb.DuckDBPyConnection) -> dt.date:
-    as_of: dt.date | None = con.execute("select max(as_of_date) from ops.run_history").fetchall()[
-        0
-    ][0]
+def _last_as_of(settings: Settings) -> dt.date:
+    warehouse = Warehouse.of(settings, wait_seconds=0)
+    if not warehouse.path.is_file():
+        raise RunFailedError(
+            f"{settings.company_home} holds no warehouse, and so no log to build a new one from."
+        )
+    with warehouse.connect() as con:
+        as_of: dt.date | None = con.execute(
+            "select max(as_of_date) from ops.run_history"
+        ).fetchall()[0][0]
     if as_of is None:
         raise RunFailedError("The log names no run, and so no day to build a warehouse for.")
     return as_of
@@ -167,15 +229,22 @@ def lay_files(home: Path, versions: dict[Path, list[str]], number: int) -> None:
                 link.symlink_to(source)
 
 
-def _show_published(published: Path, scratch: Path) -> None:
-    """Let the scratch home see the snapshots: figures of locked periods stand on them."""
-    if published.is_dir():
-        shutil.copytree(published, scratch, symlinks=True, copy_function=os.link)
+def lend_snapshots(published: Path, scratch: Path, current: Snapshot | None) -> None:
+    """Let a scratch home see the snapshots: figures of locked periods stand on them.
+
+    The same files under a second name: nothing is copied, and nothing of a snapshot changes.
+    """
+    if not (published / SNAPSHOTS).is_dir():
+        return
+    shutil.copytree(published / SNAPSHOTS, scratch / SNAPSHOTS, copy_function=os.link)
+    if current is not None:
+        (scratch / CURRENT).symlink_to(Path(SNAPSHOTS) / current.folder.name)
 
 
-def _published_hash(settings: Settings) -> str | None:
+def read_published(settings: Settings) -> Snapshot | None:
+    """Return what is published now, None if nothing that could be read is."""
     try:
-        return read_current(settings.published).content_hash
+        return read_current(settings.published)
     except SnapshotError:
         return None
 
@@ -188,7 +257,7 @@ def _take_place(home: Path, scratch: Path) -> Path:
     # Reading the log has emptied the old write-ahead log into the file.
     os.link(path, replaced / path.name)
     # The lake's files have the hash of their content as name: what is there already is the same.
-    for folder in ("lake", FOLDER):
+    for folder in ("lake", FOLDER, ARCHIVE):
         shutil.copytree(scratch / folder, home / folder, dirs_exist_ok=True)
     Warehouse(scratch).path.replace(path)
     mark_home(home)

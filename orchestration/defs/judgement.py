@@ -3,6 +3,7 @@
 import dagster as dg
 
 from orchestration.defs.common import POOL, column_schema, tags
+from orchestration.governance.comparisons import compare_with_peers
 from orchestration.governance.judgements import judge_readings
 from orchestration.publication.standing import write_standing
 from orchestration.resources.warehouse import Warehouse
@@ -45,6 +46,42 @@ def kpi_judgements(settings: Settings, days: dg.PartitionsDefinition) -> dg.Asse
         )
 
     return _kpi_judgements
+
+
+def kpi_comparisons(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """Return the asset that compares sites and lines with their peers."""
+
+    @dg.asset(
+        key=["statistics", "kpi_comparisons"],
+        deps=[dg.AssetKey(["intermediate", "int_comparisons__input"])],
+        partitions_def=days,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name="statistics",
+        kinds={"python", "numpy", "duckdb"},
+        owners=["team:performance-analytics"],
+        tags=tags(domain="performance", sensitivity="internal", tier="judgement"),
+        code_version="1",
+        pool=POOL,
+    )
+    def _kpi_comparisons(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
+        """Funnels over sites and lines: one row per KPI of counts, unit and period.
+
+        Read by `fct_kpi_comparisons`, so that a league table never stands for a difference: a unit
+        is named only where it lies beyond the spread of its peers.
+        """
+        compared = compare_with_peers(warehouse.read("intermediate.int_comparisons__input"))
+        warehouse.replace("statistics.kpi_comparisons", compared)
+        stands_out = compared["verdict"].isin(["better_than_peers", "worse_than_peers"])
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": len(compared),
+                "dagster/column_schema": column_schema(compared.dtypes.astype(str).to_dict()),
+                "stand_out": int(stands_out.sum()),
+                "refused": int(compared["refusal"].notna().sum()),
+            }
+        )
+
+    return _kpi_comparisons
 
 
 def standing_figures(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:

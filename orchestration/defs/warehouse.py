@@ -15,7 +15,6 @@ from orchestration.registry.load import load_registers
 from orchestration.registry.logic import logics
 from orchestration.registry.store import (
     definition_hash,
-    registers_bytes,
     registers_hash,
     store_logics,
     store_registers,
@@ -74,8 +73,7 @@ def registers(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDef
         Read by every model that computes or judges: a KPI is defined here and nowhere else.
         """
         found = logics(declared, project.read_manifest())
-        used = registers_bytes(settings.company, declared, act_types)
-        archive(settings.company_home, used, found.values())
+        archive(settings.company_home, found.values())
         with warehouse.connect("load registers") as con:
             rows = store_registers(con, settings.company, declared, act_types)
             store_logics(con, found)

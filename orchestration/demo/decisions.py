@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestration.demo.size import random
 from orchestration.governance.periods import parse_period
-from orchestration.ledger.desk import APPROVE, REJECT, WITHDRAW, Answer, Submission
+from orchestration.ledger.definitions import APPROVE, REJECT, WITHDRAW
+from orchestration.ledger.desk import Answer, Submission
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

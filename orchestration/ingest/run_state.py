@@ -159,12 +159,24 @@ def last_published(con: duckdb.DuckDBPyConnection) -> PublishedRun | None:
 
 def published_by(con: duckdb.DuckDBPyConnection, day: dt.date) -> PastRun | None:
     """Return the last run that published with an as-of up to a day; None if none had."""
+    return _past_run(con, "as_of_date <= ? order by as_of_date desc, published_at_utc desc", day)
+
+
+def published_before(con: duckdb.DuckDBPyConnection, run: PastRun) -> PastRun | None:
+    """Return the run that had published last before another one did; None before the first."""
+    return _past_run(
+        con, "published_at_utc < ? order by published_at_utc desc", run.published_at_utc
+    )
+
+
+def _past_run(
+    con: duckdb.DuckDBPyConnection, which: str, value: dt.date | dt.datetime
+) -> PastRun | None:
     con.execute(DDL)
     rows = con.execute(
         "select run_id, as_of_date, definition_hash, content_hash, published_at_utc "
-        "from ops.run_history where published_at_utc is not null and as_of_date <= ? "
-        "order by as_of_date desc, started_at_utc desc limit 1",
-        [day],
+        f"from ops.run_history where published_at_utc is not null and {which} limit 1",
+        [value],
     ).fetchall()
     return PastRun(*rows[0]) if rows else None
 

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from orchestration.registry.load import RegisterError, content_hash
+from orchestration.registry.load import RegisterError, content_hash, read_entry
 from orchestration.registry.model import Entry, Identifier
 
 if TYPE_CHECKING:
@@ -57,6 +56,10 @@ CheckName = Literal[
 ]
 ActName = Annotated[str, Field(pattern=r"^[a-z][a-z_]*\.[a-z][a-z_]*$")]
 NO_STATE = "none"
+# What is said to a pending act; the judging desk knows these three by name.
+APPROVE = "decision.approve"
+REJECT = "decision.reject"
+WITHDRAW = "decision.withdraw"
 # In `not_by` and in a consent's `person`: whoever did the act that is answered.
 ACTOR = "actor"
 
@@ -250,18 +253,7 @@ def load_act_types(folders: Sequence[Path]) -> ActTypes:
     found: dict[str, ActRegister] = {}
     for folder in folders:
         for path in sorted((folder / "acts").glob("*.yml")):
-            try:
-                register = ActRegister.model_validate(
-                    yaml.safe_load(path.read_text(encoding="utf-8"))
-                )
-            except yaml.YAMLError as error:
-                raise RegisterError(f"{path}: not readable as YAML: {error}") from error
-            except ValidationError as error:
-                said = "; ".join(
-                    f"{'.'.join(map(str, one['loc'])) or 'file'}: {one['msg']}"
-                    for one in error.errors()
-                )
-                raise RegisterError(f"{path}: {said}") from error
+            register = read_entry(path, ActRegister)
             found[register.register_name] = register
     known = ActTypes(list(found.values()))
     for act in known:

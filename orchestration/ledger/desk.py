@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Any, Final
 from orchestration.governance.periods import parse_period
 from orchestration.governance.rights import Grant, Held, Post, find_right
 from orchestration.ledger.checks import CHECKS, Situation, Term
-from orchestration.ledger.definitions import ACTOR, NO_STATE, ActType, Consent
+from orchestration.ledger.definitions import (
+    ACTOR,
+    APPROVE,
+    NO_STATE,
+    REJECT,
+    WITHDRAW,
+    ActType,
+    Consent,
+)
+from orchestration.ledger.fates import fates
 from orchestration.ledger.fields import RefusedError, Rulebook, parse_fields
 from orchestration.ledger.projection import Rectangle, rectangles
 
@@ -24,9 +33,6 @@ if TYPE_CHECKING:
     from orchestration.ledger.facts import Facts
     from orchestration.ledger.store import Recorded, Writer
 
-APPROVE: Final = "decision.approve"
-REJECT: Final = "decision.reject"
-WITHDRAW: Final = "decision.withdraw"
 DECISIONS: Final = frozenset({APPROVE, REJECT, WITHDRAW})
 APPOINTMENTS: Final = ("appointment.appoint", "appointment.appoint_auditor", "appointment.end")
 LOCKS: Final = ("period_lock.lock", "period_lock.release")
@@ -259,7 +265,7 @@ class Desk:
             waiting = self._waiting(subject)
             if waiting:
                 raise RefusedError(
-                    f"Act {waiting[-1].seq} on the same subject waits for consent: approve, "
+                    f"Act {waiting[-1]} on the same subject waits for consent: approve, "
                     "reject or withdraw it first."
                 )
 
@@ -519,46 +525,21 @@ class Desk:
         except RefusedError as refused:
             raise RefusedError(f"Act {target.seq} is no longer possible. {refused}") from refused
 
-    def _waiting(self, subject: str) -> list[Recorded]:
-        """Return the acts on a subject that wait for consent."""
-        return [
-            entry
-            for entry in self.writer.entries(subject=subject, outcome="pending")
-            if self._is_waiting(entry)
-        ]
+    def _waiting(self, subject: str) -> list[int]:
+        """Return the acts on a subject that wait for consent, by their numbers."""
+        entries = self.writer.entries(subject=subject)
+        return [seq for seq, fate in fates(entries, self.rulebook.types).items() if fate is None]
 
     def _is_waiting(self, act: Recorded) -> bool:
-        return self._fate(act) is None
-
-    def _fate(self, act: Recorded) -> str | None:
-        """Return what has become of a pending act, None while it waits."""
-        if act.payload is None:
-            return "its content is erased"
-        if act.payload["outcome"] != "pending":
-            return {"refused": "it was refused"}.get(
-                act.payload["outcome"], "it took effect at once"
-            )
-        said = {
-            REJECT: "it was rejected by act {}",
-            WITHDRAW: "it was withdrawn by act {}",
-        }
-        for entry in self.writer.entries(refers_to=act.seq):
-            if entry.payload is None or entry.payload["outcome"] == "refused":
-                continue
-            if entry.payload["completes"] == act.seq:
-                return f"it took effect by act {entry.seq}"
-            if entry.payload["act_type"] in said:
-                return said[entry.payload["act_type"]].format(entry.seq)
-        for entry in self.writer.entries(subject=act.payload["subject"], after_seq=act.seq):
-            if entry.payload is None or entry.payload["outcome"] not in {"pending", "effective"}:
-                continue
-            kind = self.rulebook.types.find(entry.payload["act_type"])
-            if kind is not None and kind.replaces_pending:
-                return f"act {entry.seq} took its place"
-        return None
+        return act.payload is not None and act.seq in self._waiting(act.payload["subject"])
 
     def _require_waiting(self, act: Recorded) -> None:
-        fate = self._fate(act)
+        said = act.payload or {"outcome": "erased", "subject": ""}
+        if said["outcome"] == "pending":
+            entries = self.writer.entries(subject=said["subject"])
+            fate = fates(entries, self.rulebook.types)[act.seq]
+        else:
+            fate = _AT_ONCE.get(said["outcome"], "it took effect at once")
         if fate is not None:
             raise RefusedError(f"Act {act.seq} does not wait for consent: {fate}.")
 
@@ -652,6 +633,8 @@ class Desk:
         return tuple(sorted(persons - {payload["actor"]}))
 
 
+# Why an act that never was pending does not wait.
+_AT_ONCE: Final = {"refused": "it was refused", "erased": "its content is erased"}
 # Stands for an act's own number until it has one.
 _THIS: Final = "{this}"
 

@@ -12,7 +12,8 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
@@ -160,7 +161,7 @@ def read_facts(settings: Settings, kpis: Mapping[str, Kpi]) -> Facts:
     Raises
     ------
     SnapshotError
-        If the snapshot is not what was published.
+        If the snapshot is not what was published, or an earlier version published it.
     """
     rules = {
         feed: frozenset(rule.id for rule in contract.rules)
@@ -170,65 +171,72 @@ def read_facts(settings: Settings, kpis: Mapping[str, Kpi]) -> Facts:
         return Facts(kpis=kpis, rules=rules)
     database = str(read_current(settings.published).file(DATABASE))
     with duckdb.connect(database, read_only=True) as con:
-        units = [
-            Unit(*row)
-            for row in con.execute(
-                "select org_unit_id, org_unit_kind, parent_id, leader_id, site_id, valid_from, "
-                "valid_to from core.dim_org_units order by all"
-            ).fetchall()
-        ]
-        employed = {
-            person: (first, last or OPEN_END)
-            for person, first, last in con.execute(
-                "select employee_id, first_hire_date, exit_date from core.dim_people"
-            ).fetchall()
-        }
-        entities: dict[tuple[str, str], list[Place]] = {
-            (kind, entity): []
-            for kind, entity in con.execute(
-                "select entity_kind, entity_id from core.dim_entities"
-            ).fetchall()
-        }
-        for kind, entity, *place in con.execute(
-            "select entity_kind, entity_id, org_unit_id, valid_from, valid_to "
-            "from core.bridge_entity_units order by all"
-        ).fetchall():
-            entities.setdefault((kind, entity), []).append(Place(*place))
-        logic_hashes = dict(
+        try:
+            return Facts(
+                kpis=kpis,
+                rules=rules,
+                **_published_facts(con),
+                find_reading=partial(_find_reading, database),
+                snapshots=_kept_snapshots(settings),
+            )
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
+            raise SnapshotError(
+                "What is published lacks tables that acts are checked against, so an earlier "
+                "version published it. Run `steelyard run` first."
+            ) from error
+
+
+def _published_facts(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    """Return the fields of `Facts` that the published database holds."""
+    units = con.execute(
+        "select org_unit_id, org_unit_kind, parent_id, leader_id, site_id, valid_from, "
+        "valid_to from core.dim_org_units order by all"
+    ).fetchall()
+    people = con.execute(
+        "select employee_id, first_hire_date, exit_date from core.dim_people"
+    ).fetchall()
+    entities: dict[tuple[str, str], list[Place]] = {
+        (kind, entity): []
+        for kind, entity in con.execute(
+            "select entity_kind, entity_id from core.dim_entities"
+        ).fetchall()
+    }
+    for kind, entity, *place in con.execute(
+        "select entity_kind, entity_id, org_unit_id, valid_from, valid_to "
+        "from core.bridge_entity_units order by all"
+    ).fetchall():
+        entities.setdefault((kind, entity), []).append(Place(*place))
+    held = {
+        (feed, day, rule): rows
+        for feed, day, rule, rows in con.execute(
+            "select feed, delivery_date, rule_id, row_count from governance.rpt_set_aside"
+        ).fetchall()
+    }
+    return {
+        "units": [Unit(*row) for row in units],
+        "employed": {person: (first, last or OPEN_END) for person, first, last in people},
+        "entities": entities,
+        "logic_hashes": dict(
             con.execute("select kpi_id, logic_hash from governance.kpi_publication").fetchall()
-        )
+        ),
+        "quarantined": lambda *key: held.get(key, 0),
+    }
 
-        held = {
-            (feed, day, rule): rows
-            for feed, day, rule, rows in con.execute(
-                "select feed, delivery_date, rule_id, row_count from governance.rpt_set_aside"
-            ).fetchall()
-        }
 
-    def find_reading(kpi: str, kind: str, entity: str, period: Period) -> PublishedReading | None:
-        with duckdb.connect(database, read_only=True) as con:
-            found = con.execute(
-                # What the deliveries say: an override names the value that it replaces.
-                "select computed_value from kpi.fct_kpi_readings where kpi_id = ? and "
-                "entity_kind = ? and entity_id = ? and period_kind = ? and period_start_date = ?",
-                [kpi, kind, entity, period.kind, period.first_day],
-            ).fetchall()
-        if not found:
-            return None
-        value = found[0][0]
-        return PublishedReading(None if value is None else Decimal(repr(value)))
-
-    return Facts(
-        kpis=kpis,
-        rules=rules,
-        units=units,
-        employed=employed,
-        entities=entities,
-        find_reading=find_reading,
-        snapshots=_kept_snapshots(settings),
-        logic_hashes=logic_hashes,
-        quarantined=lambda *key: held.get(key, 0),
-    )
+def _find_reading(
+    database: str, kpi: str, kind: str, entity: str, period: Period
+) -> PublishedReading | None:
+    with duckdb.connect(database, read_only=True) as con:
+        found = con.execute(
+            # What the deliveries say: an override names the value that it replaces.
+            "select computed_value from kpi.fct_kpi_readings where kpi_id = ? and "
+            "entity_kind = ? and entity_id = ? and period_kind = ? and period_start_date = ?",
+            [kpi, kind, entity, period.kind, period.first_day],
+        ).fetchall()
+    if not found:
+        return None
+    value = found[0][0]
+    return PublishedReading(None if value is None else Decimal(repr(value)))
 
 
 def _kept_snapshots(settings: Settings) -> frozenset[str]:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from orchestration.ledger.definitions import load_act_types
-from orchestration.ledger.desk import REJECT, WITHDRAW, Answer, Submission
+from orchestration.ledger.definitions import APPROVE, load_act_types
+from orchestration.ledger.desk import Answer, Submission
 from orchestration.ledger.facts import Facts, read_facts
+from orchestration.ledger.fates import fates
 from orchestration.ledger.fields import Rulebook
 from orchestration.ledger.recording import record
 from orchestration.ledger.store import LedgerError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from orchestration.ledger.definitions import ActTypes
     from orchestration.ledger.store import Ledger, Recorded
     from orchestration.settings import Settings
 
@@ -75,37 +77,15 @@ class Office:
         """Record acts: all of them, or the refusals alone."""
         return record(self.ledger, self.rulebook, self.facts, submissions, now=now)
 
-    def pending(self) -> Iterator[Waiting]:
-        """Yield the acts that wait for consent, oldest first."""
-        lapsed = self._lapsed()
-        for act in self.ledger.entries(outcome="pending"):
-            answers = [
-                entry.payload
-                for entry in self.ledger.entries(refers_to=act.seq)
-                if entry.payload is not None and entry.payload["outcome"] == "recorded"
-            ]
-            is_over = any(
-                one["completes"] == act.seq or one["act_type"] in {REJECT, WITHDRAW}
-                for one in answers
-            )
-            if act.payload is not None and not is_over and act.seq not in lapsed:
-                yield Waiting(act, tuple(one["actor"] for one in answers))
 
-    def _lapsed(self) -> set[int]:
-        """Return the pending acts whose place a later act on the same subject has taken."""
-        lapsed: set[int] = set()
-        open_acts: dict[str, list[int]] = {}
-        for entry in self.ledger.entries():
-            if entry.payload is None or entry.payload["outcome"] not in {"pending", "effective"}:
-                continue
-            act = self.rulebook.types.find(entry.payload["act_type"])
-            waiting = open_acts.setdefault(entry.payload["subject"], [])
-            if act is not None and act.replaces_pending:
-                lapsed.update(waiting)
-                waiting.clear()
-            if entry.payload["outcome"] == "pending":
-                waiting.append(entry.seq)
-        return lapsed
+def pending(ledger: Ledger, types: ActTypes) -> Iterator[Waiting]:
+    """Yield the acts that wait for consent, oldest first."""
+    waits = [seq for seq, fate in fates(ledger.entries(), types).items() if fate is None]
+    for seq in waits:
+        act = ledger.entry(seq)
+        agreed = ledger.entries(refers_to=seq, act_type=APPROVE, outcome="recorded")
+        if act is not None:
+            yield Waiting(act, tuple(one.payload["actor"] for one in agreed if one.payload))
 
 
 def read_submissions(path: Path, *, actor: str | None) -> list[Submission]:

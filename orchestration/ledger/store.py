@@ -17,6 +17,7 @@ import json
 import os
 import secrets
 import sqlite3
+from abc import ABC, abstractmethod
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,7 @@ from orchestration.ledger.tables import CHAIN, ERASED, ERASURES, PAYLOADS, state
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from orchestration.ledger.anchor import Anchor, Anchors
 
@@ -87,12 +89,12 @@ class Head:
     recorded_at: dt.datetime | None
 
 
-class Reading:
+class Reading(ABC):
     """What can be read, of a ledger as of a block that writes to it."""
 
-    @contextmanager
-    def _connected(self) -> Iterator[sa.Connection]:
-        raise NotImplementedError
+    @abstractmethod
+    def _connected(self) -> AbstractContextManager[sa.Connection]:
+        """Give the connection to read by."""
 
     def entries(
         self,

@@ -84,6 +84,13 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
         "period_kind",
         "period_start_date",
     ),
+    "kpi.fct_kpi_comparisons": (
+        "kpi_id",
+        "entity_kind",
+        "entity_id",
+        "period_kind",
+        "period_start_date",
+    ),
     "kpi.fct_late_adjustments": (
         "kpi_id",
         "entity_kind",
@@ -100,6 +107,7 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
         "what_code",
     ),
     "governance.rpt_goalpost_drift": ("org_unit_id",),
+    "governance.rpt_target_cascade": ("kpi_id", "org_unit_id", "label_kind", "label_start_date"),
     "governance.rpt_accountability": ("subject_kind", "subject_id"),
     **{f"governance.reg_{register}": ("act_seq", "valid_from") for register in REGISTERS},
     "registry.kpis": ("kpi_id",),

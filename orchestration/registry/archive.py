@@ -1,9 +1,9 @@
-"""What a company once declared, kept for good under its hash.
+"""What each KPI's figures once rested on, kept for good under its hash.
 
-The registers in git can be read as of any commit, but a home does not know which commit a run saw,
-and a published figure must be explained years later. So each run keeps in its home, by hash, the
-registers that it used and what each KPI's figures rested on. The name of a file says what is in
-it, so writing twice is writing once, and a damaged file is found when it is read.
+A home does not know which commit a run saw, and a published figure must be explained years later.
+So each run keeps in its home what the figures of every KPI rested on. The name of a file says what
+is in it, so writing twice is writing once, and a damaged file is found when it is read. All that a
+run read is kept by `resources.archive`.
 """
 
 from __future__ import annotations
@@ -27,21 +27,18 @@ class ArchiveError(RuntimeError):
     """An archived definition is missing or not what it was; the message says what to do."""
 
 
-def archive(home: Path, registers: bytes, logics: Iterable[Logic]) -> None:
-    """Keep the registers and the KPIs' logic of a run; what is there already is left alone.
+def archive(home: Path, logics: Iterable[Logic]) -> None:
+    """Keep the KPIs' logic of a run; what is there already is left alone.
 
     Parameters
     ----------
     home : Path
         The company's home.
-    registers : bytes
-        All register tables, as `registry.store.registers_bytes` gives them.
     logics : iterable of Logic
         Of all KPIs.
     """
     folder = home / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    _keep(folder / f"{hashlib.sha256(registers).hexdigest()}.json", registers)
     for logic in logics:
         for name, text in logic.texts.items():
             _keep(folder / f"{name}.sql", text.encode())

@@ -60,12 +60,12 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     scorecards: dict[tuple[str, int], ScorecardTemplate] = {}
     for folder in folders:
         for path in sorted(folder.glob("measures.yml")):
-            measures |= {entry.id: entry for entry in _read(path, MeasureFile).measures}
+            measures |= {entry.id: entry for entry in read_entry(path, MeasureFile).measures}
         for path in sorted(folder.glob("kpis/**/*.yml")):
-            kpi = _read(path, Kpi)
+            kpi = read_entry(path, Kpi)
             kpis[kpi.id] = kpi
         for path in sorted(folder.glob("scorecards/*.yml")):
-            template = _read(path, ScorecardTemplate)
+            template = read_entry(path, ScorecardTemplate)
             scorecards[template.id, template.version] = template
     registers = Registers(
         measures=dict(sorted(measures.items())),
@@ -270,7 +270,14 @@ def _check_one_template_at_a_time(templates: Sequence[ScorecardTemplate]) -> Non
             )
 
 
-def _read(path: Path, model: type[Model]) -> Model:
+def read_entry(path: Path, model: type[Model]) -> Model:
+    """Return what one register file says, validated.
+
+    Raises
+    ------
+    RegisterError
+        If it is no YAML, or says something that cannot be: which file, which key and why.
+    """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         return model.model_validate(content)

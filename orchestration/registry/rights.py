@@ -5,10 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Literal
 
-import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from orchestration.registry.load import RegisterError
+from orchestration.registry.load import RegisterError, read_entry
 from orchestration.registry.model import Entry, Identifier
 
 if TYPE_CHECKING:
@@ -109,13 +108,4 @@ def load_decision_rights(folders: Sequence[Path]) -> DecisionRights:
     ]
     if not paths:
         raise RegisterError("No register folder holds rights/decision_rights.yml.")
-    path = paths[-1]
-    try:
-        return DecisionRights.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except yaml.YAMLError as error:
-        raise RegisterError(f"{path}: not readable as YAML: {error}") from error
-    except ValidationError as error:
-        said = "; ".join(
-            f"{'.'.join(map(str, one['loc'])) or 'file'}: {one['msg']}" for one in error.errors()
-        )
-        raise RegisterError(f"{path}: {said}") from error
+    return read_entry(paths[-1], DecisionRights)

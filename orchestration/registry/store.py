@@ -208,15 +208,10 @@ def all_tables(
     }
 
 
-def registers_bytes(company: Company, registers: Registers, act_types: ActTypes) -> bytes:
-    """Return all register tables as JSON: a run archives it under its sha256."""
-    tables = all_tables(company, registers, act_types)
-    return json.dumps(tables, sort_keys=True, default=str).encode()
-
-
 def registers_hash(company: Company, registers: Registers, act_types: ActTypes) -> str:
     """Return the sha256 of all register tables."""
-    return hashlib.sha256(registers_bytes(company, registers, act_types)).hexdigest()
+    tables = all_tables(company, registers, act_types)
+    return hashlib.sha256(json.dumps(tables, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def definition_hash(

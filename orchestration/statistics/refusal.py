@@ -22,6 +22,13 @@ IMPOSSIBLE_VALUE: Final = "impossible_value"
 GAP_IN_SERIES: Final = "gap_in_series"
 UNSTABLE_PROCESS: Final = "unstable_process"
 NO_SPECIFICATION: Final = "no_specification"
+TOO_COARSE: Final = "too_coarse"
+SEPARATION: Final = "separation"
+NOT_CONVERGED: Final = "not_converged"
+TOO_NARROW: Final = "too_narrow"
+TOO_FEW_CLUSTERS: Final = "too_few_clusters"
+DUPLICATE_PERIOD: Final = "duplicate_period"
+NO_COMPARISON: Final = "no_comparison"
 
 
 @dataclass(frozen=True)

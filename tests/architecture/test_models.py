@@ -45,6 +45,8 @@ FRACTIONS = {
     "centre", "lower_limit", "upper_limit", "sigma_z", "locked_value", "present_value",
     "value_difference", "computed_value", "original_target_level", "previous_value",
     "previous_target_level", "previous_score", "drift_ratio", "appeal_ratio",
+    "targeted_weight_share", "parts_level", "parts_better_by",
+    "peers_value", "phi", "z", "peers_lower_limit", "peers_upper_limit",
 }  # fmt: skip
 
 

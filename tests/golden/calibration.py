@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from orchestration.statistics.calibration import agreement, funnel, pooling
+from orchestration.statistics.calibration import agreement, funnel, pooling, shrinkage
+from orchestration.statistics.calibration import rasch as one_scale
 from orchestration.statistics.fairness import multiplicity
 from orchestration.statistics.refusal import Refusal
 from tests.golden.cases import Answer, Case
@@ -111,9 +112,125 @@ def p_adjust(case: Case) -> Any:
     return {method: multiplicity.adjust_p_values(p, method) for method in multiplicity.METHODS}
 
 
+def rasch(case: Case) -> Any:
+    """The named model, or those that the answers allow; the first stands at the top too."""
+    named = next((one for one in case.columns.values() if isinstance(one, list)), None)
+    items = named or [name for name, column in case.table.items() if column.dtype.kind == "f"]
+    answers = np.column_stack([case.table[name] for name in items])
+    dichotomous = np.nanmax(answers - np.nanmin(answers, axis=0)) <= 1
+    stated = case.options.get("model", case.options.get("models"))
+    asked = [stated] if isinstance(stated, str) else stated
+    models = asked or (["RM"] if dichotomous else ["PCM", "RSM"])
+    each = {model: _scale(answers, model, items) for model in models}
+    first = each[models[0]]
+    return {**(first if isinstance(first, dict) else {}), **each}
+
+
+def _scale(answers: np.ndarray, model: one_scale.Model, items: list[str]) -> Any:
+    found = one_scale.rasch_model(answers, model)
+    if isinstance(found, Refusal):
+        return found
+    used = [items[at] for at in found.items]
+    steps = [
+        name if model == "RM" else f"{name}.c{category}"
+        for name, most in zip(used, found.categories, strict=True)
+        for category in range(1, most + 1)
+    ]
+    free = [*used[1:], *(f"Cat {k}" for k in range(2, found.categories[0] + 1))]
+    easiness = dict(zip(steps, found.easiness.tolist(), strict=True))
+    se_easiness = dict(zip(steps, found.se_easiness.tolist(), strict=True))
+    names = free if model == "RSM" else steps[1:]
+    eta = dict(zip(names, found.parameters.tolist(), strict=True))
+    se_eta = dict(zip(names, found.se_parameters.tolist(), strict=True))
+    persons = one_scale.person_measures(found)
+    return {
+        "beta": easiness,
+        "betapar": easiness,
+        "easiness": easiness,
+        "difficulty": {name: -value for name, value in easiness.items()},
+        "se": se_easiness,
+        "se_beta": se_easiness,
+        "se.beta": se_easiness,
+        "se_easiness": se_easiness,
+        "eta": eta,
+        "etapar": eta,
+        "se_eta": se_eta,
+        "se.eta": se_eta,
+        "loglik": found.log_likelihood,
+        "npar": found.parameters.size,
+        "person": persons.measure,
+        "person_se": persons.standard_error,
+    }
+
+
+def james_stein(case: Case) -> Any:
+    """Variance from a column, an option, or binomial about the grand mean with n trials."""
+    options = case.options
+    role = _first_role(case, ("y", "yi", "value", "values", "estimate", "x", "rate", "score"))
+    values = np.asarray(case.column(role or next(iter(case.columns))))
+    transform = str(options.get("transform", ""))
+    n = next((options[key] for key in ("n", "trials", "at_bats") if key in options), None)
+    if _first_role(case, ("n", "trials", "at_bats")):
+        n = case.column(str(_first_role(case, ("n", "trials", "at_bats"))))
+    if role == "y" and n is not None and np.all(values == np.round(values)) and values.max() > 1:
+        values = values / n
+    if transform.startswith(("arcsin", "asin")):
+        # Efron and Morris 1975: variance one.
+        values, n = np.sqrt(n) * np.arcsin(2 * values - 1), None
+    variance = _variance(case, values, n)
+    stated = options.get("target", "grand_mean")
+    target = float(stated) if isinstance(stated, int | float) else None
+    positive = options.get("positive_part", options.get("positive", True))
+    found = shrinkage.james_stein(values, variance, target=target, positive_part=bool(positive))
+    if isinstance(found, Refusal):
+        return found
+    factor = 1 - found.shrinkage
+    tree = {
+        "target": found.target,
+        "grand_mean": found.target,
+        "mean": found.target,
+        "S": found.spread * (variance if np.ndim(variance) == 0 else 1.0),
+        "shrinkage": found.shrinkage,
+        "B": found.shrinkage,
+        "factor": factor,
+        "shrinkage_factor": factor,
+        "c": factor,
+        "sigma2": variance,
+        "variance": variance,
+    }
+    for name in ("estimate", "estimates", "js", "james_stein", "shrunk", "shrunken", "theta"):
+        tree[name] = found.estimates
+    truth = _first_role(case, ("truth", "true", "remaining", "season", "actual"))
+    if truth:
+        raw = float(((values - case.column(truth)) ** 2).sum())
+        ours = float(((found.estimates - case.column(truth)) ** 2).sum())
+        tree |= {"sse_raw": raw, "sse_js": ours, "mse_raw": raw / values.size}
+        tree |= {"mse_js": ours / values.size, "ratio": ours / raw}
+    return tree
+
+
+def _variance(case: Case, values: np.ndarray, n: Any) -> Any:
+    role = _first_role(case, ("variance", "vi", "v", "var", "sigma2"))
+    if role:
+        return case.column(role)
+    role = _first_role(case, ("se", "sei", "sigma", "sd"))
+    if role:
+        return case.column(role) ** 2
+    for key, power in (("sigma2", 1), ("variance", 1), ("sigma", 2), ("se", 2), ("sd", 2)):
+        if isinstance(case.options.get(key), int | float):
+            return float(case.options[key]) ** power
+    return 1.0 if n is None else values.mean() * (1 - values.mean()) / n
+
+
+def _first_role(case: Case, roles: tuple[str, ...]) -> str | None:
+    return next((role for role in roles if case.has(role)), None)
+
+
 KINDS: dict[str, Answer] = {
     "icc": icc,
     "meta_random_effects": meta_random_effects,
     "funnel": funnel_plot,
     "p_adjust": p_adjust,
+    "rasch": rasch,
+    "james_stein": james_stein,
 }

@@ -85,6 +85,12 @@ def compare(
         if any(matches(path, pattern) for pattern in not_required):
             continue
         answer = look_up(ours, steps)
+        if isinstance(answer, Mapping) and not isinstance(value, Mapping):
+            # What we name and they number, or leave without a name, is compared in order.
+            figures_named = list(answer.values())
+            answer = (
+                figures_named if isinstance(value, list) or len(answer) != 1 else figures_named[0]
+            )
         if isinstance(answer, Refused):
             verdict: Verdict = "ok" if value is None else "refused"
         elif answer is MISSING:

@@ -1,12 +1,25 @@
 """Fairness kinds: from a recipe to our functions."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from orchestration.statistics.fairness import adjusted, tables
+from orchestration.statistics.fairness import adjusted, clustering, ordinal, tables
 from orchestration.statistics.refusal import Refusal
+from tests.golden import design
 from tests.golden.cases import Answer, Case
+
+OUTCOMES = ("outcome", "y", "response", "rating", "grade", "ordinal")
+FREQUENCIES = ("freq", "weights", "weight", "n")
+LINKS: dict[str, ordinal.Link] = {
+    "logit": "logit",
+    "logistic": "logit",
+    "probit": "probit",
+    "cloglog": "cloglog",
+    "loglog": "loglog",
+    "cauchit": "cauchit",
+}
 
 
 def two_by_two(case: Case) -> Any:
@@ -111,4 +124,220 @@ def _logit(case: Case, groups: list[str]) -> Any:
     }
 
 
-KINDS: dict[str, Answer] = {"two_by_two": two_by_two, "stratified_2x2": stratified_2x2}
+def ordinal_regression(case: Case) -> Any:
+    """Both links where none is named; rank tests of the group, or of the first covariate."""
+    roles = {role: name for role, name in case.columns.items() if _is_column(case, name)}
+    if case.formula:
+        response, terms = design.parts(case.formula)
+        response = design.bare(response)
+    else:
+        response = roles[next(role for role in OUTCOMES if role in roles)]
+        predictors = [name for role, name in roles.items() if role not in (*OUTCOMES, *FREQUENCIES)]
+        terms = [one for name in predictors for one in (name if isinstance(name, list) else [name])]
+    freq = next((case.table[roles[role]] for role in FREQUENCIES if role in roles), None)
+    outcome, levels = _ordered(case, response)
+    reference = case.columns.get("reference", case.options.get("reference"))
+    bases = {roles["group"]: reference} if reference is not None and "group" in roles else {}
+    columns = design.coded(case.table, terms, bases)
+    matrix = np.column_stack(list(columns.values()))
+    named = [case.options[key] for key in ("link", "method") if case.options.get(key) in LINKS]
+    links = case.options.get("links", named or ["logit", "probit"])
+    each = {
+        link: _polr(outcome, matrix, freq, LINKS[link], list(columns), levels) for link in links
+    }
+    first = each[links[0]]
+    ranked = case.table[roles["group"] if "group" in roles else design.bare(terms[0].split(":")[0])]
+    tests = _ranks(outcome, ranked, freq, reference)
+    return design.also_joined(
+        {
+            **each,
+            **{f"polr_{link}": one for link, one in each.items()},
+            **(first if isinstance(first, dict) else {}),
+            "polr": first,
+            **tests,
+        }
+    )
+
+
+def _is_column(case: Case, name: Any) -> bool:
+    return all(one in case.table for one in (name if isinstance(name, list) else [name]))
+
+
+def _ordered(case: Case, response: str) -> tuple[np.ndarray, list[str]]:
+    """The outcome as places in the order of its levels, which the recipe may state."""
+    values = case.table[response]
+    stated = next(
+        (
+            where[key]
+            for where in (case.options, case.columns)
+            for key in ("levels", "order", "categories")
+            if isinstance(where.get(key), list)
+        ),
+        None,
+    )
+    if stated is None:
+        levels = np.unique(values)
+        return np.searchsorted(levels, values), [_label(level) for level in levels]
+    texts, named = [_label(value) for value in values], [_label(level) for level in stated]
+    return np.array([named.index(text) for text in texts]), named
+
+
+def _label(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
+
+
+def _polr(
+    outcome: np.ndarray,
+    matrix: np.ndarray,
+    freq: np.ndarray | None,
+    link: ordinal.Link,
+    names: list[str],
+    levels: list[str],
+) -> Any:
+    found = ordinal.cumulative_link(outcome, matrix, link=link, frequency=freq)
+    if isinstance(found, Refusal):
+        return found
+    there = [levels[place] for place in found.categories]
+    cuts = [f"{low}|{high}" for low, high in pairwise(there)]
+    coef = dict(zip(names, found.slopes.tolist(), strict=True))
+    zeta = dict(zip(cuts, found.thresholds.tolist(), strict=True))
+    errors = [*found.se_slopes.tolist(), *found.se_thresholds.tolist()]
+    se = dict(zip([*names, *cuts], errors, strict=True))
+    ratio = {name: value / se[name] for name, value in (coef | zeta).items()}
+    return {
+        "coef": coef,
+        "beta": coef,
+        "zeta": zeta,
+        "thresholds": zeta,
+        "se": se,
+        "se_coef": {name: se[name] for name in names},
+        "se_zeta": {name: se[name] for name in cuts},
+        "t": ratio,
+        "odds_ratio": {name: float(np.exp(value)) for name, value in coef.items()},
+        "deviance": found.deviance,
+        "loglik": found.log_likelihood,
+        "aic": found.deviance + 2 * len(errors),
+        "n": found.n,
+    }
+
+
+def _ranks(outcome: np.ndarray, group: np.ndarray, freq: np.ndarray | None, first: Any) -> Any:
+    times = np.ones(outcome.size, dtype=int) if freq is None else freq.astype(int)
+    labels = group.astype(str) if group.dtype.kind != "f" else group
+    # The reference group, where one is named, comes first.
+    code = np.array([(_label(one) != _label(first), one) for one in labels.tolist()], dtype=object)
+    order = sorted({tuple(one) for one in code.tolist()})
+    place = np.array([order.index(tuple(one)) for one in code.tolist()])
+    found = ordinal.compare_by_ranks(np.repeat(outcome, times), np.repeat(place, times))
+    if isinstance(found, Refusal):
+        return {"wilcoxon": found, "kruskal": found}
+    pair = {"W": found.w, "stat": found.w, "statistic": found.w, "p": found.w_p_value}
+    ranks = {
+        "stat": found.kruskal,
+        "statistic": found.kruskal,
+        "chi2": found.kruskal,
+        "H": found.kruskal,
+        "df": found.freedom,
+        "p": found.kruskal_p_value,
+    }
+    return {"wilcoxon": pair, "wilcox": pair, "kruskal": ranks, "kruskal_wallis": ranks}
+
+
+def morans_i(case: Case) -> Any:
+    """Weights as the options say: inverse distances unless neighbours or a band are named.
+
+    Places are coordinates, or the cells of a grid row by row.
+    """
+    places, value = _places(case)
+    there = np.isfinite(value)
+    weights = _weights(case, places[there])
+    found = clustering.morans_i(
+        value[there],
+        weights,
+        permutations=int(_option(case, ("permutations", "nsim", "n_perm"), 999)),
+        seed=int(case.options.get("seed", 0)),
+    )
+    if isinstance(found, Refusal):
+        return found
+    two_sided = str(case.options.get("alternative", "two.sided")).startswith("two")
+    p = found.p_two_sided if two_sided else found.p_greater
+    random, normal = found.variance_randomisation, found.variance_normality
+    by = {
+        "randomisation": {"variance": random, "sd": np.sqrt(random), "z": found.z_randomisation},
+        "normality": {"variance": normal, "sd": np.sqrt(normal), "z": found.z_normality},
+    }
+    chosen = "normality" if _option(case, ("randomisation",), True) is False else "randomisation"
+    figures = {
+        **dict.fromkeys(("I", "i", "observed", "statistic", "moran", "morans_i"), found.i),
+        **dict.fromkeys(("expected", "expectation", "E", "EI"), found.expected),
+        **dict.fromkeys(("p", "p_value", "p.value"), p),
+        **dict.fromkeys(("p_permutation", "p_perm", "permutation_p"), found.p_permutation),
+        "p_two_sided": found.p_two_sided,
+        "p_greater": found.p_greater,
+        "n": found.n,
+    }
+    one = by[chosen]
+    at_top = {"variance": one["variance"], "var": one["variance"], "sd": one["sd"], "z": one["z"]}
+    return {**figures, **by, **at_top, "var_normality": normal, "var_randomisation": random}
+
+
+def _places(case: Case) -> tuple[np.ndarray, np.ndarray]:
+    grid = case.options.get("grid")
+    if isinstance(grid, list):
+        cell = np.arange(grid[0] * grid[1])
+        places = np.column_stack([cell // grid[1], cell % grid[1]]).astype(float)
+        return places, np.asarray(case.column(next(iter(case.columns))))
+    for pair in (("x", "y"), ("lat", "lon"), ("latitude", "longitude"), ("east", "north")):
+        if all(role in case.columns for role in pair):
+            places = np.column_stack([case.column(role) for role in pair])
+            break
+    else:
+        pair = tuple(role for role, name in case.columns.items() if isinstance(name, list))[:1]
+        places = np.asarray(case.column(pair[0]))
+    others = [role for role in case.columns if role not in (*pair, "id", "place", "site", "unit")]
+    return places, np.asarray(case.column("value" if case.has("value") else others[0]))
+
+
+def _weights(case: Case, places: np.ndarray) -> np.ndarray:
+    stated = case.options.get("weights", case.options.get("weight", ""))
+    named = {**case.options, **(stated if isinstance(stated, dict) else {})}
+    kind = str(named.get("type", named.get("kind", stated))).lower()
+    metric: clustering.Metric = "great_circle" if "lat" in str(case.columns) else "euclidean"
+    between = clustering.distances(places, str(named.get("metric", metric)))  # type: ignore[arg-type]
+    count = _among(named, ("k", "neighbours", "neighbors", "knn"))
+    furthest = _among(named, ("threshold", "max_distance", "furthest", "radius", "band", "d_max"))
+    if "queen" in kind or "rook" in kind:
+        furthest = 1.5 if "queen" in kind else 1.0
+    if count is not None and ("near" in kind or "knn" in kind or furthest is None):
+        weights = clustering.nearest_neighbour_weights(between, int(count))
+    elif furthest is not None and "inverse" not in kind:
+        weights = clustering.band_weights(between, furthest=float(furthest))
+    else:
+        weights = clustering.inverse_distance_weights(between, power=float(named.get("power", 1)))
+        if furthest is not None:
+            weights = weights * clustering.band_weights(between, furthest=float(furthest))
+    plain = str(named.get("style", "W")) == "B" or not _among_flags(named)
+    return weights if plain else clustering.row_standardised(weights)
+
+
+def _among(options: Any, names: tuple[str, ...]) -> Any:
+    return next(
+        (options[name] for name in names if isinstance(options.get(name), int | float)), None
+    )
+
+
+def _among_flags(options: Any) -> bool:
+    names = ("row_standardised", "row_standardized", "row_standardise", "row_standardize")
+    return bool(next((options[name] for name in names if name in options), True))
+
+
+def _option(case: Case, names: tuple[str, ...], otherwise: Any) -> Any:
+    return next((case.options[name] for name in names if name in case.options), otherwise)
+
+
+KINDS: dict[str, Answer] = {
+    "morans_i": morans_i,
+    "two_by_two": two_by_two,
+    "stratified_2x2": stratified_2x2,
+    "ordinal_regression": ordinal_regression,
+}

@@ -2,18 +2,16 @@
 
 from collections.abc import Mapping
 
-from tests.golden import calibration, fairness, spc
+from tests.golden import calibration, detection, fairness, spc, trials
 from tests.golden.cases import Answer
 
-NOT_YET = (
-    "lmm", "glmm", "rater_severity", "rasch",
-    "ordinal_regression", "morans_i", "james_stein", "did", "its",
-    "change_point", "forecast", "bunching", "digits", "kpi_relations",
-)  # fmt: skip
+NOT_YET = ("lmm", "glmm", "rater_severity")
 
 KINDS: Mapping[str, Answer | None] = {
     **dict.fromkeys(NOT_YET),
     **spc.KINDS,
     **calibration.KINDS,
     **fairness.KINDS,
+    **detection.KINDS,
+    **trials.KINDS,
 }

@@ -123,6 +123,14 @@ def test_a_figure_of_another_shape_differs():
     assert not agrees("x", 1.0, {"a": 1.0}, 0.5)
 
 
+def test_figures_that_we_name_and_they_number_are_compared_in_order():
+    assert verdicts({"a": [1, 2]}, {"a": {"x": 1, "y": 2}}) == {"a": "ok"}
+    assert verdicts({"a": [1, 2]}, {"a": {"y": 2, "x": 1}}) == {"a": "differs"}
+    assert verdicts({"a": 1}, {"a": {"x": 1}}) == {"a": "ok"}
+    assert verdicts({"a": 1}, {"a": {"x": 1, "y": 1}}) == {"a": "differs"}
+    assert verdicts({"a": 1}, {"a": {}}) == {"a": "differs"}
+
+
 def test_each_figure_gets_its_verdict():
     expected = {"a": 1, "b": {"c": 2, "d": [1, 2]}, "e": None, "f": [{"g": 1}], "h": 1}
     ours = {"a": 1, "b": {"c": 3}, "e": None, "f": [], "h": 5, "more": 1}

@@ -3,11 +3,14 @@
 import datetime as dt
 import json
 
+import duckdb
 import pytest
 from typer.testing import CliRunner
 
 from orchestration.cli import app
 from orchestration.ledger.office import SubmissionError, read_submissions
+from orchestration.publication.snapshot import publish
+from orchestration.settings import Settings
 
 
 @pytest.fixture
@@ -29,6 +32,28 @@ def test_a_refused_act_ends_with_code_1_and_is_an_entry(steelyard):
     assert (entry["seq"], entry["actor"], entry["outcome"]) == (1, "E1", "refused")
     assert entry["fields"] == {"kpi_id": "KPI016"}
     assert steelyard("ledger", "verify").exit_code == 0
+
+
+def test_what_an_earlier_version_published_is_said_to_be_too_old_for_acts(steelyard):
+    settings = Settings.from_environment()
+    with duckdb.connect() as con:
+        con.execute("create schema core; create table core.dim_org_units (org_unit_id varchar)")
+        publish(
+            con,
+            settings.published,
+            company="demo",
+            as_of=dt.date(2026, 9, 30),
+            relations={"core.dim_org_units": ("org_unit_id",)},
+            keep_days=7,
+        )
+
+    result = steelyard("act", "target.propose", "--actor", "E1", "--kpi-id", "KPI016")
+
+    assert result.exit_code == 1
+    assert "an earlier version published it. Run `steelyard run` first." in (
+        " ".join(result.output.split())
+    )
+    assert "There are none." in steelyard("acts", "list").output
 
 
 @pytest.mark.parametrize(

@@ -45,8 +45,8 @@ OVERRIDE: dict[str, Any] = {
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Office:
-    return Office(tmp_path).appoint_all()
+def office(tmp_path: Path, url: str) -> Office:
+    return Office(tmp_path, url=url).appoint_all()
 
 
 def truths(office: Office, register: str) -> list[dict[str, Any]]:

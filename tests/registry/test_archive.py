@@ -15,7 +15,6 @@ from orchestration.registry.archive import (
 )
 from orchestration.registry.logic import Logic, definition_bytes, text_hash
 
-REGISTERS = b'{"kpis": []}'
 SQL = "select sum(good_qty)\nfrom counts"
 
 
@@ -27,26 +26,24 @@ def logic():
 
 
 def test_an_archived_definition_is_read_back_as_it_was(tmp_path, logic):
-    archive(tmp_path, REGISTERS, [logic])
+    archive(tmp_path, [logic])
 
     assert archived_logic(tmp_path, logic.hash) == logic
-    registers = tmp_path / FOLDER / f"{hashlib.sha256(REGISTERS).hexdigest()}.json"
-    assert registers.read_bytes() == REGISTERS
 
 
 def test_archiving_again_writes_nothing(tmp_path, logic):
-    archive(tmp_path, b"{}", [logic])
+    archive(tmp_path, [logic])
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / FOLDER).iterdir()}
 
-    archive(tmp_path, b"{}", [logic])
+    archive(tmp_path, [logic])
 
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / FOLDER).iterdir()} == before
-    assert len(before) == 3
+    assert len(before) == 2
 
 
 @pytest.mark.parametrize("suffix", [".json", ".sql"])
 def test_a_damaged_definition_is_found_and_never_shown(tmp_path, logic, suffix):
-    archive(tmp_path, b"{}", [logic])
+    archive(tmp_path, [logic])
     stem = logic.hash if suffix == ".json" else text_hash(SQL)
     path = tmp_path / FOLDER / f"{stem}{suffix}"
     path.write_bytes(path.read_bytes().replace(b"co", b"ca"))

@@ -11,6 +11,7 @@ import pytest
 
 from orchestration.contracts.load import SHIPPED_ROOT
 from orchestration.demo import TINY, generate
+from orchestration.governance.comparisons import compare_with_peers
 from orchestration.governance.judgements import judge_readings
 from orchestration.ingest.commit import content_hash
 from orchestration.ingest.pipeline import ingest_feed, prepare
@@ -31,7 +32,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-JUDGED = "statistics.kpi_judgements"
+# What Python finds between the models: the table, what it is found in and the function that does.
+FOUND = {
+    "statistics.kpi_judgements": ("intermediate.int_judgements__input", judge_readings),
+    "statistics.kpi_comparisons": ("intermediate.int_comparisons__input", compare_with_peers),
+}
 READING = ("kpi_id", "entity_kind", "entity_id", "period_kind", "period_start_date")
 # What a later run must leave as a build from nothing would: what is published, and the large
 # tables beneath it that are built incrementally.
@@ -106,20 +111,27 @@ class House:
 
     def build(self, as_of: dt.date, *, judged: bool = True) -> None:
         self.begin(as_of)
-        needs_judgement = self._downstream(f"source.steelyard.{JUDGED}")
+        needs_judgement = self.below_statistics()
         needs_standing = self._downstream(*self.standing)
         later = needs_judgement | needs_standing
         self.build_models([name for name in self.models if name not in later])
         if judged:
-            self.warehouse.replace(
-                JUDGED, judge_readings(self.warehouse.read("intermediate.int_judgements__input"))
-            )
+            self.find()
             self.build_models(sorted(needs_judgement - needs_standing))
             with self.warehouse.connect() as con:
                 write_standing(con, self.settings.published)
             self.build_models([name for name in self.models if name in needs_standing])
         with self.warehouse.connect() as con:
             finish_run(con, content_hash=None)
+
+    def below_statistics(self) -> set[str]:
+        """Return the models that read what Python finds."""
+        return self._downstream(*(f"source.steelyard.{name}" for name in FOUND))
+
+    def find(self) -> None:
+        """Let Python find what it finds in the models."""
+        for table, (source, find) in FOUND.items():
+            self.warehouse.replace(table, find(self.warehouse.read(source)))
 
     def rebuild_incremental(self) -> None:
         """Build the incremental models from nothing, with what they replace."""

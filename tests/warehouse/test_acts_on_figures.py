@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 
-from orchestration.governance.judgements import judge_readings
 from orchestration.ledger.landing import line as landed
 from orchestration.ledger.store import Recorded
 from orchestration.publication.standing import write_standing
 
-from .conftest import JUDGED, Bare, line, machine
+from .conftest import Bare, line, machine
 
 AS_OF = "2026-08-10"
 KPI, SITE = "KPI016", "DE01"
@@ -25,7 +24,8 @@ RESULTS = (
     *("int_locks__in_force", "int_kpis__publication"),
     *("reg_override", "reg_target", "reg_annotation", "reg_dispute", "fct_kpi_readings"),
     *("rpt_goalpost_drift", "rpt_accountability", "fct_rating_versions", "rpt_appeal_rates"),
-    *("int_judgements__input", "fct_restatements", "fct_kpi_judgements"),
+    *("int_judgements__input", "int_comparisons__input"),
+    *("fct_restatements", "fct_kpi_judgements"),
     *("rpt_site_scorecard", "rpt_leader_scorecard"),
 )
 
@@ -110,13 +110,11 @@ class Plant(Bare):
             parents = [one for one in self.parents[todo.pop()] if one.startswith("model.")]
             todo += [one for one in parents if one not in wanted]
             wanted.update(parents)
-        judged = self._downstream(f"source.steelyard.{JUDGED}")
+        judged = self.below_statistics()
         standing = self._downstream(*self.standing)
         rebuilt = [name for name in self.models if name in wanted & (acts | standing)]
         self.build_models([name for name in rebuilt if name not in judged | standing])
-        self.warehouse.replace(
-            JUDGED, judge_readings(self.warehouse.read("intermediate.int_judgements__input"))
-        )
+        self.find()
         self.build_models([name for name in rebuilt if name in judged - standing])
         with self.warehouse.connect() as con:
             write_standing(con, self.settings.published)

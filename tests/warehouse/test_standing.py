@@ -591,7 +591,7 @@ def logic_of(sql, **fields):
 def test_a_shadow_run_says_what_changes_per_entity(shop):
     old = logic_of("select 1\nfrom t", name="OEE")
     new = logic_of("select 2\nfrom t", name="OEE", multiplier="100")
-    archive(shop.settings.company_home, b"{}", [old, new])
+    archive(shop.settings.company_home, [old, new])
     shop.logic[OEE] = old.hash
     approve(shop)
     shop.figures[OEE, "site", "B", AUGUST] = 5.0
@@ -622,7 +622,7 @@ def test_a_shadow_run_says_what_changes_per_entity(shop):
 
 def test_before_a_run_has_built_the_new_definition_there_are_no_figures_to_compare(shop):
     old, new = logic_of("select 1"), logic_of("select 2")
-    archive(shop.settings.company_home, b"{}", [old])
+    archive(shop.settings.company_home, [old])
     shop.logic[OEE] = old.hash
     shop.run()
 

@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import binom, chi2, rankdata
+from scipy.stats import binom, chi2, norm, rankdata
 
 from orchestration.statistics.refusal import (
     TOO_FEW_READINGS,
@@ -143,6 +143,40 @@ def funnel(
         z_additive=(value - target) / np.sqrt(error**2 + tau2),
         z_multiplicative=z / np.sqrt(max(1.0, phi)),
     )
+
+
+def funnel_limits(found: Funnel, *, measure: Measure, confidence: float) -> tuple[Floats, Floats]:
+    """Return between which values a unit lies that differs from the target as units do.
+
+    Parameters
+    ----------
+    found : Funnel
+        With the variance between units that chance does not explain.
+    measure : {"SR", "PR", "RC"}
+        The one that `found` was made with (``SR`` on the root scale).
+    confidence : float
+        For instance 0.95.
+
+    Returns
+    -------
+    tuple of ndarray, shape (n,)
+        Lower and upper limit of each unit, as a ratio to what was expected, a proportion or a
+        rate; ``target -+ z sqrt(standard_error^2 + tau2)`` transformed back, within its range.
+
+    Raises
+    ------
+    ValueError
+        If the confidence lies outside (0, 1).
+    """
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie in (0, 1), not be {confidence}")
+    reach = norm.ppf((1 + confidence) / 2) * np.sqrt(found.standard_error**2 + found.tau2)
+    lower, upper = found.target - reach, found.target + reach
+    if measure == "PR":
+        return np.sin(np.clip(lower, 0, np.pi / 2)) ** 2, np.sin(np.clip(upper, 0, np.pi / 2)) ** 2
+    if measure == "SR":
+        return np.clip(lower, 0, None) ** 2, np.clip(upper, 0, None) ** 2
+    return np.exp(lower), np.exp(upper)
 
 
 def exact_binomial_limit(trials: ArrayLike, target: float, probability: float) -> Floats:

@@ -14,4 +14,5 @@
     'impact': 'varchar',
     'broken_assumption': 'varchar',
     'evidence': 'json',
+    'answer_by': 'date',
 }) }}

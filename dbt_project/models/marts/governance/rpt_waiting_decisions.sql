@@ -127,7 +127,12 @@ select
     end as needed_person_id,
     wanted.consents_needed,
     coalesce(given.consents_given, 0) as consents_given,
-    {{ days_from('cast(wanted.recorded_at_utc as date)', 'parameters.as_of_date') }} as waiting_days
+    {{ days_from('cast(wanted.recorded_at_utc as date)', 'parameters.as_of_date') }}
+        as waiting_days,
+    {{ json_field('wanted.act_fields', 'answer_by', 'date') }} as answer_by_date,
+    coalesce(
+        {{ json_field('wanted.act_fields', 'answer_by', 'date') }} < parameters.as_of_date, false
+    ) as is_overdue
 from wanted
 cross join parameters
 left join act_types on wanted.act_type = act_types.act_type

@@ -1,0 +1,1 @@
+"""Detection: figures that look steered, and KPIs that say the same thing twice."""

@@ -1,0 +1,167 @@
+"""Evidence that goals pull against each other, or that one KPI foretells another; never a cause.
+
+All pairs are searched over all lags, so chance would find some: the search over lags is paid for by
+`relations.lead_lag`, that over pairs by the false discovery rate, and what is left must also
+foresee the last third of the periods better than the follower's own past does.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from orchestration.statistics.detection.relations import Detrend, detrended, lead_lag
+from orchestration.statistics.fairness.multiplicity import adjust_p_values
+from orchestration.statistics.refusal import NO_VALUE, TOO_FEW_READINGS, Refusal
+from orchestration.statistics.spc.flat import Floats
+
+
+@dataclass(frozen=True)
+class PairEvidence:
+    """Two KPIs, whichever leads first.
+
+    Attributes
+    ----------
+    leader, follower : int
+        Columns, from 0; at lag 0 in the order of the columns.
+    lag : int
+        Periods that the leader is ahead; 0 where they move at once.
+    correlation : float
+        At that lag, without trend and memory.
+    p_value, adjusted_p_value : float
+        Of as large a one at any lag; and held to a false discovery rate over all pairs.
+    lift : float
+        Share of the squared error of one-step forecasts of the follower that the leader takes away
+        in the last third of the periods; below 0 where it adds to it.
+    conflict : bool
+        Whether the one improves when the other worsens, by the directions given.
+    found : bool
+        Whether both the adjusted p-value and the lift say so.
+    """
+
+    leader: int
+    follower: int
+    lag: int
+    correlation: float
+    p_value: float
+    adjusted_p_value: float
+    lift: float
+    conflict: bool
+    found: bool
+
+
+def pair_evidence(
+    series: ArrayLike,
+    *,
+    directions: Sequence[int],
+    max_lag: int,
+    alpha: float = 0.05,
+    detrend: Detrend = "linear",
+    permutations: int = 999,
+    seed: int = 0,
+) -> tuple[PairEvidence, ...] | Refusal:
+    """Return every pair of KPIs with what speaks for a relation at some lag.
+
+    Parameters
+    ----------
+    series : array_like, shape (n, k)
+        Equally spaced periods by KPIs, oldest first.
+    directions : sequence of {1, -1}, length k
+        Whether more is better or worse.
+    max_lag : int
+    alpha : float
+        False discovery rate over the pairs.
+    detrend : {"difference", "linear", "none"}
+    permutations, seed : int
+
+    Returns
+    -------
+    tuple of PairEvidence or Refusal
+        In order of p-value. Pairs whose series are refused (a gap, no variation, too few periods)
+        are left out; refused where none is left.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many directions as KPIs.
+    """
+    x = np.asarray(series, dtype=np.float64)
+    if x.ndim != 2 or x.shape[1] != len(directions):  # noqa: PLR2004 - periods by KPIs
+        raise ValueError(f"{len(directions)} directions for series of shape {x.shape}")
+    if x.shape[1] == 1:
+        return Refusal(TOO_FEW_READINGS, "one KPI has no pair")
+    pairs = []
+    for first, second in combinations(range(x.shape[1]), 2):
+        found = lead_lag(
+            x[:, first], x[:, second],
+            max_lag=max_lag, detrend=detrend, permutations=permutations, seed=seed,
+        )  # fmt: skip
+        if isinstance(found, Refusal):
+            continue
+        # r(x[t + k], y[t]): at negative k the first is ahead.
+        ahead = (first, second) if found.strongest <= 0 else (second, first)
+        at = found.correlations[np.flatnonzero(found.lags == found.strongest)[0]]
+        pairs.append((ahead, abs(found.strongest), float(at), found.p_value))
+    if not pairs:
+        return Refusal(NO_VALUE, "no pair of KPIs has two series that can be related")
+    adjusted = adjust_p_values([pair[3] for pair in pairs], "BH")
+    assert not isinstance(adjusted, Refusal)  # one pair at least, all within [0, 1]
+    plain = detrended(x, detrend)
+    evidence = []
+    for ((leader, follower), lag, r, p), held in zip(pairs, adjusted.tolist(), strict=True):
+        lift = out_of_sample_lift(plain[:, leader], plain[:, follower], lag)
+        evidence.append(
+            PairEvidence(
+                leader=leader,
+                follower=follower,
+                lag=lag,
+                correlation=r,
+                p_value=p,
+                adjusted_p_value=held,
+                lift=lift,
+                conflict=r * directions[leader] * directions[follower] < 0,
+                found=held < alpha and lift > 0,
+            )
+        )
+    return tuple(sorted(evidence, key=lambda one: (one.p_value, -abs(one.correlation))))
+
+
+def out_of_sample_lift(
+    leader: ArrayLike, follower: ArrayLike, lag: int, *, own_lags: int = 2, train: float = 2 / 3
+) -> float:
+    """Return by how much a leader lowers the squared error of one-step forecasts.
+
+    Parameters
+    ----------
+    leader, follower : array_like, shape (n,)
+        Equally spaced, oldest first, without gaps.
+    lag : int
+        Periods that the leader is ahead; at 0 its value of the same period is used.
+    own_lags : int
+        Of the follower's own past, in both forecasts.
+    train : float
+        Share of the periods before the first forecast; each forecast is fitted to all before it.
+
+    Returns
+    -------
+    float
+        One less the ratio of mean squared errors.
+    """
+    x, y = np.asarray(leader, dtype=np.float64), np.asarray(follower, dtype=np.float64)
+    first = max(own_lags, lag)
+    past = [y[first - k : y.size - k] for k in range(1, own_lags + 1)]
+    alone = np.column_stack([np.ones(y.size - first), *past])
+    joined = np.column_stack([alone, x[first - lag : x.size - lag]])
+    target = y[first:]
+    start = int(train * target.size)
+    return 1 - _error(joined, target, start) / _error(alone, target, start)
+
+
+def _error(design: Floats, target: Floats, start: int) -> float:
+    missed = [
+        target[t] - design[t] @ np.linalg.lstsq(design[:t], target[:t], rcond=None)[0]
+        for t in range(start, target.size)
+    ]
+    return float(np.mean(np.square(missed)))

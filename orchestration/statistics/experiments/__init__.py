@@ -1,0 +1,1 @@
+"""Did a change work: difference in differences, interrupted series, breaks."""

@@ -1,0 +1,223 @@
+"""How often the detectors find what is there, and accuse what is not: `python -m` this module.
+
+Every row draws its own data, with and without the effect, over the same number of seeds; a refusal
+counts as no finding. The table of docs/methods.md is this output.
+"""
+
+import argparse
+from collections.abc import Callable
+
+import numpy as np
+
+from orchestration.statistics.detection.bunching import density_break
+from orchestration.statistics.detection.digits import first_digits, last_digits
+from orchestration.statistics.detection.heaping import (
+    break_of_counts,
+    heaps_at_round_figures,
+    period_end_spike,
+)
+from orchestration.statistics.detection.relations import lead_lag, redundant
+from orchestration.statistics.detection.reopening import reopen_rates
+from orchestration.statistics.fairness.audit import by_rater, impact_ratios, stage_change
+from orchestration.statistics.fairness.clustering import (
+    distances,
+    inverse_distance_weights,
+    morans_i,
+)
+from orchestration.statistics.fairness.ordinal import cumulative_link
+from orchestration.statistics.fairness.raters import rater_group_interaction
+from orchestration.statistics.refusal import Refusal
+
+ALPHA = 0.05
+# What a detector says of one draw, with the effect or without.
+Detector = Callable[[np.random.Generator, bool], bool]
+
+
+def gamed_target(rng: np.random.Generator, effect: bool) -> bool:
+    """400 values, a third within half a deviation below the target moved just above it."""
+    x = rng.normal(-0.25, 1, 400)
+    moved = (x < 0) & (x > -0.5) & (rng.random(400) < 1 / 3) & effect
+    return _p(density_break(np.where(moved, rng.uniform(0, 0.2, 400), x), 0))
+
+
+def gamed_target_of_many(rng: np.random.Generator, effect: bool) -> bool:
+    x = rng.normal(-0.25, 1, 2000)
+    moved = (x < 0) & (x > -0.5) & (rng.random(2000) < 1 / 3) & effect
+    return _p(density_break(np.where(moved, rng.uniform(0, 0.2, 2000), x), 0))
+
+
+def gamed_percentages(rng: np.random.Generator, effect: bool) -> bool:
+    """1,000 whole percentages; 40 % of those one point short are written up."""
+    x = np.round(rng.normal(94, 4, 1000))
+    return _p(
+        break_of_counts(np.where((x == 94) & (rng.random(1000) < 0.4) & effect, 95, x), 95, step=1)
+    )
+
+
+def rounded_minutes(rng: np.random.Generator, effect: bool) -> bool:
+    """600 downtimes in minutes; one in five written to the next five minutes."""
+    x = np.round(rng.gamma(3, 12, 600))
+    five = (rng.random(600) < 0.2) & effect
+    return _p(heaps_at_round_figures(np.where(five, np.round(x / 5) * 5, x), step=1))
+
+
+def invented_amounts(rng: np.random.Generator, effect: bool) -> bool:
+    """800 amounts over four powers of ten; a fifth invented with even first digits."""
+    x = np.exp(rng.normal(6, 2, 800))
+    invented = rng.integers(1, 10, 800) * 10.0 ** rng.integers(1, 4, 800)
+    return _p(first_digits(np.where((rng.random(800) < 0.2) & effect, invented, x)))
+
+
+def invented_last_digits(rng: np.random.Generator, effect: bool) -> bool:
+    """800 counts; a fifth invented, with last digit 3, 5 or 7."""
+    x = rng.poisson(400, 800) + rng.integers(0, 100, 800)
+    invented = x // 10 * 10 + rng.choice([3, 5, 7], 800)
+    return _p(last_digits(np.where((rng.random(800) < 0.2) & effect, invented, x)))
+
+
+def month_end(rng: np.random.Generator, effect: bool) -> bool:
+    """Twelve months of about 300 over-dispersed events; 15 instead of 10 % in the last tenth."""
+    events = rng.negative_binomial(20, 20 / 320, 12)
+    share = rng.beta(10, 90, 12) + 0.05 * effect
+    return _p(period_end_spike(events, np.full(12, 30), rng.binomial(events, share), late_days=3))
+
+
+def reopened_tickets(rng: np.random.Generator, effect: bool) -> bool:
+    """400 tickets, 60 closed on the last day; of these 25 instead of 10 % are opened again."""
+    hurried = np.arange(400) < 60
+    reopened = rng.random(400) < np.where(hurried & effect, 0.25, 0.1)
+    return _p(reopen_rates(reopened, hurried))
+
+
+def redundant_pair(rng: np.random.Generator, effect: bool) -> bool:
+    """150 weeks, both with a trend; the second repeats the first at .97, or not at all."""
+    one, other = rng.normal(size=(2, 150))
+    repeated = 0.97 * one + np.sqrt(1 - 0.97**2) * other if effect else other
+    trend = np.arange(150) / 5
+    found = redundant(np.column_stack([one, repeated]) + trend[:, None])
+    return not isinstance(found, Refusal) and len(found) == 1
+
+
+def lead_of_three_weeks(rng: np.random.Generator, effect: bool) -> bool:
+    """150 weeks with memory .7; a third of the follower's shocks comes from the leader."""
+    shocks = rng.normal(size=(153, 2))
+    shocks[3:, 1] = np.sqrt(2 / 3) * shocks[3:, 1] + effect * np.sqrt(1 / 3) * shocks[:-3, 0]
+    x = np.zeros_like(shocks)
+    for t in range(1, 153):
+        x[t] = 0.7 * x[t - 1] + shocks[t]
+    return _p(lead_lag(x[3:, 0], x[3:, 1], max_lag=8, permutations=199, seed=int(rng.integers(99))))
+
+
+def group_bias(rng: np.random.Generator, effect: bool) -> bool:
+    """1,500 employees, half in each group, four in ten favoured; 0.7 logit against one group."""
+    odds = 0.4 / 0.6 * np.exp(-0.7 * effect)
+    good = [rng.binomial(750, 0.4), rng.binomial(750, odds / (1 + odds))]
+    (found,) = _all(impact_ratios(good, [750, 750], reference=0))
+    return not isinstance(found, Refusal) and found.finding == "adverse"
+
+
+def small_group_bias(rng: np.random.Generator, effect: bool) -> bool:
+    odds = 0.4 / 0.6 * np.exp(-0.7 * effect)
+    good = [rng.binomial(120, 0.4), rng.binomial(30, odds / (1 + odds))]
+    (found,) = _all(impact_ratios(good, [120, 30], reference=0))
+    return not isinstance(found, Refusal) and found.finding == "adverse"
+
+
+def rating_bias(rng: np.random.Generator, effect: bool) -> bool:
+    """300 ratings of 1 to 5 with tenure; 0.7 logit against one group."""
+    x = np.column_stack([rng.integers(0, 2, 300), rng.normal(size=300)]).astype(float)
+    latent = -0.7 * effect * x[:, 0] + 0.5 * x[:, 1] + rng.logistic(size=300)
+    found = cumulative_link(np.digitize(latent, [-2.5, -1, 1, 2.5]), x)
+    return not isinstance(found, Refusal) and bool(abs(found.slopes[0] / found.se_slopes[0]) > 1.96)
+
+
+def biased_rater(rng: np.random.Generator, effect: bool) -> bool:
+    """Twenty raters, fifteen ratees in each group; one rates a group one deviation lower."""
+    tables = []
+    for rater in range(20):
+        low = rng.normal(size=15) - (effect and rater == 7)
+        good, other = np.count_nonzero(rng.normal(size=15) > 0), np.count_nonzero(low > 0)
+        tables.append([[good, 15 - good], [other, 15 - other]])
+    found = by_rater(tables)
+    return not isinstance(found, Refusal) and bool(np.nanmin(found.adjusted_p_values) < ALPHA)
+
+
+def biased_rater_by_scores(rng: np.random.Generator, effect: bool) -> bool:
+    """The same raters by their scores."""
+    rater, group = np.repeat(np.arange(20), 30), np.tile(np.repeat(["a", "b"], 15), 20)
+    scores = rng.normal(size=600) - (effect & (rater == 7) & (group == "b"))
+    found = rater_group_interaction(scores, rater, group, reference="a")
+    return not isinstance(found, Refusal) and bool(found.adjusted_p_value.min() < ALPHA)
+
+
+def calibration_stage(rng: np.random.Generator, effect: bool) -> bool:
+    """200 employees; calibration changes one in eight, and one group's twice as often for worse."""
+    group = np.repeat(["a", "b"], 100)
+    before = rng.random(200) < 0.5
+    chance = np.where((group == "b") & effect, np.where(before, 0.25, 0.06), 0.125)
+    after = before ^ (rng.random(200) < chance)
+    return _p(stage_change(before, after, group, reference="a"))
+
+
+def clustered_sites(rng: np.random.Generator, effect: bool) -> bool:
+    """Forty sites; half of the variance is shared by those near each other."""
+    between = distances(rng.random((40, 2)))
+    shared = np.linalg.cholesky(np.exp(-between / 0.3) + 1e-9 * np.eye(40)) @ rng.normal(size=40)
+    value = np.sqrt(0.5) * shared + np.sqrt(0.5) * rng.normal(size=40)
+    value = value if effect else rng.normal(size=40)
+    found = morans_i(value, inverse_distance_weights(between), permutations=199)
+    return not isinstance(found, Refusal) and found.p_permutation <= ALPHA
+
+
+DETECTORS: dict[str, Detector] = {
+    "density break, 400 values": gamed_target,
+    "density break, 2,000 values": gamed_target_of_many,
+    "break of counts, 1,000 whole percentages": gamed_percentages,
+    "heaps at five minutes, 600 downtimes": rounded_minutes,
+    "first digits, 800 amounts": invented_amounts,
+    "last digits, 800 counts": invented_last_digits,
+    "period end, 12 months": month_end,
+    "reopened, 60 of 400 tickets closed late": reopened_tickets,
+    "redundant pair, 150 weeks": redundant_pair,
+    "lead of three weeks, 150 weeks": lead_of_three_weeks,
+    "impact ratio, 750 and 750": group_bias,
+    "impact ratio, 120 and 30": small_group_bias,
+    "ordinal regression, 300 ratings": rating_bias,
+    "one rater of twenty by outcomes, 15 and 15 ratees": biased_rater,
+    "one rater of twenty by scores, 15 and 15 ratees": biased_rater_by_scores,
+    "calibration stage, 200 employees": calibration_stage,
+    "Moran's I, 40 sites": clustered_sites,
+}
+
+
+def rates(detector: Detector, seeds: int) -> tuple[float, float]:
+    """Share of draws with the effect in which it is found, and of those without."""
+    found = [
+        np.mean([detector(np.random.default_rng(seed), effect) for seed in range(seeds)])
+        for effect in (True, False)
+    ]
+    return float(found[0]), float(found[1])
+
+
+def _p(found: object) -> bool:
+    return not isinstance(found, Refusal) and bool(found.p_value < ALPHA)  # type: ignore[attr-defined]
+
+
+def _all(found: object) -> tuple:
+    assert isinstance(found, tuple)
+    return found
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=1000)
+    seeds = parser.parse_args().seeds
+    print("| detector | found where it is | where it is not |\n|---|---|---|")  # noqa: T201
+    for name, detector in DETECTORS.items():
+        power, alarms = rates(detector, seeds)
+        print(f"| {name} | {power:.0%} | {alarms:.1%} |")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
