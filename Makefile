@@ -67,6 +67,7 @@ bench: env  ## Measure where the time goes
 	$(BIN)/python -m tests.benchmarks.daily_run
 	$(BIN)/python -m tests.benchmarks.guard
 	$(BIN)/python -W ignore -m tests.benchmarks.rules
+	$(BIN)/python -m tests.benchmarks.mixed_models
 
 clean:  ## Remove environment and all data
 	rm -rf $(VENV) .steelyard .env

@@ -25,6 +25,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             warehouse.models(settings, days),
             judgement.kpi_judgements(settings, days),
             judgement.kpi_comparisons(settings, days),
+            judgement.kpi_outlook(settings, days),
             judgement.standing_figures(settings, days),
             publication.mart_rules(settings, days),
             publication.snapshot(settings, days),

@@ -5,9 +5,11 @@ import dagster as dg
 from orchestration.defs.common import POOL, column_schema, tags
 from orchestration.governance.comparisons import compare_with_peers
 from orchestration.governance.judgements import judge_readings
+from orchestration.governance.outlook import foresee
 from orchestration.publication.standing import write_standing
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
+from orchestration.statistics.refusal import Refusal
 
 INPUT = "intermediate.int_judgements__input"
 OUTPUT = "statistics.kpi_judgements"
@@ -82,6 +84,52 @@ def kpi_comparisons(settings: Settings, days: dg.PartitionsDefinition) -> dg.Ass
         )
 
     return _kpi_comparisons
+
+
+def kpi_outlook(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """Return the asset that says where KPIs go if nothing changes."""
+
+    @dg.asset(
+        key=["statistics", "kpi_outlook"],
+        deps=[dg.AssetKey(["intermediate", "int_outlook__input"])],
+        partitions_def=days,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name="statistics",
+        kinds={"python", "numpy", "duckdb"},
+        owners=["team:performance-analytics"],
+        tags=tags(domain="performance", sensitivity="internal", tier="judgement"),
+        code_version="1",
+        pool=POOL,
+    )
+    def _kpi_outlook(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
+        """Forecast of the next months and odds of the target: one row per KPI and site or company.
+
+        Read by `fct_kpi_outlook`, so that a target is discussed before it is missed. How often
+        past forecasts held what came is in the metadata of every run.
+        """
+        outlook = foresee(warehouse.read("intermediate.int_outlook__input"))
+        warehouse.replace("statistics.kpi_outlook", outlook.rows)
+        coverage = outlook.coverage
+        held = (
+            {"coverage_refused": coverage.detail}
+            if isinstance(coverage, Refusal)
+            else {
+                "coverage": coverage.share,
+                "coverage_low": coverage.low,
+                "coverage_high": coverage.high,
+                "coverage_stated": coverage.stated,
+            }
+        )
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": len(outlook.rows),
+                "dagster/column_schema": column_schema(outlook.rows.dtypes.astype(str).to_dict()),
+                "refused": int(outlook.rows["refusal"].notna().sum()),
+                **held,
+            }
+        )
+
+    return _kpi_outlook
 
 
 def standing_figures(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:

@@ -91,6 +91,7 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
         "period_kind",
         "period_start_date",
     ),
+    "kpi.fct_kpi_outlook": ("kpi_id", "entity_kind", "entity_id"),
     "kpi.fct_late_adjustments": (
         "kpi_id",
         "entity_kind",

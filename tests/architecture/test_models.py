@@ -47,6 +47,7 @@ FRACTIONS = {
     "previous_target_level", "previous_score", "drift_ratio", "appeal_ratio",
     "targeted_weight_share", "parts_level", "parts_better_by",
     "peers_value", "phi", "z", "peers_lower_limit", "peers_upper_limit",
+    "widening", "expected_value", "low_value", "high_value", "odds_next_month", "odds_next_quarter",
 }  # fmt: skip
 
 

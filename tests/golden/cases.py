@@ -67,7 +67,7 @@ def find(root: Path) -> Iterator[Path]:
     yield from sorted(path.parent for path in root.rglob("expected.json"))
 
 
-def figures(case: Case, kinds: Mapping[str, Answer | None]) -> list[Figure]:
+def figures(case: Case, kinds: Mapping[str, Answer]) -> list[Figure]:
     """Answer a case by its recipe and compare every figure."""
     ours = answer(case, kinds.get(case.kind))
     return compare(case.name, case.expected, ours, case.tolerance, case.not_required)

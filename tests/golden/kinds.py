@@ -1,17 +1,15 @@
-"""Which function answers which kind of case; None where none does yet."""
+"""Which function answers which kind of case."""
 
 from collections.abc import Mapping
 
-from tests.golden import calibration, detection, fairness, spc, trials
+from tests.golden import calibration, detection, fairness, mixed, spc, trials
 from tests.golden.cases import Answer
 
-NOT_YET = ("lmm", "glmm", "rater_severity")
-
-KINDS: Mapping[str, Answer | None] = {
-    **dict.fromkeys(NOT_YET),
+KINDS: Mapping[str, Answer] = {
     **spc.KINDS,
     **calibration.KINDS,
     **fairness.KINDS,
     **detection.KINDS,
+    **mixed.KINDS,
     **trials.KINDS,
 }

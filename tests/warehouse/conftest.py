@@ -13,6 +13,7 @@ from orchestration.contracts.load import SHIPPED_ROOT
 from orchestration.demo import TINY, generate
 from orchestration.governance.comparisons import compare_with_peers
 from orchestration.governance.judgements import judge_readings
+from orchestration.governance.outlook import foresee
 from orchestration.ingest.commit import content_hash
 from orchestration.ingest.pipeline import ingest_feed, prepare
 from orchestration.ingest.run_state import begin_run, finish_run
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
 FOUND = {
     "statistics.kpi_judgements": ("intermediate.int_judgements__input", judge_readings),
     "statistics.kpi_comparisons": ("intermediate.int_comparisons__input", compare_with_peers),
+    "statistics.kpi_outlook": (
+        "intermediate.int_outlook__input",
+        lambda readings: foresee(readings).rows,
+    ),
 }
 READING = ("kpi_id", "entity_kind", "entity_id", "period_kind", "period_start_date")
 # What a later run must leave as a build from nothing would: what is published, and the large

@@ -24,7 +24,7 @@ RESULTS = (
     *("int_locks__in_force", "int_kpis__publication"),
     *("reg_override", "reg_target", "reg_annotation", "reg_dispute", "fct_kpi_readings"),
     *("rpt_goalpost_drift", "rpt_accountability", "fct_rating_versions", "rpt_appeal_rates"),
-    *("int_judgements__input", "int_comparisons__input"),
+    *("int_judgements__input", "int_comparisons__input", "int_outlook__input"),
     *("fct_restatements", "fct_kpi_judgements"),
     *("rpt_site_scorecard", "rpt_leader_scorecard"),
 )

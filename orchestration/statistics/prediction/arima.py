@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import solve_triangular
-from statsmodels.tools.sm_exceptions import ConvergenceWarning
-from statsmodels.tsa.statespace.sarimax import SARIMAX
 
 from orchestration.statistics.prediction.outlook import Forecast
 from orchestration.statistics.refusal import (
@@ -131,6 +129,10 @@ def fit_arima(
     Durbin and Koopman, *Time Series Analysis by State Space Methods*; statsmodels' SARIMAX
     computes the likelihood, with a diffuse start for what is differenced.
     """
+    # 1.3 CPU-s, which those who smooth need not pay.
+    from statsmodels.tools.sm_exceptions import ConvergenceWarning  # noqa: PLC0415
+    from statsmodels.tsa.statespace.sarimax import SARIMAX  # noqa: PLC0415
+
     y = np.asarray(values, dtype=np.float64)
     named = {} if regressors is None else dict(regressors)
     differenced = order[1] + seasonal[1] > 0

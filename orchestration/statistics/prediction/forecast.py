@@ -123,7 +123,8 @@ class Backtest:
     @property
     def widening(self) -> float:
         """How much larger errors were than the theory said; not below 1."""
-        return max(1.0, float(np.sqrt(np.nanmean(self.scaled**2))))
+        scaled = self.scaled[np.isfinite(self.scaled)]
+        return max(1.0, float(np.sqrt((scaled**2).mean()))) if scaled.size else 1.0
 
 
 @dataclass(frozen=True)
@@ -320,7 +321,8 @@ def backtest(
         came = y[origin : origin + horizon]
         low, high = found.interval(confidence)
         error[at, : came.size] = came - found.mean[: came.size]
-        scaled[at, : came.size] = error[at, : came.size] / found.se[: came.size]
+        # A method that saw nothing but equal readings promises no error at all.
+        np.divide(error[at], found.se, out=scaled[at], where=found.se > 0)
         covered[at, : came.size] = (low[: came.size] <= came) & (came <= high[: came.size])
     if not np.any(np.isfinite(error)):
         return Refusal(NO_COMPARISON, f"{method} could be fitted at no origin ({refused[:1]})")

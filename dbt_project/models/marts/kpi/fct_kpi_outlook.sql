@@ -1,0 +1,52 @@
+-- Grain: one row per KPI and site or company with final monthly readings.
+-- Where it goes if nothing changes, and the odds that it then meets its target, so that a target is
+-- discussed before it is missed. Computed by orchestration/governance/outlook.py. A KPI whose
+-- present logic is not approved has none.
+with
+
+outlook as (
+
+    select
+        kpi_id,
+        entity_kind,
+        entity_id,
+        cast(last_month_date as date) as last_month_date,
+        cast(month_count as bigint) as month_count,
+        cast(forecast_method as varchar) as forecast_method,
+        cast(widening as double) as widening,
+        cast(expected_value as double) as expected_value,
+        cast(low_value as double) as low_value,
+        cast(high_value as double) as high_value,
+        cast(target_level as double) as target_level,
+        cast(odds_next_month as double) as odds_next_month,
+        cast(odds_next_quarter as double) as odds_next_quarter,
+        cast(refusal as varchar) as refusal
+    from {{ source('statistics', 'kpi_outlook') }}
+
+),
+
+published as (
+
+    select kpi_id
+    from {{ ref('kpi_publication') }}
+    where is_published and not is_withheld and retired_from_date is null
+
+)
+
+select
+    outlook.kpi_id,
+    outlook.entity_kind,
+    outlook.entity_id,
+    outlook.last_month_date,
+    outlook.month_count,
+    outlook.forecast_method,
+    outlook.widening,
+    outlook.expected_value,
+    outlook.low_value,
+    outlook.high_value,
+    outlook.target_level,
+    outlook.odds_next_month,
+    outlook.odds_next_quarter,
+    outlook.refusal
+from outlook
+inner join published on outlook.kpi_id = published.kpi_id

@@ -1,0 +1,187 @@
+"""Where a KPI goes if nothing changes, and the odds that it then meets its target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from orchestration.statistics.prediction.forecast import (
+    Backtest,
+    Coverage,
+    Method,
+    backtest,
+    contest,
+    fit_method,
+    pooled_coverage,
+)
+from orchestration.statistics.prediction.odds import odds_of_target
+from orchestration.statistics.refusal import NO_VARIATION, TOO_FEW_READINGS, Refusal, refuse_values
+
+KEY: Final = ("kpi_id", "entity_kind", "entity_id")
+CHAMPION: Final[Method] = "mean"
+CHALLENGER: Final[Method] = "ANN"
+"""A stable process stays at its mean; one that wanders is followed by exponential smoothing."""
+LEAST_MONTHS: Final = 24
+TESTED_MONTHS: Final = 12
+HORIZON: Final = 3
+CONFIDENCE: Final = 0.8
+NORMAL_95: Final = 1.96
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What is foreseen, and how often intervals like these held what came.
+
+    Attributes
+    ----------
+    rows : DataFrame, one row per series
+        The key, `last_month_date`, `month_count`, `forecast_method`, `widening`,
+        `expected_value`, `low_value` and `high_value` (80 %) of the next month, `target_level`,
+        `odds_next_month` and `odds_next_quarter` (the mean of three months) of meeting it, and
+        `refusal`.
+    coverage : Coverage or Refusal
+        Of the tested forecasts of all series together, by the methods' theory alone: where it is
+        below 80 %, the widening of `rows` is what makes up for it.
+    """
+
+    rows: pd.DataFrame
+    coverage: Coverage | Refusal
+
+
+def foresee(readings: pd.DataFrame) -> Outlook:
+    """Forecast each series of final monthly readings, and state the odds of its target.
+
+    Parameters
+    ----------
+    readings : DataFrame, one row per month
+        `kpi_id`, `entity_kind`, `entity_id`, `period_start_date`, `computed_value` (NaN where
+        missing), `target_level` (NaN where there is none) and `direction`.
+
+    Returns
+    -------
+    Outlook
+        Refused per series: fewer than 24 months without a gap up to the last one, infinite or
+        constant values.
+
+    Notes
+    -----
+    Each method is refitted at each of the last twelve months and tested on the three that follow;
+    smoothing takes the place of the mean only where it is better beyond chance. Futures are
+    widened by how much larger the errors of the test were than the method's theory. The odds of a
+    quarter are those of the mean of its months; where months differ in size, so does the ratio of
+    sums.
+    """
+    rows: list[dict[str, Any]] = []
+    tests: list[Backtest] = []
+    ordered = readings.sort_values([*KEY, "period_start_date"], ignore_index=True)
+    for key, series in ordered.groupby(list(KEY), sort=False):
+        row, test = _foreseen(series)
+        rows.append(dict(zip(KEY, key, strict=True)) | _NOTHING | row)
+        tests += [test] if test is not None else []
+    frame = pd.DataFrame(rows, columns=[*KEY, *_NOTHING])
+    return Outlook(frame, pooled_coverage(tests))
+
+
+_NOTHING: Final[dict[str, Any]] = {
+    "last_month_date": None,
+    "month_count": 0,
+    "forecast_method": None,
+    "widening": np.nan,
+    "expected_value": np.nan,
+    "low_value": np.nan,
+    "high_value": np.nan,
+    "target_level": np.nan,
+    "odds_next_month": np.nan,
+    "odds_next_quarter": np.nan,
+    "refusal": None,
+}
+
+
+def _foreseen(series: pd.DataFrame) -> tuple[dict[str, Any], Backtest | None]:
+    last = series.iloc[-1]
+    values = _without_gap(series)
+    row: dict[str, Any] = {
+        "last_month_date": last["period_start_date"],
+        "month_count": values.size,
+        "target_level": last["target_level"],
+    }
+    refusal = _refuse(values)
+    chosen = refusal or _choose(values)
+    if isinstance(chosen, Refusal):
+        return row | {"refusal": f"{chosen.reason}: {chosen.detail}"}, None
+    fitted = fit_method(values, chosen.method)
+    if isinstance(fitted, Refusal):
+        return row | {"refusal": f"{fitted.reason}: {fitted.detail}"}, None
+    odds = partial(
+        odds_of_target,
+        fitted,
+        direction="at_most" if last["direction"] == "lower" else "at_least",
+        widening=chosen.widening,
+    )
+    has_target = last["direction"] in {"higher", "lower"} and bool(
+        np.isfinite(last["target_level"])
+    )
+    target = float(last["target_level"]) if has_target else 0.0
+    month = odds(target, horizon=1)
+    quarter = odds(target, horizon=HORIZON, summary="mean")
+    return (
+        row
+        | {
+            "forecast_method": "mean" if chosen.method == CHAMPION else "exponential_smoothing",
+            "widening": round(chosen.widening, 6),
+            "expected_value": round(float(fitted.forecast(1).mean[0]), 10),
+            # Nothing that was never below 0 is foreseen there: counts, times and shares are not.
+            "low_value": round(max(month.low, 0.0) if values.min() >= 0 else month.low, 10),
+            "high_value": round(month.high, 10),
+            "odds_next_month": round(month.probability, 4) if has_target else np.nan,
+            "odds_next_quarter": round(quarter.probability, 4) if has_target else np.nan,
+        },
+        chosen,
+    )
+
+
+def _refuse(values: np.ndarray[Any, np.dtype[np.float64]]) -> Refusal | None:
+    if values.size < LEAST_MONTHS:
+        return Refusal(
+            TOO_FEW_READINGS, f"{values.size} months in a row, at least {LEAST_MONTHS} are needed"
+        )
+    if np.ptp(values) == 0:
+        return Refusal(NO_VARIATION, "all months are equal")
+    return refuse_values(values)
+
+
+def _without_gap(series: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return the values of the months in a row up to the last one."""
+    months = pd.PeriodIndex(series["period_start_date"], freq="M").asi8
+    values = series["computed_value"].to_numpy(dtype=float, na_value=np.nan)
+    broken = np.isnan(values) | (np.diff(months, prepend=months[0] - 1) != 1)
+    first = int(np.flatnonzero(broken)[-1]) if broken.any() else 0
+    return values[first + int(np.isnan(values[first])) :]
+
+
+def _choose(values: np.ndarray[Any, np.dtype[np.float64]]) -> Backtest | Refusal:
+    """Return the test of the method that forecasts."""
+    test = partial(
+        backtest, horizon=HORIZON, first=values.size - TESTED_MONTHS, confidence=CONFIDENCE
+    )
+    champion = test(values, CHAMPION)
+    if isinstance(champion, Refusal) or not _wanders(values):
+        return champion
+    challenger = test(values, CHALLENGER)
+    if isinstance(challenger, Refusal):
+        return champion
+    found = contest(champion, challenger)
+    return challenger if not isinstance(found, Refusal) and found.replaces else champion
+
+
+def _wanders(values: np.ndarray[Any, np.dtype[np.float64]]) -> bool:
+    """Whether a month is like the one before, beyond chance: else nothing is to be followed.
+
+    Twelve refits of the smoothing take 66 ms a series, this nothing.
+    """
+    centred = values - values.mean()
+    return bool(centred[1:] @ centred[:-1] > NORMAL_95 * (centred @ centred) / np.sqrt(values.size))

@@ -1,0 +1,1 @@
+"""Mixed models: linear, binomial, Poisson and cumulative, with crossed and nested groups."""

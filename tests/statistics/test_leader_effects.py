@@ -1,0 +1,218 @@
+"""Separability and effects of leaders: hand-made graphs, planted truth, refusals."""
+
+import numpy as np
+import pytest
+
+from orchestration.statistics.mixed.leaders import leader_effects, leave_one_move_out
+from orchestration.statistics.mixed.separability import separability, split_at
+from orchestration.statistics.refusal import Refusal
+
+# Anna and Ben in A one after the other; Ben then moves to B, which Cleo led before; Dan has C for
+# himself; Eva and Finn share D.
+SPELLS = [
+    ("Anna", "A", 1), ("Anna", "A", 2), ("Ben", "A", 3), ("Cleo", "B", 1), ("Cleo", "B", 2),
+    ("Cleo", "B", 3), ("Ben", "B", 4), ("Dan", "C", 1), ("Dan", "C", 2), ("Eva", "D", 1),
+    ("Finn", "D", 2),
+]  # fmt: skip
+
+
+def spells():
+    return tuple(np.array(column) for column in zip(*SPELLS, strict=True))
+
+
+def test_what_can_be_compared_is_told_before_any_number():
+    found = separability(*spells())
+
+    assert dict(zip(found.leaders, found.level, strict=True)) == {
+        "Anna": "connected",
+        "Ben": "connected",
+        "Cleo": "connected",
+        "Dan": "not_separable",
+        "Eva": "succession",
+        "Finn": "succession",
+    }
+    assert found.components == 3
+    assert dict(zip(found.leaders, found.peers, strict=True)) == {
+        "Anna": 1, "Ben": 2, "Cleo": 1, "Dan": 0, "Eva": 1, "Finn": 1,
+    }  # fmt: skip
+    assert "not separable from their units: Dan" in found.sentence()
+
+
+def test_the_one_move_between_two_units_carries_their_comparison_alone():
+    (move,) = separability(*spells()).moves
+
+    assert (move.leader, move.unit, move.period) == ("Ben", "B", 4)
+    assert move.rests_on_it
+
+
+def test_a_second_move_takes_the_weight_off_the_first():
+    leader, unit, period = spells()
+    found = separability(np.append(leader, "Anna"), np.append(unit, "B"), np.append(period, 5))
+
+    assert [(move.leader, move.rests_on_it) for move in found.moves] == [
+        ("Ben", False),
+        ("Anna", False),
+    ]
+
+
+def test_a_leader_of_several_units_at_once_has_not_moved():
+    found = separability(["a", "a", "b"], ["X", "Y", "X"], [1, 1, 2])
+
+    assert found.moves == ()
+    assert found.level == ("connected", "connected")
+
+
+def test_the_order_of_rows_does_not_change_what_is_separable():
+    order = np.random.default_rng(0).permutation(len(SPELLS))
+    found = separability(*(column[order] for column in spells()))
+    plain = separability(*spells())
+
+    assert found.level == plain.level
+    assert found.moves == plain.moves
+
+
+def test_a_leader_split_at_a_move_is_two_people():
+    leader, _, period = spells()
+    (move,) = separability(*spells()).moves
+    split = split_at(move, leader, period)
+
+    assert split[2] == "Ben"
+    assert split[6] == "Ben after the move"
+
+
+@pytest.mark.parametrize(
+    ("leader", "unit", "period"),
+    [
+        ([], [], []),
+        (["a", ""], ["X", "X"], [1, 2]),
+        (["a", "b"], ["X", "X"], [1, np.nan]),
+        (["a", "a"], ["X", "Y"], [1, 2]),
+    ],
+)
+def test_spells_without_a_comparison_are_refused(leader, unit, period):
+    assert isinstance(separability(leader, unit, period), Refusal)
+
+
+def company(seed, sites=4, lines=12, months=27):
+    """Line-months with known effects: leaders 1.0, lines 1.5, sites 1.0, residual 2.0 AR(1) .5."""
+    rng = np.random.default_rng(seed)
+    places = sites * lines
+    site_of = np.repeat(np.arange(sites), lines)
+    effect = rng.normal(size=places)
+    level = 80 + 1.5 * rng.normal(size=places) + rng.normal(size=sites)[site_of]
+    lead, now = np.empty((places, months), dtype=int), rng.permutation(places)
+    for month in range(months):
+        if month and month % 3 == 0:
+            # A fourth of the places change hands each quarter, so that spells last about a year;
+            # three in ten of these moves go across sites.
+            moved = rng.permutation(places)[: places // 4]
+            across = rng.random(moved.size) < 0.3
+            for site in range(sites):
+                within = moved[(site_of[moved] == site) & ~across]
+                now[within] = now[np.roll(within, 1)]
+            now[moved[across]] = now[np.roll(moved[across], 1)]
+        lead[:, month] = now
+    noise = np.empty((places, months))
+    noise[:, 0] = rng.normal(size=places)
+    for month in range(1, months):
+        noise[:, month] = 0.5 * noise[:, month - 1] + np.sqrt(0.75) * rng.normal(size=places)
+    outcome = effect[lead] + level[:, None] + 2 * noise
+    unit = np.repeat(np.arange(places), months)
+    period = np.tile(np.arange(months), places)
+    return (outcome.ravel(), lead.ravel(), unit, site_of[unit], period), effect
+
+
+def test_intervals_hold_the_planted_effect_and_do_not_without_the_spell():
+    covered = {True: [], False: []}
+    closer = []
+    for seed in range(5):
+        readings, truth = company(seed)
+        for spell in (True, False):
+            found = leader_effects(*readings, spell=spell)
+            shown = np.isfinite(found.effect)
+            covered[spell] += ((found.low <= truth) & (truth <= found.high))[shown].tolist()
+            if spell:
+                raw = np.array([readings[0][readings[1] == who].mean() for who in range(48)])
+                closer.append(
+                    np.corrcoef(found.effect[shown], truth[shown])[0, 1]
+                    - np.corrcoef(raw[shown], truth[shown])[0, 1]
+                )
+
+    # 214 intervals: the standard error of a share of .95 is .015.
+    assert np.mean(covered[True]) == pytest.approx(0.95, abs=0.04)
+    assert np.mean(covered[False]) < np.mean(covered[True]) - 0.05
+    assert np.mean(closer) > 0.12
+
+
+def test_leaders_without_any_effect_are_not_distinguished():
+    readings, truth = company(3)
+    outcome = readings[0] - truth[readings[1]]
+    found = leader_effects(outcome, *readings[1:])
+
+    # Of 48 intervals of 95 %, one in twenty may err.
+    assert sum(one in {"above", "below"} for one in found.verdict) <= 5
+    # Not even where the most likely variance between them is nil is anything certain.
+    assert np.nanmin(found.sd) > 0.05
+
+
+def test_leaders_who_are_not_separable_or_too_short_get_no_number():
+    (outcome, leader, unit, site, period), _ = company(1)
+    # One line with a leader of its own, and one leader for two months of another line.
+    outcome = np.append(outcome, 80 + np.random.default_rng(9).normal(size=12))
+    leader = np.append(np.where((unit == 0) & (period < 2), 901, leader), np.full(12, 900))
+    unit, site = np.append(unit, np.full(12, 900)), np.append(site, np.zeros(12, dtype=int))
+    found = leader_effects(outcome, leader, unit, site, np.append(period, np.arange(12)))
+    said = dict(zip(found.separability.leaders, found.verdict, strict=True))
+
+    assert said["900"] == "not_separable"
+    assert said["901"] == "too_short"
+    hidden = [name in {"900", "901"} for name in found.separability.leaders]
+    assert np.isnan(found.effect[hidden]).all()
+    assert np.isnan(found.above[hidden]).all()
+
+
+def test_probabilities_and_interval_say_the_same():
+    readings, _ = company(2)
+    found = leader_effects(*readings, practical_difference=0.5)
+    shown = np.isfinite(found.effect)
+
+    assert (found.above[shown] + found.below[shown] <= 1).all()
+    assert ((found.above > 0.975) <= (found.low > 0.5 - 1e-9))[shown].all()
+
+
+def test_a_trait_counts_within_sites_beside_the_kind_of_site_it_is_found_in():
+    (outcome, leader, unit, site, period), _ = company(4)
+    rng = np.random.default_rng(8)
+    # Good sites attract the tenured: over all sites, tenure looks better than it is.
+    tenure = rng.normal(size=48)[leader] + site
+    readings = (outcome + 0.5 * tenure + 2 * site, leader, unit, site, period)
+    beside = leader_effects(*readings, traits={"tenure": tenure}).model
+    alone = leader_effects(*readings, covariates={"tenure": tenure}).model
+    own, of_site = (
+        beside.fixed[beside.names.index(name)] for name in ("trait_0", "trait_0_of_site")
+    )
+
+    assert abs(own - 0.5) < 3 * beside.se[beside.names.index("trait_0")]
+    assert of_site > 1
+    assert alone.fixed[alone.names.index("covariate_0")] > own
+
+
+def test_no_move_at_all_is_refused():
+    leader = np.repeat(np.arange(6), 10)
+    found = leader_effects(
+        np.random.default_rng(0).normal(size=60), leader, leader, leader // 3, np.tile(range(10), 6)
+    )
+
+    assert isinstance(found, Refusal)
+    assert "no leader led a second unit" in found.detail
+
+
+def test_leaving_one_move_out_changes_the_others_and_names_whom_most():
+    (outcome, leader, unit, site, period), _ = company(5, sites=3, lines=4, months=30)
+    found = leave_one_move_out(outcome, leader, unit, site, period)
+    whole = leader_effects(outcome, leader, unit, site, period)
+
+    assert [one.move for one in found] == list(whole.separability.moves)
+    changes = [one.largest_change for one in found]
+    assert max(changes) > 0
+    assert all(one.leader != one.move.leader for one in found)
