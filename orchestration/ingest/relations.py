@@ -233,10 +233,13 @@ class Relations:
             return
         # Equal keys have equal hashes, a part without a value included. Others may have too (383 of
         # 1,000,000 texts alike), so the few rows whose hash occurs twice are compared themselves.
+        # Sorted, not counted: ten million counters took 1.2 to 1.9 CPU s, their neighbours 0.8.
         key, pair = column_list(names), f"{self.table}__pair"
         (pairs,) = self._row(
-            f"create or replace temp table {pair} as select hash({key}) as hashed "
-            f"from {self.table} where {GOOD} group by hashed having count(*) > 1"
+            f"create or replace temp table {pair} as select distinct hashed from "
+            "(select hashed, lag(hashed) over (order by hashed) as before from "
+            f"(select hash({key}) as hashed from {self.table} where {GOOD})) "
+            "where hashed = before"
         )
         if not pairs:
             return

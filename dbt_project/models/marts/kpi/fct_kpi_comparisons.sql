@@ -20,11 +20,12 @@ published as (
 
 compared as (
 
+    -- Where nothing is compared the columns have no type of their own.
     select
-        kpi_id,
-        entity_kind,
-        entity_id,
-        period_kind,
+        cast(kpi_id as varchar) as kpi_id,
+        cast(entity_kind as varchar) as entity_kind,
+        cast(entity_id as varchar) as entity_id,
+        cast(period_kind as varchar) as period_kind,
         cast(period_start_date as date) as period_start_date,
         cast(peer_count as bigint) as peer_count,
         cast(peers_value as double) as peers_value,

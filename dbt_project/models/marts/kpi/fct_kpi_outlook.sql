@@ -6,10 +6,11 @@ with
 
 outlook as (
 
+    -- Where nothing is foreseen the columns have no type of their own.
     select
-        kpi_id,
-        entity_kind,
-        entity_id,
+        cast(kpi_id as varchar) as kpi_id,
+        cast(entity_kind as varchar) as entity_kind,
+        cast(entity_id as varchar) as entity_id,
         cast(last_month_date as date) as last_month_date,
         cast(month_count as bigint) as month_count,
         cast(forecast_method as varchar) as forecast_method,
