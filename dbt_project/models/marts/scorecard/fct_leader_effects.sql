@@ -4,7 +4,7 @@
 -- published: it is for the leader, their manager and the panel, and never a rank or the sole ground
 -- of a decision.
 select
-    kpi_id,
+    cast(kpi_id as varchar) as kpi_id,
     cast(leader_id as varchar) as leader_id,
     cast(month_count as bigint) as month_count,
     cast(separability as varchar) as separability,
