@@ -2,45 +2,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
-import jupytext
 import pytest
-from nbclient import NotebookClient
+
+from tests.notebooks.pages import execute, said
 
 if TYPE_CHECKING:
-    from nbformat import NotebookNode
+    from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-NOTEBOOK = ROOT / "notebooks" / "01_read_a_scorecard.py"
+    from nbformat import NotebookNode
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def executed(tiny_home: Path) -> NotebookNode:
-    notebook = jupytext.read(NOTEBOOK)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("STEELYARD_HOME", str(tiny_home))
-        patch.setenv("STEELYARD_COMPANY", "demo")
-        client = NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(ROOT)}})
-        return client.execute()
+    return execute("01_read_a_scorecard", tiny_home)
 
 
 @pytest.fixture(scope="module")
 def snapshot_tables(tiny_home: Path) -> Path:
     return tiny_home / "demo" / "published" / "current"
-
-
-def said(notebook: NotebookNode, tag: str) -> str:
-    """All that the cell with this tag printed or showed, as plain text."""
-    (cell,) = [cell for cell in notebook.cells if tag in cell.metadata.get("tags", [])]
-    return "\n".join(
-        output.get("text") or output.get("data", {}).get("text/plain", "")
-        for output in cell.outputs
-    )
 
 
 def card_of(tables: Path) -> list[tuple]:
