@@ -228,8 +228,9 @@ else:
 # %% [markdown]
 # ## Lesson 2: a point beyond a limit
 #
-# Something happened at that point. **Ask about it, soon,** and about that point alone; ask what was
-# different, not who was to blame. A point on the good side is a signal too, and worth as much.
+# Something happened there. **Ask about the first such point, soon:** what was different, not who was
+# to blame. Where the points after it stay beyond the limit, the process has moved: that is one
+# question, and not one for each point. A point on the good side is a signal too, and worth as much.
 
 # %% tags=["limit"]
 if "limit" in lessons:
