@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,9 @@ from orchestration.statistics.prediction.forecast import (
 )
 from orchestration.statistics.prediction.odds import odds_of_target
 from orchestration.statistics.refusal import NO_VARIATION, TOO_FEW_READINGS, Refusal, refuse_values
+
+if TYPE_CHECKING:
+    from orchestration.statistics.spc.flat import Floats
 
 KEY: Final = ("kpi_id", "entity_kind", "entity_id")
 CHAMPION: Final[Method] = "mean"
@@ -144,7 +147,7 @@ def _foreseen(series: pd.DataFrame) -> tuple[dict[str, Any], Backtest | None]:
     )
 
 
-def _refuse(values: np.ndarray[Any, np.dtype[np.float64]]) -> Refusal | None:
+def _refuse(values: Floats) -> Refusal | None:
     if values.size < LEAST_MONTHS:
         return Refusal(
             TOO_FEW_READINGS, f"{values.size} months in a row, at least {LEAST_MONTHS} are needed"
@@ -154,16 +157,16 @@ def _refuse(values: np.ndarray[Any, np.dtype[np.float64]]) -> Refusal | None:
     return refuse_values(values)
 
 
-def _without_gap(series: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _without_gap(series: pd.DataFrame) -> Floats:
     """Return the values of the months in a row up to the last one."""
     months = pd.PeriodIndex(series["period_start_date"], freq="M").asi8
-    values = series["computed_value"].to_numpy(dtype=float, na_value=np.nan)
+    values = np.asarray(series["computed_value"].to_numpy(dtype=float, na_value=np.nan), float)
     broken = np.isnan(values) | (np.diff(months, prepend=months[0] - 1) != 1)
     first = int(np.flatnonzero(broken)[-1]) if broken.any() else 0
     return values[first + int(np.isnan(values[first])) :]
 
 
-def _choose(values: np.ndarray[Any, np.dtype[np.float64]]) -> Backtest | Refusal:
+def _choose(values: Floats) -> Backtest | Refusal:
     """Return the test of the method that forecasts."""
     test = partial(
         backtest, horizon=HORIZON, first=values.size - TESTED_MONTHS, confidence=CONFIDENCE
@@ -178,7 +181,7 @@ def _choose(values: np.ndarray[Any, np.dtype[np.float64]]) -> Backtest | Refusal
     return challenger if not isinstance(found, Refusal) and found.replaces else champion
 
 
-def _wanders(values: np.ndarray[Any, np.dtype[np.float64]]) -> bool:
+def _wanders(values: Floats) -> bool:
     """Whether a month is like the one before, beyond chance: else nothing is to be followed.
 
     Twelve refits of the smoothing take 66 ms a series, this nothing.

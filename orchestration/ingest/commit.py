@@ -822,6 +822,9 @@ def record_rows(
     The guard leaves the raw text of the rows that it sets aside; a row that was well formed and
     fails a rule is kept as its typed values, and its text is in the landed file at that row. Of a
     restricted feed file and row number are kept and nothing that stands there.
+
+    One statement a table: what is inserted after an insert of nothing, in one transaction and more
+    than 122,880 rows, is not seen by filters and joins until the file is closed (DuckDB 2.0).
     """
     values = ", ".join(
         f"{quote_literal(name)}, {quote_identifier(name)}" for name in contract.typed_columns()
@@ -829,27 +832,38 @@ def record_rows(
     restricted = contract.sensitivity == "restricted"
     text = "null" if restricted else f"coalesce(_raw, json_object({values})::varchar)"
     con.execute(
-        "insert into ops.quarantine select ?, _attempt_id, ?, null, _file_id, _file_name, "
+        "insert into ops.quarantine (select ?, _attempt_id, ?, null, _file_id, _file_name, "
         "_delivery_date, _row_no, _reason, _rule_id, _owner, "
         f"{text} from {ASIDE} join {ROWS} using (_row_id) join {FILES} on {FILES}._file_no = "
-        f"{ROWS}._file_no order by {ROWS}._row_id, _reason, _rule_id",
+        f"{ROWS}._file_no order by {ROWS}._row_id, _reason, _rule_id) "
+        f"union all select * from {SOURCE_QUARANTINE}",
         [run_id, contract.feed],
     )
-    con.execute(f"insert into ops.quarantine select * from {SOURCE_QUARANTINE}")
     key = ", ".join(
         f"{quote_literal(name)}, {quote_identifier(name)}::varchar" for name in typed_keys(contract)
     )
     row_key = "null" if restricted else f"json_object({key})::varchar"
-    for rule in contract.rules:
+    if contract.rules:
         con.execute(
             "insert into ops.expectation_failures "
             f"select ?, ?, _delivery_date, {FAILURES}.rule_id, "
-            f"case when {_is_exempt(exempt)} then {quote_literal(WAIVED)} else ? end, ?, "
-            f"_file_id, _row_no, {row_key} from {FAILURES} "
+            f"case when {_is_exempt(exempt)} then {quote_literal(WAIVED)} else declared.severity "
+            f"end, declared.owner, _file_id, _row_no, {row_key} from {FAILURES} "
+            f"join (values {', '.join(['(?, ?, ?, ?)'] * len(contract.rules))}) "
+            "as declared (position, rule_id, severity, owner) "
+            f"on {FAILURES}.rule_id = declared.rule_id "
             f"join {ROWS} using (_row_id) join {FILES} using (_file_no) "
-            f"where {FAILURES}.rule_id = ? order by _row_id",
-            [run_id, contract.feed, rule.severity, rule.owner, rule.id],
+            "order by position, _row_id",
+            [run_id, contract.feed, *_declared(contract)],
         )
+
+
+def _declared(contract: Contract) -> list[int | str]:
+    return [
+        value
+        for position, rule in enumerate(contract.rules)
+        for value in (position, rule.id, rule.severity, rule.owner)
+    ]
 
 
 def record_set_aside(con: duckdb.DuckDBPyConnection, feed: str) -> None:

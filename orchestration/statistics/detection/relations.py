@@ -244,7 +244,7 @@ def cross_correlation(x: ArrayLike, y: ArrayLike, max_lag: int) -> tuple[Ints, F
     scale = np.sqrt((a @ a) * (b @ b))
     lags = np.arange(-max_lag, max_lag + 1)
     n = a.size
-    products = [a[max(k, 0) : n + min(k, 0)] @ b[max(-k, 0) : n - max(k, 0)] for k in lags]
+    products = [a[max(k, 0) : n + min(k, 0)] @ b[max(-k, 0) : n - max(k, 0)] for k in lags.tolist()]
     return lags, np.array(products) / scale
 
 

@@ -361,7 +361,8 @@ def _names(node: ast.expr) -> set[str]:
     """Columns that an expression reads; `a.b` is one column, as R may have it."""
     if isinstance(node, ast.Name | ast.Attribute):
         return {_name(node)}
-    parts = list(node.args) if isinstance(node, ast.Call) else list(ast.iter_child_nodes(node))
+    # A function's own name is no column.
+    parts = node.args if isinstance(node, ast.Call) else ast.iter_child_nodes(node)
     return set().union(*(_names(part) for part in parts if isinstance(part, ast.expr)))
 
 
