@@ -102,6 +102,8 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
     "governance.kpi_publication": ("kpi_id",),
     "governance.fct_acts": ("act_seq",),
     "governance.rpt_waiting_decisions": ("act_seq", "consent_position"),
+    "governance.rpt_decision_bottlenecks": ("right_name",),
+    "governance.rpt_open_disputes": ("subject_key",),
     "governance.rpt_set_aside": ("feed", "delivery_date", "rule_id"),
     "governance.fct_restatements": (
         *("kpi_id", "entity_kind", "entity_id", "period_kind", "period_start_date"),

@@ -49,7 +49,7 @@ FRACTIONS = {
     "peers_value", "phi", "z", "peers_lower_limit", "peers_upper_limit",
     "widening", "expected_value", "low_value", "high_value", "odds_next_month", "odds_next_quarter",
     "effect_value", "effect_sd", "practical_difference", "probability_better", "probability_worse",
-    "reliability",
+    "reliability", "busiest_share", "mean_waited_days",
 }  # fmt: skip
 
 

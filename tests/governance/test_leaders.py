@@ -91,7 +91,7 @@ def test_a_kpi_that_nobody_can_be_compared_on_says_why_and_stops_no_other():
     found = estimate_leaders(pd.concat([readings, stuck]))
 
     [row] = found[found["kpi_id"] == "KPI001"].to_dict("records")
-    assert row["refusal"] == "no_variation: no leader led a second unit: leader and spell are one"
+    assert row["refusal"] == "no_comparison: no leader led a second unit: leader and spell are one"
     assert row["leader_id"] == "*"
     assert set(found[found["kpi_id"] == "KPI006"]["refusal"]) == {None}
     assert found[found["kpi_id"] == "KPI006"]["effect_value"].notna().sum() > 20

@@ -368,6 +368,16 @@ def test_a_kpi_has_one_live_owner(office: Office) -> None:
     assert "E4 has no right to hand over kpi" in refused(office, gone)
 
 
+def test_those_who_are_consulted_and_informed_are_people_of_the_company(office: Office) -> None:
+    named = {"kpi_id": UNPAID, "owner_id": "E4", "reason": "Knows it best.", "informed": ["E3"]}
+    nobody = office.act("ownership.propose", "B1", **named, consulted=["E2", "NOBODY"])
+    assert "NOBODY" in refused(office, nobody)
+    proposed = office.act("ownership.propose", "B1", **named, consulted=["E2", "E3"])
+    office.act("decision.approve", "E4", proposed.seq)
+    [owned] = truths(office, "ownership")
+    assert (owned["consulted"], owned["informed"]) == (["E2", "E3"], ["E3"])
+
+
 def test_a_disputed_ownership_is_ruled_on_by_two_of_the_board(office: Office) -> None:
     owned = office.act(
         "ownership.propose", "B1", kpi_id=UNPAID, owner_id="E4", reason="Knows it best."

@@ -479,7 +479,7 @@ def test_every_live_kpi_says_who_answers_for_it_or_that_nobody_does(plant):
     ] + [
         entry(
             number, "2026-01-06", "ownership.propose", subject=f"ownership|{kpi}",
-            fields={"kpi_id": kpi, "owner_id": owner},
+            fields={"kpi_id": kpi, "owner_id": owner, "consulted": ["E9"]},
         )
         for number, (kpi, owner) in enumerate(owners.items(), start=5)
     ]  # fmt: skip
@@ -499,6 +499,8 @@ def test_every_live_kpi_says_who_answers_for_it_or_that_nobody_does(plant):
         ("KPI003", "E2", "disputed_owner"),
         ("KPI004", None, "no_owner"),
     ]
+    asked = "select consulted_ids, informed_ids from governance.rpt_accountability"
+    assert plant.query(f"{asked} where subject_id = 'KPI001'") == [('["E9"]', None)]
     plant.decide(*acts, disputed, retired)
     assert "KPI001" not in {row[0] for row in plant.query(said)}
 

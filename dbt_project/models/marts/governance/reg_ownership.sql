@@ -4,6 +4,8 @@
     'kpi_id': 'varchar',
     'owner_id': 'varchar',
     'reason': 'varchar',
+    'consulted': 'json',
+    'informed': 'json',
     'claim': 'varchar',
     'ruling': 'varchar',
 }) }}

@@ -1,4 +1,6 @@
 -- Grain: one row per live KPI and per open goal: who answers for it.
+-- Who is consulted and informed stands beside the one who is accountable; whoever leads the units
+-- that the KPI measures is responsible for its figures there.
 -- There is never more than one owner, as the register holds one truth; there may be none, one whose
 -- ownership is disputed, or one who has left.
 with
@@ -27,6 +29,8 @@ owned as (
     select
         reg_ownership.kpi_id,
         reg_ownership.owner_id,
+        reg_ownership.consulted,
+        reg_ownership.informed,
         reg_ownership.state_code,
         reg_ownership.act_seq
     from {{ ref('reg_ownership') }} as reg_ownership
@@ -43,6 +47,8 @@ answered as (
         'kpi' as subject_kind,
         live.kpi_id as subject_id,
         owned.owner_id,
+        owned.consulted,
+        owned.informed,
         owned.state_code,
         owned.act_seq
     from live
@@ -54,6 +60,8 @@ answered as (
         'goal' as subject_kind,
         reg_goal.goal_id as subject_id,
         reg_goal.owner_id,
+        cast(null as varchar) as consulted,
+        cast(null as varchar) as informed,
         reg_goal.state_code,
         reg_goal.act_seq
     from {{ ref('reg_goal') }} as reg_goal
@@ -78,6 +86,8 @@ select
     answered.subject_kind,
     answered.subject_id,
     answered.owner_id,
+    answered.consulted as consulted_ids,
+    answered.informed as informed_ids,
     answered.act_seq,
     case
         when answered.owner_id is null then 'no_owner'
