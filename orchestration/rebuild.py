@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ from orchestration.registry.archive import FOLDER
 from orchestration.resources.archive import ARCHIVE
 from orchestration.resources.home import mark_home
 from orchestration.resources.warehouse import Warehouse
-from orchestration.run import RunFailedError, publish_again, run_company
+from orchestration.run import NothingToDoError, RunFailedError, publish_again, run_company
 from orchestration.verification import verify_landed
 
 if TYPE_CHECKING:
@@ -167,7 +167,9 @@ def built_in_scratch(
         # A place whose file was replaced later is loaded in as many rounds as it had files.
         for number in range(max(map(len, versions.values()))):
             lay_files(home, versions, number)
-            run_company(scratch, as_of=as_of, report=report)
+            # A version that came after the as-of, or brought nothing new, is no run.
+            with suppress(NothingToDoError):
+                run_company(scratch, as_of=as_of, report=report)
         yield scratch, sum(map(len, versions.values()))
 
 

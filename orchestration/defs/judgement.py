@@ -1,5 +1,7 @@
 """What readings mean, and which of the published ones stand whatever they mean now."""
 
+from typing import Any
+
 import dagster as dg
 
 from orchestration.defs.common import POOL, column_schema, tags
@@ -17,20 +19,35 @@ OUTPUT = "statistics.kpi_judgements"
 STANDING = dg.AssetKey(["standing", "figures"])
 
 
+def _found(
+    days: dg.PartitionsDefinition, name: str, *, source: str, domain: str, sensitivity: str
+) -> dict[str, Any]:
+    """Return what all assets share that Python finds in one model."""
+    return {
+        "key": ["statistics", name],
+        "deps": [dg.AssetKey(["intermediate", source])],
+        "partitions_def": days,
+        "backfill_policy": dg.BackfillPolicy.single_run(),
+        "group_name": "statistics",
+        "kinds": {"python", "numpy", "duckdb"},
+        "owners": ["team:performance-analytics"],
+        "tags": tags(domain=domain, sensitivity=sensitivity, tier="judgement"),
+        "code_version": "1",
+        "pool": POOL,
+    }
+
+
 def kpi_judgements(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     """Return the asset that judges all readings."""
 
     @dg.asset(
-        key=["statistics", "kpi_judgements"],
-        deps=[dg.AssetKey(["intermediate", "int_judgements__input"])],
-        partitions_def=days,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        group_name="statistics",
-        kinds={"python", "numpy", "duckdb"},
-        owners=["team:performance-analytics"],
-        tags=tags(domain="performance", sensitivity="confidential", tier="judgement"),
-        code_version="1",
-        pool=POOL,
+        **_found(
+            days,
+            "kpi_judgements",
+            source="int_judgements__input",
+            domain="performance",
+            sensitivity="confidential",
+        )
     )
     def _kpi_judgements(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
         """Chart limits, signals, three verdicts and a score: one row per reading.
@@ -55,16 +72,13 @@ def kpi_comparisons(settings: Settings, days: dg.PartitionsDefinition) -> dg.Ass
     """Return the asset that compares sites and lines with their peers."""
 
     @dg.asset(
-        key=["statistics", "kpi_comparisons"],
-        deps=[dg.AssetKey(["intermediate", "int_comparisons__input"])],
-        partitions_def=days,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        group_name="statistics",
-        kinds={"python", "numpy", "duckdb"},
-        owners=["team:performance-analytics"],
-        tags=tags(domain="performance", sensitivity="internal", tier="judgement"),
-        code_version="1",
-        pool=POOL,
+        **_found(
+            days,
+            "kpi_comparisons",
+            source="int_comparisons__input",
+            domain="performance",
+            sensitivity="internal",
+        )
     )
     def _kpi_comparisons(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
         """Funnels over sites and lines: one row per KPI of counts, unit and period.
@@ -91,16 +105,13 @@ def kpi_outlook(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsD
     """Return the asset that says where KPIs go if nothing changes."""
 
     @dg.asset(
-        key=["statistics", "kpi_outlook"],
-        deps=[dg.AssetKey(["intermediate", "int_outlook__input"])],
-        partitions_def=days,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        group_name="statistics",
-        kinds={"python", "numpy", "duckdb"},
-        owners=["team:performance-analytics"],
-        tags=tags(domain="performance", sensitivity="internal", tier="judgement"),
-        code_version="1",
-        pool=POOL,
+        **_found(
+            days,
+            "kpi_outlook",
+            source="int_outlook__input",
+            domain="performance",
+            sensitivity="internal",
+        )
     )
     def _kpi_outlook(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
         """Forecast of the next months and odds of the target: one row per KPI and site or company.
@@ -137,16 +148,13 @@ def leader_effects(settings: Settings, days: dg.PartitionsDefinition) -> dg.Asse
     """Return the asset that says what leaders of lines add."""
 
     @dg.asset(
-        key=["statistics", "leader_effects"],
-        deps=[dg.AssetKey(["intermediate", "int_leaders__input"])],
-        partitions_def=days,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        group_name="statistics",
-        kinds={"python", "numpy", "duckdb"},
-        owners=["team:performance-analytics"],
-        tags=tags(domain="leadership", sensitivity="confidential", tier="judgement"),
-        code_version="1",
-        pool=POOL,
+        **_found(
+            days,
+            "leader_effects",
+            source="int_leaders__input",
+            domain="leadership",
+            sensitivity="confidential",
+        )
     )
     def _leader_effects(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
         """Effects of leaders with interval and separability: one row per KPI and leader.

@@ -50,7 +50,9 @@ def compare_with_peers(readings: pd.DataFrame) -> pd.DataFrame:
     frame = frame[is_peer].reset_index(drop=True)
     parts = [_compared(group) for _, group in frame.groupby(list(GROUP), sort=False)]
     columns = [*GROUP, "entity_id", *_NOTHING]
-    return pd.concat(parts, ignore_index=True)[columns] if parts else _empty(columns)
+    if not parts:
+        return pd.DataFrame(columns=columns, dtype="object")
+    return pd.concat(parts, ignore_index=True)[columns]
 
 
 _NOTHING: Final[dict[str, Any]] = {
@@ -98,7 +100,3 @@ def _compared(group: pd.DataFrame) -> pd.DataFrame:
             default="worse_than_peers",
         ),
     )
-
-
-def _empty(columns: list[str]) -> pd.DataFrame:
-    return pd.DataFrame({name: pd.Series(dtype="object") for name in columns})

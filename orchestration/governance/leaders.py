@@ -24,7 +24,7 @@ def estimate_leaders(readings: pd.DataFrame) -> pd.DataFrame:
     ----------
     readings : DataFrame, one row per KPI, line and month with one leader
         `kpi_id`, `line_id`, `site_id`, `leader_id`, `period_start_date`, `computed_value`,
-        `direction`, `threshold_level` and `target_level`.
+        `direction` (``higher`` or ``lower`` is better), `threshold_level` and `target_level`.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def estimate_leaders(readings: pd.DataFrame) -> pd.DataFrame:
     ordered = readings.sort_values(["kpi_id", "line_id", "period_start_date"], ignore_index=True)
     parts = [_of_kpi(str(kpi), group) for kpi, group in ordered.groupby("kpi_id", sort=True)]
     if not parts:
-        return pd.DataFrame({name: pd.Series(dtype="object") for name in _COLUMNS})
+        return pd.DataFrame(columns=list(_COLUMNS), dtype="object")
     return pd.concat(parts, ignore_index=True)[list(_COLUMNS)]
 
 
@@ -71,7 +71,7 @@ _COLUMNS: Final[dict[str, Any]] = {
 
 
 def _of_kpi(kpi: str, group: pd.DataFrame) -> pd.DataFrame:
-    is_higher_better = group["direction"].iloc[0] != "lower"
+    is_higher_better = group["direction"].iloc[0] == "higher"
     between = (group["target_level"] - group["threshold_level"]).abs().astype(float).median()
     difference = float(between) / POINTS_BETWEEN if np.isfinite(between) else 0.0
     found = leader_effects(

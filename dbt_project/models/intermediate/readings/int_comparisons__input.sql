@@ -32,7 +32,10 @@ kpis as (
         multiplier,
         direction
     from {{ source('registry', 'kpis') }}
-    where chart_kind in ('p', 'laney_p', 'u', 'laney_u')
+    -- Of a KPI without a better side nobody is better than others.
+    where
+        chart_kind in ('p', 'laney_p', 'u', 'laney_u')
+        and direction in ('higher', 'lower')
 
 )
 

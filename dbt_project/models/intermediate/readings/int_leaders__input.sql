@@ -22,6 +22,8 @@ readings as (
         and period_kind = 'month'
         and finality <> 'provisional'
         and computed_value is not null
+        -- Of a KPI without a better side nobody is better than others.
+        and direction in ('higher', 'lower')
 
 ),
 
