@@ -22,7 +22,8 @@ from orchestration.statistics.spc import (
     weighted,
 )
 from orchestration.statistics.spc.constants import D2_EXACT, D2_TABLE, D4_TABLE
-from orchestration.statistics.spc.rules import RULES, Rule, flag_rule
+from orchestration.statistics.spc.patterns import Rule
+from orchestration.statistics.spc.rules import RULES, flag_rule
 from tests.golden.cases import Answer, Case
 
 PATTERNS = {"both_sides": "outside_both_sides", "run": "one_side", "shift": "one_side"}

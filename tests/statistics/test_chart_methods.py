@@ -27,7 +27,8 @@ from orchestration.statistics.spc import (
     weighted,
 )
 from orchestration.statistics.spc.constants import D2_EXACT
-from orchestration.statistics.spc.rules import RULES, Rule, flag_rule, violated_rules
+from orchestration.statistics.spc.patterns import Rule
+from orchestration.statistics.spc.rules import RULES, flag_rule, violated_rules
 
 rng = np.random.default_rng(20261)
 
