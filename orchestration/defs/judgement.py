@@ -5,6 +5,7 @@ from typing import Any
 import dagster as dg
 
 from orchestration.defs.common import POOL, column_schema, tags
+from orchestration.governance.chart_review import propose_rebases, review_charts
 from orchestration.governance.comparisons import compare_with_peers
 from orchestration.governance.judgements import judge_readings
 from orchestration.governance.leaders import estimate_leaders
@@ -174,6 +175,71 @@ def leader_effects(settings: Settings, days: dg.PartitionsDefinition) -> dg.Asse
         )
 
     return _leader_effects
+
+
+def chart_review(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """Return the asset that tells whether charts fit what they chart."""
+
+    @dg.asset(
+        **_found(
+            days,
+            "chart_review",
+            source="int_charts__input",
+            domain="performance",
+            sensitivity="internal",
+        )
+    )
+    def _chart_review(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
+        """Declared and advised chart with its reason, and flags beside those of chance: one row each.
+
+        Read by `fct_chart_review`, so that a chart that accuses noise is changed and not obeyed.
+        How many flags chance alone would have made is in the metadata of every run.
+        """
+        reviewed = review_charts(warehouse.read("intermediate.int_charts__input"))
+        warehouse.replace("statistics.chart_review", reviewed)
+        reasons = reviewed["choice_reason"].value_counts()
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": len(reviewed),
+                "dagster/column_schema": column_schema(reviewed.dtypes.astype(str).to_dict()),
+                "flags": int(reviewed["flag_count"].sum()),
+                "flags_by_chance": float(reviewed["chance_flag_count"].sum()),
+                **{str(reason): int(count) for reason, count in reasons.items()},
+            }
+        )
+
+    return _chart_review
+
+
+def rebase_proposals(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """Return the asset that finds charts whose baseline no longer holds."""
+
+    @dg.asset(
+        **_found(
+            days,
+            "rebase_proposals",
+            source="int_charts__input",
+            domain="performance",
+            sensitivity="internal",
+        )
+    )
+    def _rebase_proposals(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
+        """Since when a process has had another level, with the evidence: one row per chart.
+
+        Read by `fct_rebase_proposals`. Limits are never redrawn here: the act `chart.rebase` does.
+        """
+        proposals = propose_rebases(warehouse.read("intermediate.int_charts__input"))
+        warehouse.replace("statistics.rebase_proposals", proposals)
+        verdicts = proposals["verdict"].value_counts()
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": len(proposals),
+                "dagster/column_schema": column_schema(proposals.dtypes.astype(str).to_dict()),
+                **{str(verdict): int(count) for verdict, count in verdicts.items()},
+            }
+        )
+
+    return _rebase_proposals
 
 
 def standing_figures(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:

@@ -47,6 +47,7 @@ REGISTERS = (
     "annotation",
     "appeal",
     "appointment",
+    "chart",
     "consent",
     "definition",
     "dispute",
@@ -92,6 +93,8 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
         "period_start_date",
     ),
     "kpi.fct_kpi_outlook": ("kpi_id", "entity_kind", "entity_id"),
+    "kpi.fct_chart_review": ("kpi_id", "entity_kind", "entity_id", "period_kind"),
+    "kpi.fct_rebase_proposals": ("kpi_id", "entity_kind", "entity_id", "period_kind"),
     "kpi.fct_late_adjustments": (
         "kpi_id",
         "entity_kind",

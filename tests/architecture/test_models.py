@@ -49,6 +49,9 @@ FRACTIONS = {
     "peers_value", "phi", "z", "peers_lower_limit", "peers_upper_limit",
     "widening", "expected_value", "low_value", "high_value", "odds_next_month", "odds_next_quarter",
     "effect_value", "effect_sd", "practical_difference", "probability_better", "probability_worse",
+    "zero_share", "expected_count", "dispersion", "dispersion_low", "dispersion_high",
+    "autocorrelation", "chance_flag_count", "value_before", "value_after", "bic_gain",
+    "break_autocorrelation", "p_value", "adjusted_p_value",
     "reliability", "busiest_share", "mean_waited_days",
 }  # fmt: skip
 

@@ -11,6 +11,7 @@ import pytest
 
 from orchestration.contracts.load import SHIPPED_ROOT
 from orchestration.demo import TINY, generate
+from orchestration.governance.chart_review import propose_rebases, review_charts
 from orchestration.governance.comparisons import compare_with_peers
 from orchestration.governance.judgements import judge_readings
 from orchestration.governance.leaders import estimate_leaders
@@ -42,6 +43,8 @@ FOUND = {
         "intermediate.int_outlook__input",
         lambda readings: foresee(readings).rows,
     ),
+    "statistics.chart_review": ("intermediate.int_charts__input", review_charts),
+    "statistics.rebase_proposals": ("intermediate.int_charts__input", propose_rebases),
     "statistics.leader_effects": ("intermediate.int_leaders__input", estimate_leaders),
 }
 READING = ("kpi_id", "entity_kind", "entity_id", "period_kind", "period_start_date")
