@@ -190,7 +190,7 @@ def chart_review(settings: Settings, days: dg.PartitionsDefinition) -> dg.Assets
         )
     )
     def _chart_review(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
-        """Declared and advised chart with its reason, and flags beside those of chance: one row each.
+        """Declared and advised chart with the reason, and flags beside those of chance: a row each.
 
         Read by `fct_chart_review`, so that a chart that accuses noise is changed and not obeyed.
         How many flags chance alone would have made is in the metadata of every run.
