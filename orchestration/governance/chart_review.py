@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -14,7 +15,8 @@ from orchestration.statistics.refusal import Refusal
 from orchestration.statistics.spc.choice import check_choice
 from orchestration.statistics.spc.constants import MIN_READINGS
 from orchestration.statistics.spc.false_flags import false_flag_share
-from orchestration.statistics.spc.judge import judge_series
+from orchestration.statistics.spc.judge import judge_series, round_significant
+from orchestration.statistics.spc.ranking import newest_readings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,6 +30,7 @@ RECENT_SIGNALS: Final = 3
 independent; a run is several at once, and the test for a break is what decides."""
 SUPPORTED: Final = 0.05
 STORED_DIGITS: Final = 10
+HASH_DIGITS: Final = 16
 
 
 def review_charts(readings: pd.DataFrame) -> pd.DataFrame:
@@ -47,7 +50,12 @@ def review_charts(readings: pd.DataFrame) -> pd.DataFrame:
         `advised_chart`, `choice_reason`, `n`, `zero_share`, `expected_count`, `dispersion` with
         `dispersion_low` and `dispersion_high`, `autocorrelation`, all of the readings that set the
         limits; `is_charted`, `judged_count` (later readings), `flag_count` and
-        `chance_flag_count`, how many of them are flagged and would be by chance.
+        `chance_flag_count`, how many of them are flagged and would be by chance;
+        `baseline_from_date`, `baseline_to_date`, `baseline_flag_count` (of the readings that set
+        the limits: such a baseline was not quiet) and `baseline_hash`, which changes when one of
+        these readings does; of the newest charted reading `newest_period_start_date`,
+        `signal_rule`, `signal_side`, `run_count` (readings in a row on its side), `p_value`,
+        `adjusted_p_value`, and `signal_rank`, 1 for the signal least likely by chance.
 
     Notes
     -----
@@ -75,26 +83,42 @@ def review_charts(readings: pd.DataFrame) -> pd.DataFrame:
     judged_count, flag_count = (_count(one.to_numpy(), start) for one in (later, flagged))
     baseline = judged["baseline_count"].to_numpy()[start]
     share = np.where(judged_count > 0, false_flag_share(np.maximum(baseline, MIN_READINGS)), np.nan)
-    return (
-        first[[*KEY, "phase_start_date"]]
-        .assign(
-            declared_chart=first["chart_kind"],
-            advised_chart=choice.advised,
-            choice_reason=choice.reason,
-            n=choice.n,
-            zero_share=_stored(choice.zero_share),
-            expected_count=_stored(choice.expected_count),
-            dispersion=_stored(choice.dispersion),
-            dispersion_low=_stored(choice.dispersion_low),
-            dispersion_high=_stored(choice.dispersion_high),
-            autocorrelation=_stored(choice.autocorrelation),
-            is_charted=_count(is_charted, start) > 0,
-            judged_count=judged_count,
-            flag_count=flag_count,
-            chance_flag_count=_stored(share * judged_count),
-        )
-        .reset_index(drop=True)
+    newest = newest_readings(
+        judged["value"].where(judged["is_charted"]),
+        centre=judged["centre"],
+        sigma=judged["sigma"],
+        baseline_count=baseline,
+        series_start=start,
     )
+    side, rule, newest_date = _newest_signals(judged, newest.position)
+    review = first[[*KEY, "phase_start_date"]].assign(
+        declared_chart=first["chart_kind"],
+        advised_chart=choice.advised,
+        choice_reason=choice.reason,
+        n=choice.n,
+        zero_share=_stored(choice.zero_share),
+        expected_count=_stored(choice.expected_count),
+        dispersion=_stored(choice.dispersion),
+        dispersion_low=_stored(choice.dispersion_low),
+        dispersion_high=_stored(choice.dispersion_high),
+        autocorrelation=_stored(choice.autocorrelation),
+        is_charted=_count(is_charted, start) > 0,
+        judged_count=judged_count,
+        flag_count=flag_count,
+        chance_flag_count=_stored(share * judged_count),
+        baseline_from_date=judged["baseline_from"].to_numpy()[start],
+        baseline_to_date=judged["baseline_to"].to_numpy()[start],
+        baseline_flag_count=_count((sets_limits & _is_flagged(judged)).to_numpy(), start),
+        baseline_hash=_hashes(frame, sets_limits, start),
+        newest_period_start_date=newest_date,
+        signal_rule=rule,
+        signal_side=side,
+        run_count=newest.run,
+        p_value=round_significant(newest.p_value),
+        adjusted_p_value=round_significant(newest.adjusted_p_value),
+    )
+    rank = review["p_value"].where(review["signal_side"] != 0).rank(method="min")
+    return review.assign(signal_rank=rank).reset_index(drop=True)
 
 
 def propose_rebases(readings: pd.DataFrame) -> pd.DataFrame:
@@ -230,6 +254,39 @@ def _sets_limits(frame: pd.DataFrame, judged: pd.DataFrame) -> pd.Series:
 
 def _is_flagged(judged: pd.DataFrame) -> pd.Series:
     return (judged["rule_1"] != 0) | (judged["rule_2"] != 0)
+
+
+def _newest_signals(
+    judged: pd.DataFrame, position: Ints
+) -> tuple[Ints, NDArray[np.object_], NDArray[np.generic]]:
+    """Return side, rule and period of the readings at some positions; none at -1."""
+    at, there = np.maximum(position, 0), position >= 0
+    if not len(judged):
+        return position, position.astype(object), judged["period_start"].to_numpy()
+    rule_1, rule_2 = (
+        np.where(there, judged[name].to_numpy(dtype=np.int64)[at], 0)
+        for name in ("rule_1", "rule_2")
+    )
+    rule = np.select([rule_1 != 0, rule_2 != 0], ["nelson_1", "nelson_2"], default="").astype(
+        object
+    )
+    rule[rule == ""] = None
+    period = judged["period_start"].iloc[at].where(there).to_numpy()
+    return np.where(rule_1 != 0, rule_1, rule_2), rule, period
+
+
+def _hashes(frame: pd.DataFrame, sets_limits: pd.Series, start: Ints) -> list[str | None]:
+    """Return a hash of the readings that set each chart's limits; none where there are none."""
+    chosen = np.flatnonzero(sets_limits)
+    figures = frame[["computed_value", "numerator", "denominator"]].astype(float).to_numpy()
+    days = frame["period_start_date"].to_numpy(dtype="datetime64[D]").astype(np.float64)
+    rows = np.column_stack([days, figures])[chosen]
+    begins = np.searchsorted(chosen, start)
+    ends = np.searchsorted(chosen, np.append(start, len(frame))[1:])
+    return [
+        sha256(rows[begin:end].tobytes()).hexdigest()[:HASH_DIGITS] if end > begin else None
+        for begin, end in zip(begins, ends, strict=True)
+    ]
 
 
 def _count(which: Bools, start: Ints) -> Ints:

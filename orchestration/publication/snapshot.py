@@ -94,6 +94,7 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
     ),
     "kpi.fct_kpi_outlook": ("kpi_id", "entity_kind", "entity_id"),
     "kpi.fct_chart_review": ("kpi_id", "entity_kind", "entity_id", "period_kind"),
+    "kpi.rpt_chart_signals": ("kpi_id", "entity_kind", "entity_id", "period_kind"),
     "kpi.fct_rebase_proposals": ("kpi_id", "entity_kind", "entity_id", "period_kind"),
     "kpi.fct_late_adjustments": (
         "kpi_id",

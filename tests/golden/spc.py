@@ -438,6 +438,8 @@ def process_capability(case: Case) -> Any:
     found = capability.capability(
         values,
         sigma_within=sigma,
+        # The tools of the cases do not ask whether the process is stable.
+        is_stable=options.get("is_stable", True),
         lower_spec=options.get("lsl"),
         upper_spec=options.get("usl"),
         target=options.get("target"),

@@ -106,6 +106,36 @@ def test_flags_stand_beside_those_of_chance():
     assert 20 < reviewed["flag_count"].sum() < 130
 
 
+def test_the_newest_signals_are_ranked_by_how_unlikely_chance_is():
+    quiet = noise(30, seed=3)
+    far, near = np.append(quiet, 60.0), np.append(quiet, 54.5)
+    review = review_charts(
+        pd.concat([chart(near, entity="B"), chart(quiet, entity="A"), chart(far, entity="C")])
+    ).set_index("entity_id")
+
+    assert review["signal_rank"].to_dict() == pytest.approx(
+        {"A": np.nan, "B": 2, "C": 1}, nan_ok=True
+    )
+    assert review["signal_rule"].fillna("none").tolist() == ["none", "nelson_1", "nelson_1"]
+    assert review["signal_side"].tolist() == [0, 1, 1]
+    assert (review["newest_period_start_date"].iloc[1:] == pd.Timestamp("2024-07-01")).all()
+    assert (review["adjusted_p_value"] >= review["p_value"]).all()
+    assert (review["p_value"] > 0).all()
+
+
+def test_a_baseline_that_was_not_quiet_says_so_and_its_hash_is_that_of_its_readings():
+    restless = noise(40)
+    restless[10] = 70
+    later = noise(40)
+    later[30] = 70
+    calm, loud, after = (only(review_charts(chart(one))) for one in (noise(40), restless, later))
+
+    assert (calm["baseline_flag_count"], loud["baseline_flag_count"]) == (0, 1)
+    assert str(calm["baseline_from_date"])[:10] == "2022-01-01"
+    assert str(calm["baseline_to_date"])[:10] == "2023-12-01"
+    assert calm["baseline_hash"] == after["baseline_hash"] != loud["baseline_hash"]
+
+
 def test_a_plain_chart_of_counts_whose_rate_moves_is_advised_against():
     rng = np.random.default_rng(5)
     sizes = np.full(30, 500.0)

@@ -26,7 +26,18 @@ reviewed as (
         cast(is_charted as boolean) as is_charted,
         cast(judged_count as bigint) as judged_count,
         cast(flag_count as bigint) as flag_count,
-        cast(chance_flag_count as double) as chance_flag_count
+        cast(chance_flag_count as double) as chance_flag_count,
+        cast(baseline_from_date as date) as baseline_from_date,
+        cast(baseline_to_date as date) as baseline_to_date,
+        cast(baseline_flag_count as bigint) as baseline_flag_count,
+        cast(baseline_hash as varchar) as baseline_hash,
+        cast(newest_period_start_date as date) as newest_period_start_date,
+        cast(signal_rule as varchar) as signal_rule,
+        cast(signal_side as bigint) as signal_side,
+        cast(run_count as bigint) as run_count,
+        cast(p_value as double) as p_value,
+        cast(adjusted_p_value as double) as adjusted_p_value,
+        cast(signal_rank as bigint) as signal_rank
     from {{ source('statistics', 'chart_review') }}
 
 ),
@@ -58,6 +69,17 @@ select
     reviewed.is_charted,
     reviewed.judged_count,
     reviewed.flag_count,
-    reviewed.chance_flag_count
+    reviewed.chance_flag_count,
+    reviewed.baseline_from_date,
+    reviewed.baseline_to_date,
+    reviewed.baseline_flag_count,
+    reviewed.baseline_hash,
+    reviewed.newest_period_start_date,
+    reviewed.signal_rule,
+    reviewed.signal_side,
+    reviewed.run_count,
+    reviewed.p_value,
+    reviewed.adjusted_p_value,
+    reviewed.signal_rank
 from reviewed
 inner join published on reviewed.kpi_id = published.kpi_id
