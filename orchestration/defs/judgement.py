@@ -43,12 +43,13 @@ def _found(
 def _find(
     warehouse: Warehouse, name: str, source: str, method: Callable[[pd.DataFrame], Findings]
 ) -> dg.MaterializeResult:
-    findings = find(warehouse, f"intermediate.{source}", f"statistics.{name}", method)
+    """Find rows KPI by KPI; the metadata are of those KPIs whose readings changed."""
+    findings = find(warehouse, f"intermediate.{source}", f"statistics.{name}", method, by="kpi_id")
     if findings is None:
         return dg.MaterializeResult(metadata={"unchanged": True})
     return dg.MaterializeResult(
         metadata={
-            "dagster/row_count": len(findings.rows),
+            "found": len(findings.rows),
             "dagster/column_schema": column_schema(findings.rows.dtypes.astype(str).to_dict()),
             "refused": int(findings.rows["refusal"].notna().sum()),
             **findings.about,

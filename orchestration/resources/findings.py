@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import json
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestration.ingest.sql import quote_literal, quote_relation
+from orchestration.ingest.sql import is_one_of, quote_identifier, quote_literal, quote_relation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 METHODS = ("governance", "statistics")
 LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels")
+# The one part of an input that is not looked at in parts.
+WHOLE = ""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,12 @@ class Findings:
 
 
 def find(
-    warehouse: Warehouse, source: str, output: str, method: Callable[[pd.DataFrame], Findings]
+    warehouse: Warehouse,
+    source: str,
+    output: str,
+    method: Callable[[pd.DataFrame], Findings],
+    *,
+    by: str | None = None,
 ) -> Findings | None:
     """Make ``output`` hold what ``method`` finds in ``source``; None where it already does.
 
@@ -59,27 +67,44 @@ def find(
         ``schema.table``; the order of rows in the source must not matter to the method.
     method : callable
         Pure: the same rows give the same findings.
+    by : str, optional
+        Column of both tables whose values the method treats apart from each other: only those
+        whose rows changed are looked at again, and only they are in what is returned.
     """
     with warehouse.connect() as con:
-        found_in = f"{input_hash(con, source)} by {methods_hash()}"
-        if _comment(con, output) == found_in:
-            return None
-    findings = method(warehouse.read(source))
-    warehouse.replace(output, findings.rows)
-    with warehouse.connect() as con:
-        con.execute(f"comment on table {quote_relation(output)} is {quote_literal(found_in)}")
+        head, parts = f"{_columns(con, source)} by {methods_hash()}", _parts(con, source, by)
+        remembered = json.loads(_comment(con, output) or "{}")
+    before: dict[str, str] = remembered.get("parts", {}) if remembered.get("head") == head else {}
+    if before == parts:
+        return None
+    changed = [part for part in parts if before.get(part) != parts[part]]
+    if by is None or len(changed) == len(parts) or not before.keys() <= parts.keys():
+        findings, kept = method(warehouse.read(source)), None
+    else:
+        findings = method(warehouse.read(source, where=is_one_of(quote_identifier(by), changed)))
+        unchanged = is_one_of(quote_identifier(by), [part for part in parts if part not in changed])
+        kept = f"select * from {quote_relation(output)} where {unchanged} union all by name"
+    memory = json.dumps({"head": head, "parts": parts})
+    warehouse.replace(output, findings.rows, kept=kept, comment=memory)
     return findings
 
 
-def input_hash(con: duckdb.DuckDBPyConnection, relation: str) -> str:
-    """Return a hash over names, types and rows of ``schema.table``, whatever their order.
+def _parts(con: duckdb.DuckDBPyConnection, relation: str, by: str | None) -> dict[str, str]:
+    """Return a hash over the rows of each part, whatever their order.
 
-    The sum of 64-bit hashes of rows, as their exclusive or would not see a row that comes twice.
+    Number and sum of 64-bit hashes of rows, as their exclusive or would not see a row twice.
     """
-    name = quote_relation(relation)
-    columns = con.execute(f"describe {name}").fetchall()
-    rows = con.execute(f"select count(*), sum(hash(one)) from {name} as one").fetchone()
-    return hashlib.sha256(repr((columns, rows)).encode()).hexdigest()[:32]
+    part = quote_literal(WHOLE) if by is None else quote_identifier(by)
+    rows = con.execute(
+        f"select {part}, count(*), sum(hash(one)) from {quote_relation(relation)} as one "
+        "group by 1 order by 1"
+    ).fetchall()
+    return {part: f"{count} {total:x}" for part, count, total in rows}
+
+
+def _columns(con: duckdb.DuckDBPyConnection, relation: str) -> str:
+    columns = con.execute(f"describe {quote_relation(relation)}").fetchall()
+    return hashlib.sha256(repr(columns).encode()).hexdigest()[:16]
 
 
 @cache
@@ -93,7 +118,7 @@ def methods_hash() -> str:
             digest.update(path.read_bytes())
     for library in LIBRARIES:
         digest.update(f"{library} {importlib.metadata.version(library)}".encode())
-    return digest.hexdigest()[:32]
+    return digest.hexdigest()[:16]
 
 
 def _comment(con: duckdb.DuckDBPyConnection, relation: str) -> str | None:

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from orchestration.resources import findings
-from orchestration.resources.findings import Findings, find, input_hash
+from orchestration.resources.findings import Findings, find
 from orchestration.resources.warehouse import Warehouse
 
 ROWS = "(1, 'a', 0.5), (2, 'b', null), (2, 'b', null)"
@@ -29,9 +29,12 @@ def find_sum(warehouse):
     return asked, lambda: find(warehouse, "main.input", "statistics.total", method)
 
 
-def _fill(warehouse: Warehouse, rows: str, names: str = "number, letter, share") -> None:
+def _fill(warehouse: Warehouse, rows: str) -> None:
     with warehouse.connect() as con:
-        con.execute(f"create or replace table main.input as from (values {rows}) as _ ({names})")
+        con.execute(
+            "create or replace table main.input as "
+            f"from (values {rows}) as _ (number, letter, share)"
+        )
 
 
 def _total(warehouse: Warehouse) -> int:
@@ -73,19 +76,65 @@ def test_another_input_is(warehouse, find_sum, rows, total):
     assert _total(warehouse) == total
 
 
-def test_a_column_of_another_name_or_type_is_another_input(warehouse):
+def test_a_column_of_another_type_is_another_input(warehouse, find_sum):
+    asked, run = find_sum
+    run()
     with warehouse.connect() as con:
-        before = input_hash(con, "main.input")
-    _fill(warehouse, ROWS, "number, sign, share")
-    with warehouse.connect() as con:
-        renamed = input_hash(con, "main.input")
-        con.execute(
-            "create or replace table main.input as select number::bigint as number, "
-            "sign as letter, share from main.input"
-        )
-        widened = input_hash(con, "main.input")
+        con.execute("alter table main.input alter number type bigint")
 
-    assert len({before, renamed, widened}) == 3
+    assert run() is not None
+    assert len(asked) == 2
+
+
+@pytest.fixture
+def find_sums(warehouse):
+    """Finds the sum of each letter, and notes of which letters it was asked."""
+    asked: list[list[str]] = []
+
+    def method(rows: pd.DataFrame) -> Findings:
+        asked.append(sorted(rows["letter"].unique()))
+        sums = rows.groupby("letter", as_index=False)["number"].sum()
+        # Of the letter b there is a word, of the others none.
+        return Findings(sums.assign(word=[None if one != "b" else "bee" for one in sums["letter"]]))
+
+    return asked, lambda: find(warehouse, "main.input", "statistics.total", method, by="letter")
+
+
+def _totals(warehouse: Warehouse) -> dict[str, int]:
+    rows = warehouse.read("statistics.total")
+    assert rows.loc[rows["word"].notna(), "letter"].isin(["b"]).all()
+    return dict(zip(rows["letter"], rows["number"], strict=True))
+
+
+def test_only_parts_that_changed_are_looked_at_again(warehouse, find_sums):
+    asked, run = find_sums
+    run()
+    _fill(warehouse, "(7, 'a', 0.5), (2, 'b', null), (2, 'b', null), (1, 'c', 1.5)")
+
+    assert len(run().rows) == 2
+    assert asked == [["a", "b"], ["a", "c"]]
+    assert _totals(warehouse) == {"a": 7, "b": 4, "c": 1}
+    assert run() is None
+
+
+def test_a_part_that_is_gone_is_found_no_more(warehouse, find_sums):
+    _, run = find_sums
+    run()
+    _fill(warehouse, "(2, 'b', null), (2, 'b', null)")
+    run()
+
+    assert _totals(warehouse) == {"b": 4}
+
+
+def test_an_input_that_became_empty_leaves_nothing(warehouse, find_sums):
+    _, run = find_sums
+    run()
+    with warehouse.connect() as con:
+        con.execute("delete from main.input")
+
+    assert len(run().rows) == 0
+    assert _totals(warehouse) == {}
+    assert run() is None
 
 
 def test_another_method_looks_again(find_sum, monkeypatch):
