@@ -1,8 +1,10 @@
 """What readings mean, and which of the published ones stand whatever they mean now."""
 
+from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
+import pandas as pd
 
 from orchestration.defs.common import POOL, column_schema, tags
 from orchestration.governance.chart_review import propose_rebases, review_charts
@@ -11,6 +13,7 @@ from orchestration.governance.judgements import judge_readings
 from orchestration.governance.leaders import estimate_leaders
 from orchestration.governance.outlook import foresee
 from orchestration.publication.standing import write_standing
+from orchestration.resources.findings import Findings, find
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
 from orchestration.statistics.refusal import Refusal
@@ -36,6 +39,32 @@ def _found(
         "code_version": "1",
         "pool": POOL,
     }
+
+
+def _find(
+    warehouse: Warehouse,
+    name: str,
+    source: str,
+    method: Callable[[pd.DataFrame], Findings],
+    *,
+    by: str | None = "kpi_id",
+) -> dg.MaterializeResult:
+    """Find rows KPI by KPI; the metadata are of those KPIs whose readings changed."""
+    findings = find(warehouse, f"intermediate.{source}", f"statistics.{name}", method, by=by)
+    if findings is None:
+        return dg.MaterializeResult(metadata={"unchanged": True})
+    return dg.MaterializeResult(
+        metadata={
+            "found": len(findings.rows),
+            "dagster/column_schema": column_schema(findings.rows.dtypes.astype(str).to_dict()),
+            **_refused(findings.rows),
+            **findings.about,
+        }
+    )
+
+
+def _refused(rows: pd.DataFrame) -> dict[str, int]:
+    return {"refused": int(rows["refusal"].notna().sum())} if "refusal" in rows else {}
 
 
 def kpi_judgements(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
@@ -87,19 +116,15 @@ def kpi_comparisons(settings: Settings, days: dg.PartitionsDefinition) -> dg.Ass
         Read by `fct_kpi_comparisons`, so that a league table never stands for a difference: a unit
         is named only where it lies beyond the spread of its peers.
         """
-        compared = compare_with_peers(warehouse.read("intermediate.int_comparisons__input"))
-        warehouse.replace("statistics.kpi_comparisons", compared)
-        stands_out = compared["verdict"].isin(["better_than_peers", "worse_than_peers"])
-        return dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": len(compared),
-                "dagster/column_schema": column_schema(compared.dtypes.astype(str).to_dict()),
-                "stand_out": int(stands_out.sum()),
-                "refused": int(compared["refusal"].notna().sum()),
-            }
-        )
+        return _find(warehouse, "kpi_comparisons", "int_comparisons__input", _compare)
 
     return _kpi_comparisons
+
+
+def _compare(readings: pd.DataFrame) -> Findings:
+    compared = compare_with_peers(readings)
+    stands_out = compared["verdict"].isin(["better_than_peers", "worse_than_peers"])
+    return Findings(compared, {"stand_out": int(stands_out.sum())})
 
 
 def kpi_outlook(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
@@ -118,31 +143,27 @@ def kpi_outlook(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsD
         """Forecast of the next months and odds of the target: one row per KPI and site or company.
 
         Read by `fct_kpi_outlook`, so that a target is discussed before it is missed. How often
-        past forecasts held what came is in the metadata of every run.
+        past forecasts held what came is in the metadata of each run that made new ones.
         """
-        outlook = foresee(warehouse.read("intermediate.int_outlook__input"))
-        warehouse.replace("statistics.kpi_outlook", outlook.rows)
-        coverage = outlook.coverage
-        held = (
-            {"coverage_refused": coverage.detail}
-            if isinstance(coverage, Refusal)
-            else {
-                "coverage": coverage.share,
-                "coverage_low": coverage.low,
-                "coverage_high": coverage.high,
-                "coverage_stated": coverage.stated,
-            }
-        )
-        return dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": len(outlook.rows),
-                "dagster/column_schema": column_schema(outlook.rows.dtypes.astype(str).to_dict()),
-                "refused": int(outlook.rows["refusal"].notna().sum()),
-                **held,
-            }
-        )
+        return _find(warehouse, "kpi_outlook", "int_outlook__input", _foresee)
 
     return _kpi_outlook
+
+
+def _foresee(readings: pd.DataFrame) -> Findings:
+    outlook = foresee(readings)
+    coverage = outlook.coverage
+    if isinstance(coverage, Refusal):
+        return Findings(outlook.rows, {"coverage_refused": coverage.detail})
+    return Findings(
+        outlook.rows,
+        {
+            "coverage": coverage.share,
+            "coverage_low": coverage.low,
+            "coverage_high": coverage.high,
+            "coverage_stated": coverage.stated,
+        },
+    )
 
 
 def leader_effects(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
@@ -162,19 +183,15 @@ def leader_effects(settings: Settings, days: dg.PartitionsDefinition) -> dg.Asse
 
         Read by `fct_leader_effects`, so that nobody is credited or blamed for the line they got.
         """
-        effects = estimate_leaders(warehouse.read("intermediate.int_leaders__input"))
-        warehouse.replace("statistics.leader_effects", effects)
-        verdicts = effects["verdict"].value_counts()
-        return dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": len(effects),
-                "dagster/column_schema": column_schema(effects.dtypes.astype(str).to_dict()),
-                "refused": int(effects["refusal"].notna().sum()),
-                **{str(verdict): int(count) for verdict, count in verdicts.items()},
-            }
-        )
+        return _find(warehouse, "leader_effects", "int_leaders__input", _estimate)
 
     return _leader_effects
+
+
+def _estimate(readings: pd.DataFrame) -> Findings:
+    effects = estimate_leaders(readings)
+    verdicts = effects["verdict"].value_counts()
+    return Findings(effects, {str(verdict): int(count) for verdict, count in verdicts.items()})
 
 
 def chart_review(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
@@ -193,22 +210,24 @@ def chart_review(settings: Settings, days: dg.PartitionsDefinition) -> dg.Assets
         """Declared and advised chart with the reason, and flags beside those of chance: a row each.
 
         Read by `fct_chart_review`, so that a chart that accuses noise is changed and not obeyed.
-        How many flags chance alone would have made is in the metadata of every run.
+        How many flags chance alone would have made is in the metadata of each run that reviewed.
         """
-        reviewed = review_charts(warehouse.read("intermediate.int_charts__input"))
-        warehouse.replace("statistics.chart_review", reviewed)
-        reasons = reviewed["choice_reason"].value_counts()
-        return dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": len(reviewed),
-                "dagster/column_schema": column_schema(reviewed.dtypes.astype(str).to_dict()),
-                "flags": int(reviewed["flag_count"].sum()),
-                "flags_by_chance": float(reviewed["chance_flag_count"].sum()),
-                **{str(reason): int(count) for reason, count in reasons.items()},
-            }
-        )
+        return _find(warehouse, "chart_review", "int_charts__input", _review, by=None)
 
     return _chart_review
+
+
+def _review(readings: pd.DataFrame) -> Findings:
+    reviewed = review_charts(readings)
+    reasons = reviewed["choice_reason"].value_counts()
+    return Findings(
+        reviewed,
+        {
+            "flags": int(reviewed["flag_count"].sum()),
+            "flags_by_chance": float(reviewed["chance_flag_count"].sum()),
+            **{str(reason): int(count) for reason, count in reasons.items()},
+        },
+    )
 
 
 def rebase_proposals(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
@@ -228,18 +247,15 @@ def rebase_proposals(settings: Settings, days: dg.PartitionsDefinition) -> dg.As
 
         Read by `fct_rebase_proposals`. Limits are never redrawn here: the act `chart.rebase` does.
         """
-        proposals = propose_rebases(warehouse.read("intermediate.int_charts__input"))
-        warehouse.replace("statistics.rebase_proposals", proposals)
-        verdicts = proposals["verdict"].value_counts()
-        return dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": len(proposals),
-                "dagster/column_schema": column_schema(proposals.dtypes.astype(str).to_dict()),
-                **{str(verdict): int(count) for verdict, count in verdicts.items()},
-            }
-        )
+        return _find(warehouse, "rebase_proposals", "int_charts__input", _propose, by=None)
 
     return _rebase_proposals
+
+
+def _propose(readings: pd.DataFrame) -> Findings:
+    proposals = propose_rebases(readings)
+    verdicts = proposals["verdict"].value_counts()
+    return Findings(proposals, {str(verdict): int(count) for verdict, count in verdicts.items()})
 
 
 def standing_figures(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:

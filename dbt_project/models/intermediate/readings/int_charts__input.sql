@@ -1,6 +1,7 @@
 {{ config(materialized='view') }}
--- Grain: one row per reading of a charted KPI over a week, a month or a quarter.
--- What charts are reviewed by: the figures that they are drawn from. Days are charted too and
+-- Grain: one row per final reading of a charted KPI over a week, a month or a quarter.
+-- What charts are reviewed by: the figures that they are drawn from, and none that deliveries may
+-- still change. Days are charted too and
 -- follow their weeks and months; charts of leaders are about persons, whose baseline nobody moves.
 select
     kpi_id,
@@ -23,3 +24,4 @@ where
     period_kind in ('week', 'month', 'quarter')
     and entity_kind <> 'leader'
     and chart_kind <> 'none'
+    and finality <> 'provisional'
