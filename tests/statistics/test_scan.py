@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.statistics.spc import charts, flat
+from orchestration.statistics.spc import charts, flat, weighted
 from orchestration.statistics.spc.attributes import attribute_chart
 from orchestration.statistics.spc.individuals import individuals_chart
 from orchestration.statistics.spc.patterns import Rule
 from orchestration.statistics.spc.rules import RULES, flag_rule, violated_rules
-from orchestration.statistics.spc.scan import NELSON, scan_series
+from orchestration.statistics.spc.scan import NELSON, scan_cusum, scan_ewma, scan_series
 from tests.benchmarks.charts import apply_sql, found_by_sql
 
 # On lines, beyond them, in every zone, tied, missing.
@@ -201,6 +201,47 @@ def test_individuals_limits_agree_with_the_scan_to_the_last_digit():
 
     assert np.array_equal(limits.centre[start], scan.centre, equal_nan=True)
     assert np.array_equal(limits.sigma[start], scan.sigma, equal_nan=True)
+
+
+def test_memories_are_those_of_each_series_alone():
+    values, start = ragged(11, 60, often(LEVELS))
+    centre = np.linspace(-0.5, 0.5, 60)
+    sigma = np.linspace(0.5, 1.5, 60)
+    lines = {"centre": centre, "sigma": sigma, "series_start": start}
+    ewma = scan_ewma(values, weight=0.3, limit_sigmas=2.5, **lines)
+    cusum = scan_cusum(values, k=0.25, h=3, head_start=1.5, **lines)
+
+    compared = 0
+    for number, part in enumerate(np.split(values, start[1:])):
+        here = slice(start[number], start[number] + part.size)
+        if not np.isfinite(part).any():
+            continue
+        one = {"centre": centre[number], "sigma": sigma[number]}
+        average = weighted.ewma_chart(part, weight=0.3, limit_sigmas=2.5, **one)
+        sums = weighted.cusum_chart(part, k=0.25, h=3, head_start=1.5, **one)
+        assert ewma.above[here] * one["sigma"] + one["centre"] == pytest.approx(
+            average.value, abs=1e-9, nan_ok=True
+        )
+        assert (ewma.side[here] != 0).tolist() == average.beyond.tolist()
+        assert cusum.above[here] == pytest.approx(sums.plus, abs=1e-9, nan_ok=True)
+        assert cusum.below[here] == pytest.approx(sums.minus, abs=1e-9, nan_ok=True)
+        assert (cusum.side[here] != 0).tolist() == (sums.above | sums.below).tolist()
+        compared += int(np.count_nonzero(cusum.side[here]) > 0)
+    assert compared > 20
+
+
+def test_a_memory_of_a_series_without_spread_says_nothing():
+    lines = {"centre": [1.0, 0.0], "sigma": [0.0, 1.0], "series_start": [0, 2]}
+    ewma = scan_ewma([1, 1, 9.0], **lines)
+    cusum = scan_cusum([1, 1, -9.0], **lines)
+
+    assert np.isnan(ewma.above[:2]).all()
+    assert ewma.side.tolist() == [0, 0, 1]
+    assert cusum.side.tolist() == [0, 0, -1]
+    with pytest.raises(ValueError, match="one figure for each of the 2 series"):
+        scan_cusum([1, 1, 2.0], centre=[0.0], sigma=[1.0], series_start=[0, 2])
+    with pytest.raises(ValueError, match="the weight must lie in"):
+        scan_ewma([1.0], centre=[0.0], sigma=[1.0], series_start=[0], weight=0)
 
 
 def runs(values, rule):

@@ -4,7 +4,7 @@ The same functions as for one chart, fed in blocks: 12 million readings of 100,0
 a CPU second (`tests/benchmarks/charts.py`), where array by array they take ten times that.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from orchestration.statistics.spc import charts
-from orchestration.statistics.spc.constants import D2_TABLE
-from orchestration.statistics.spc.flat import Floats, blocks, checked_start
+from orchestration.statistics.spc.constants import D2_TABLE, LIMIT_SIGMAS, ON_LINE_SIGMAS
+from orchestration.statistics.spc.flat import Floats, Ints, blocks, checked_start
 from orchestration.statistics.spc.rules import violated_rules
 
 ScannedChart = Literal["i_mr", "p", "np", "u", "c", "laney_p", "laney_u"]
@@ -133,3 +133,125 @@ def _limits(
         return laney(values, size, baseline=baseline, **options)
     plain = charts.p_limits if chart in {"p", "np"} else charts.u_limits
     return plain(values, size, baseline=baseline, series_start=options["series_start"])
+
+
+@dataclass(frozen=True)
+class WeightedScan:
+    """Charts with a memory of each series, in sigma of a reading, shape (n_points,) each.
+
+    Attributes
+    ----------
+    above, below : ndarray
+        EWMA: its distance from the centre, in both alike. CUSUM: the upper and the lower sum, both
+        at least 0. NaN where there is no reading, or no sigma above 0.
+    side : ndarray of int8
+        1 beyond the upper limit, -1 beyond the lower one, 0 within; of a CUSUM that is beyond both,
+        the side of the larger sum.
+    """
+
+    above: Floats
+    below: Floats
+    side: NDArray[np.int8]
+
+
+def scan_ewma(
+    values: ArrayLike,
+    *,
+    centre: ArrayLike,
+    sigma: ArrayLike,
+    series_start: ArrayLike,
+    weight: float = 0.2,
+    limit_sigmas: float = LIMIT_SIGMAS,
+) -> WeightedScan:
+    """Return the EWMA of each series, with exact limits; conventions as `weighted.ewma_chart`.
+
+    Parameters
+    ----------
+    values : array_like, shape (n,)
+        Readings, oldest first within a series; a missing one (NaN) leaves the average as it stands.
+    centre, sigma : array_like, shape (n_series,)
+    series_start : array_like of int, shape (n_series,)
+    weight, limit_sigmas : float
+
+    Raises
+    ------
+    ValueError
+        If the weight lies outside (0, 1], or shapes differ.
+    """
+    if not 0 < weight <= 1:
+        raise ValueError(f"the weight must lie in (0, 1], not be {weight}")
+    z, start = _standardised(values, centre, sigma, series_start)
+    average = np.full(z.size, np.nan)
+    spread = np.full(z.size, np.nan)
+    last, fading = np.zeros(start.size), np.ones(start.size)
+    for series, at in _step_by_step(start, z.size):
+        reading = z[at]
+        there = np.isfinite(reading)
+        last[series] = np.where(there, weight * reading + (1 - weight) * last[series], last[series])
+        fading[series] *= np.where(there, (1 - weight) ** 2, 1.0)
+        average[at] = np.where(there, last[series], np.nan)
+        spread[at] = limit_sigmas * np.sqrt(weight / (2 - weight) * (1 - fading[series]))
+    beyond = np.abs(average) > spread + ON_LINE_SIGMAS
+    side = np.where(beyond, np.sign(np.where(beyond, average, 0.0)), 0).astype(np.int8)
+    return WeightedScan(average, average, side)
+
+
+def scan_cusum(
+    values: ArrayLike,
+    *,
+    centre: ArrayLike,
+    sigma: ArrayLike,
+    series_start: ArrayLike,
+    k: float = 0.5,
+    h: float = 5.0,
+    head_start: float = 0.0,
+) -> WeightedScan:
+    """Return the tabular CUSUM of each series; conventions as `weighted.cusum_chart`.
+
+    Parameters
+    ----------
+    values, centre, sigma, series_start
+        As in `scan_ewma`.
+    k, h, head_start : float
+        Slack, decision interval and start of both sums, in sigma.
+    """
+    z, start = _standardised(values, centre, sigma, series_start)
+    above, below = np.full(z.size, np.nan), np.full(z.size, np.nan)
+    upper, lower = np.full(start.size, head_start), np.full(start.size, head_start)
+    for series, at in _step_by_step(start, z.size):
+        reading = z[at]
+        there = np.isfinite(reading)
+        step = np.where(there, reading, 0.0)
+        upper[series] = np.where(there, np.maximum(0.0, upper[series] + step - k), upper[series])
+        lower[series] = np.where(there, np.maximum(0.0, lower[series] - step - k), lower[series])
+        above[at] = np.where(there, upper[series], np.nan)
+        below[at] = np.where(there, lower[series], np.nan)
+    high, low = above > h + ON_LINE_SIGMAS, below > h + ON_LINE_SIGMAS
+    upwards = high & ~(low & (below > above))
+    return WeightedScan(above, below, upwards.astype(np.int8) - (low & ~upwards).astype(np.int8))
+
+
+def _standardised(
+    values: ArrayLike, centre: ArrayLike, sigma: ArrayLike, series_start: ArrayLike
+) -> tuple[Floats, Ints]:
+    readings = np.asarray(values, dtype=np.float64)
+    start = checked_start(series_start, readings.size)
+    middle, scale = (np.asarray(line, dtype=np.float64) for line in (centre, sigma))
+    if not middle.shape == scale.shape == start.shape:
+        raise ValueError(
+            f"centre {middle.shape} and sigma {scale.shape} must have one figure for each of the "
+            f"{start.size} series"
+        )
+    lengths = np.diff(start, append=readings.size)
+    scale = np.where(scale > 0, scale, np.nan)
+    return (readings - np.repeat(middle, lengths)) / np.repeat(scale, lengths), start
+
+
+def _step_by_step(start: Ints, n_points: int) -> Iterator[tuple[Ints, Ints]]:
+    """Yield the series that have a first, second, third ... point, and where these points stand."""
+    lengths = np.diff(start, append=n_points)
+    longest_first = np.argsort(-lengths, kind="stable")
+    going_on = np.searchsorted(-lengths[longest_first], -np.arange(lengths.max(initial=0)))
+    for step, count in enumerate(going_on):
+        series = longest_first[:count]
+        yield series, start[series] + step
