@@ -1,10 +1,12 @@
 """Many charts in one pass: the same as one after the other, and as the same rules in SQL."""
 
+import math
+
 import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration.statistics.spc import charts, flat, weighted
@@ -84,6 +86,7 @@ def test_blocks_change_nothing():
         assert np.array_equal(joined, getattr(whole, name), equal_nan=joined.dtype.kind == "f")
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(1, 40), max_size=20), st.integers(1, 60))
 def test_blocks_are_whole_series_and_leave_none_out(lengths, size):
     start = np.concatenate([[0], np.cumsum(lengths)[:-1]]) if lengths else np.array([0])
@@ -278,3 +281,61 @@ def test_rules_seven_and_eight_ask_for_both_sides_only_where_declared():
 def test_an_unknown_handling_of_ties_is_refused():
     with pytest.raises(ValueError, match="unknown handling of ties"):
         runs([1.0], Rule("one_side", length=4, ties="break"))
+
+
+whole_numbers = st.lists(
+    st.lists(st.integers(-6, 6) | st.just(math.nan), min_size=2, max_size=25),
+    min_size=1,
+    max_size=6,
+)
+
+
+def scanned(several):
+    flat_values = np.concatenate([np.asarray(one, dtype=float) for one in several])
+    start = np.cumsum([0] + [len(one) for one in several[:-1]])
+    return scan_series("i_mr", flat_values, series_start=start), start
+
+
+@settings(max_examples=50, deadline=None)
+@given(whole_numbers, st.integers(-8, 8))
+def test_a_scan_knows_no_unit(several, power):
+    # Powers of two, so that no digit is lost.
+    plain, _ = scanned(several)
+    scaled, _ = scanned([[value * 2.0**power for value in one] for one in several])
+
+    assert scaled.violated.tolist() == plain.violated.tolist()
+    assert np.array_equal(scaled.centre, plain.centre * 2.0**power, equal_nan=True)
+    assert np.array_equal(scaled.sigma, plain.sigma * 2.0**power, equal_nan=True)
+
+
+@settings(max_examples=50, deadline=None)
+@given(whole_numbers, st.integers(-8, 8))
+def test_a_scan_shifts_with_its_readings(several, power):
+    plain, _ = scanned(several)
+    shifted, _ = scanned([[value + 2.0**power for value in one] for one in several])
+
+    assert shifted.centre == pytest.approx(plain.centre + 2.0**power, nan_ok=True)
+    assert shifted.sigma == pytest.approx(plain.sigma, nan_ok=True)
+
+
+@settings(max_examples=50, deadline=None)
+@given(whole_numbers, st.randoms(use_true_random=False))
+def test_the_order_of_series_does_not_matter(several, random):
+    order = list(range(len(several)))
+    random.shuffle(order)
+    plain, start = scanned(several)
+    shuffled, _ = scanned([several[number] for number in order])
+    parts = np.split(plain.violated, start[1:])
+
+    assert np.array_equal(shuffled.centre, plain.centre[order], equal_nan=True)
+    assert np.array_equal(shuffled.sigma, plain.sigma[order], equal_nan=True)
+    assert shuffled.violated.tolist() == np.concatenate([parts[n] for n in order]).tolist()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(-6, 6), min_size=2, max_size=25))
+def test_a_mirrored_series_breaks_the_same_rules(values):
+    plain, _ = scanned([values])
+    mirrored, _ = scanned([[-value for value in values]])
+
+    assert mirrored.violated.tolist() == plain.violated.tolist()
