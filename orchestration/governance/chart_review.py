@@ -55,7 +55,8 @@ def review_charts(readings: pd.DataFrame) -> pd.DataFrame:
         the limits: such a baseline was not quiet) and `baseline_hash`, which changes when one of
         these readings does; of the newest charted reading `newest_period_start_date`,
         `signal_rule`, `signal_side`, `run_count` (readings in a row on its side), `p_value`,
-        `adjusted_p_value`, and `signal_rank`, 1 for the signal least likely by chance.
+        `adjusted_p_value`, and `signal_rank`, 1 for the signal least likely by chance. Its
+        ``attrs`` have the flags of all charts and those that chance would make.
 
     Notes
     -----
@@ -118,7 +119,12 @@ def review_charts(readings: pd.DataFrame) -> pd.DataFrame:
         adjusted_p_value=round_significant(newest.adjusted_p_value),
     )
     rank = review["p_value"].where(review["signal_side"] != 0).rank(method="min")
-    return review.assign(signal_rank=rank).reset_index(drop=True)
+    review = review.assign(signal_rank=rank).reset_index(drop=True)
+    review.attrs = {
+        "flags": int(flag_count.sum()),
+        "flags_by_chance": round(float(np.nansum(review["chance_flag_count"])), STORED_DIGITS),
+    }
+    return review
 
 
 def propose_rebases(readings: pd.DataFrame) -> pd.DataFrame:

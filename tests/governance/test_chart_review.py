@@ -97,6 +97,8 @@ def test_flags_stand_beside_those_of_chance():
     moved = only(review_charts(chart(SHIFTED)))
     reviewed = review_charts(charts)
 
+    assert reviewed.attrs["flags"] == reviewed["flag_count"].sum()
+    assert reviewed.attrs["flags_by_chance"] == pytest.approx(reviewed["chance_flag_count"].sum())
     assert moved["judged_count"] == 46 - 24
     # 1.79 % of later readings where 24 set the limits: by false_flag_share, tested by simulation.
     assert moved["chance_flag_count"] == pytest.approx(0.0179 * 22, abs=0.001)
