@@ -1,14 +1,21 @@
 """What readings mean, and which of the published ones stand whatever they mean now."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
 
 from orchestration.defs.common import POOL, column_schema, tags
+from orchestration.governance.bridges import (
+    explain_changes,
+    explain_changes_of_led,
+    largest_miss,
+)
 from orchestration.governance.comparisons import compare_with_peers
 from orchestration.governance.judgements import judge_readings
 from orchestration.governance.leaders import estimate_leaders
 from orchestration.governance.outlook import foresee
+from orchestration.governance.payouts import simulate_plans
 from orchestration.publication.standing import write_standing
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
@@ -20,12 +27,18 @@ STANDING = dg.AssetKey(["standing", "figures"])
 
 
 def _found(
-    days: dg.PartitionsDefinition, name: str, *, source: str, domain: str, sensitivity: str
+    days: dg.PartitionsDefinition,
+    name: str,
+    *,
+    source: str,
+    domain: str,
+    sensitivity: str,
+    others: Sequence[Sequence[str]] = (),
 ) -> dict[str, Any]:
-    """Return what all assets share that Python finds in one model."""
+    """Return what all assets share that Python finds in one model, and other assets."""
     return {
         "key": ["statistics", name],
-        "deps": [dg.AssetKey(["intermediate", source])],
+        "deps": [dg.AssetKey(["intermediate", source]), *(dg.AssetKey(one) for one in others)],
         "partitions_def": days,
         "backfill_policy": dg.BackfillPolicy.single_run(),
         "group_name": "statistics",
@@ -174,6 +187,118 @@ def leader_effects(settings: Settings, days: dg.PartitionsDefinition) -> dg.Asse
         )
 
     return _leader_effects
+
+
+def kpi_bridges(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """Return the asset that says why figures of sites changed."""
+
+    @dg.asset(
+        **_found(
+            days,
+            "kpi_bridges",
+            source="int_bridges__input",
+            others=[["intermediate", "int_bridges__drivers"]],
+            domain="performance",
+            sensitivity="internal",
+        )
+    )
+    def _kpi_bridges(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
+        """Parts of changes: one row per KPI, site, month, month compared with, and part.
+
+        Read by `fct_kpi_bridge`, so that a site does not answer for the mix it was given or for a
+        storm, and the parts add up to what everybody sees.
+        """
+        bridges = explain_changes(
+            warehouse.read("intermediate.int_bridges__input"),
+            warehouse.read("intermediate.int_bridges__drivers"),
+        )
+        warehouse.replace("statistics.kpi_bridges", bridges)
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": len(bridges),
+                "dagster/column_schema": column_schema(bridges.dtypes.astype(str).to_dict()),
+                "largest_miss": largest_miss(bridges),
+                "not_told": int(bridges["not_told"].notna().sum()),
+            }
+        )
+
+    return _kpi_bridges
+
+
+def leader_bridges(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """Return the asset that says what changes of leaders did to figures of sites."""
+
+    @dg.asset(
+        **_found(
+            days,
+            "leader_bridges",
+            source="int_bridges__input",
+            others=[
+                ["intermediate", "int_bridges__drivers"],
+                ["intermediate", "int_leaders__input"],
+                ["statistics", "leader_effects"],
+            ],
+            domain="leadership",
+            sensitivity="confidential",
+        )
+    )
+    def _leader_bridges(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
+        """Parts of changes with one for leaders: one row per KPI, site, two months, and part.
+
+        Read by `fct_leader_bridge`, which is not published: nobody is credited in public for what
+        a predecessor left.
+        """
+        bridges = explain_changes_of_led(
+            warehouse.read("intermediate.int_bridges__input"),
+            warehouse.read("intermediate.int_bridges__drivers"),
+            warehouse.read("intermediate.int_leaders__input"),
+            warehouse.read("statistics.leader_effects"),
+        )
+        warehouse.replace("statistics.leader_bridges", bridges)
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": len(bridges),
+                "dagster/column_schema": column_schema(bridges.dtypes.astype(str).to_dict()),
+                "largest_miss": largest_miss(bridges),
+                "not_told": int(bridges["not_told"].notna().sum()),
+            }
+        )
+
+    return _leader_bridges
+
+
+def payout_simulations(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """Return the asset that says what pay plans would pay for."""
+
+    @dg.asset(
+        **_found(
+            days,
+            "payout_simulations",
+            source="int_payouts__input",
+            others=[["registry", "registers"]],
+            domain="performance",
+            sensitivity="confidential",
+        )
+    )
+    def _payout_simulations(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
+        """How much of the pay is luck: one row per plan, window and whether readings are drawn in.
+
+        Read by `fct_payout_simulations`, so that a plan is tried before anybody is paid by it.
+        """
+        simulations = simulate_plans(
+            warehouse.read("intermediate.int_payouts__input"),
+            warehouse.read("registry.pay_plan_items"),
+        )
+        warehouse.replace("statistics.payout_simulations", simulations)
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": len(simulations),
+                "dagster/column_schema": column_schema(simulations.dtypes.astype(str).to_dict()),
+                "refused": int(simulations["refusal"].notna().sum()),
+            }
+        )
+
+    return _payout_simulations
 
 
 def standing_figures(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:

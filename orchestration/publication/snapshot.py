@@ -91,7 +91,17 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
         "period_kind",
         "period_start_date",
     ),
+    "kpi.fct_kpi_bridge": (
+        "kpi_id",
+        "entity_kind",
+        "entity_id",
+        "period_kind",
+        "period_start_date",
+        "comparison",
+        "part",
+    ),
     "kpi.fct_kpi_outlook": ("kpi_id", "entity_kind", "entity_id"),
+    "kpi.fct_payout_simulations": ("plan_id", "plan_version", "window_months", "is_drawn_in"),
     "kpi.fct_late_adjustments": (
         "kpi_id",
         "entity_kind",

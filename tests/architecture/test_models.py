@@ -50,6 +50,9 @@ FRACTIONS = {
     "widening", "expected_value", "low_value", "high_value", "odds_next_month", "odds_next_quarter",
     "effect_value", "effect_sd", "practical_difference", "probability_better", "probability_worse",
     "reliability", "busiest_share", "mean_waited_days",
+    "baseline_value", "outcome_value", "contribution_value",
+    "expected_pay", "pay_low", "pay_high", "overpaid", "underpaid", "luck_share", "cliff_share",
+    "better_earns_less_share", "same_pay_share", "best_earns_most_share",
 }  # fmt: skip
 
 

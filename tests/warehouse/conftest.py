@@ -11,10 +11,12 @@ import pytest
 
 from orchestration.contracts.load import SHIPPED_ROOT
 from orchestration.demo import TINY, generate
+from orchestration.governance.bridges import explain_changes, explain_changes_of_led
 from orchestration.governance.comparisons import compare_with_peers
 from orchestration.governance.judgements import judge_readings
 from orchestration.governance.leaders import estimate_leaders
 from orchestration.governance.outlook import foresee
+from orchestration.governance.payouts import simulate_plans
 from orchestration.ingest.commit import content_hash
 from orchestration.ingest.pipeline import ingest_feed, prepare
 from orchestration.ingest.run_state import begin_run, finish_run
@@ -34,15 +36,30 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-# What Python finds between the models: the table, what it is found in and the function that does.
+# What Python finds between the models, in order: the table, what it is found in and the function.
 FOUND = {
-    "statistics.kpi_judgements": ("intermediate.int_judgements__input", judge_readings),
-    "statistics.kpi_comparisons": ("intermediate.int_comparisons__input", compare_with_peers),
+    "statistics.kpi_judgements": (["intermediate.int_judgements__input"], judge_readings),
+    "statistics.kpi_comparisons": (["intermediate.int_comparisons__input"], compare_with_peers),
     "statistics.kpi_outlook": (
-        "intermediate.int_outlook__input",
+        ["intermediate.int_outlook__input"],
         lambda readings: foresee(readings).rows,
     ),
-    "statistics.leader_effects": ("intermediate.int_leaders__input", estimate_leaders),
+    "statistics.leader_effects": (["intermediate.int_leaders__input"], estimate_leaders),
+    "statistics.kpi_bridges": (
+        ["intermediate.int_bridges__input", "intermediate.int_bridges__drivers"],
+        explain_changes,
+    ),
+    "statistics.leader_bridges": (
+        [
+            *("intermediate.int_bridges__input", "intermediate.int_bridges__drivers"),
+            *("intermediate.int_leaders__input", "statistics.leader_effects"),
+        ],
+        explain_changes_of_led,
+    ),
+    "statistics.payout_simulations": (
+        ["intermediate.int_payouts__input", "registry.pay_plan_items"],
+        simulate_plans,
+    ),
 }
 READING = ("kpi_id", "entity_kind", "entity_id", "period_kind", "period_start_date")
 # What a later run must leave as a build from nothing would: what is published, and the large
@@ -137,8 +154,8 @@ class House:
 
     def find(self) -> None:
         """Let Python find what it finds in the models."""
-        for table, (source, find) in FOUND.items():
-            self.warehouse.replace(table, find(self.warehouse.read(source)))
+        for table, (sources, find) in FOUND.items():
+            self.warehouse.replace(table, find(*(self.warehouse.read(one) for one in sources)))
 
     def rebuild_incremental(self) -> None:
         """Build the incremental models from nothing, with what they replace."""
