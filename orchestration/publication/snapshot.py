@@ -126,6 +126,7 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
     "registry.kpis": ("kpi_id",),
     "registry.kpi_terms": ("kpi_id", "factor", "role", "measure_id", "constant"),
     "registry.measures": ("measure_id",),
+    "registry.pay_plan_items": ("plan_id", "plan_version", "kpi_id"),
     "registry.feeds": ("feed",),
     "scorecard.dim_card_lines": ("subject_kind", "period_kind", "period_start_date", "position"),
     "scorecard.rpt_leader_scorecard": ("leader_id", "period_start_date", "position"),
