@@ -287,9 +287,13 @@ def _compared(panel: _Panel, drivers: _Drivers, leaders: _Leaders | None, lag: i
         )
         parts[LEADER], sds[LEADER] = effect, sd
     shared = None if panel.is_whole else shared_change(change, weight)
+    # What drivers and leaders are credited with in error, the site and the rest have too little.
+    from_others = sum((sd**2 for sd in sds.values()), np.zeros(rows))
+    own_share, own_sd = np.zeros(rows), np.zeros(rows)
     if isinstance(shared, Shared):
+        own_share, own_sd = np.nan_to_num(shared.own_share), np.nan_to_num(shared.sd)
         parts[SITE] = np.nan_to_num(shared.shared)
-        sds[SITE] = np.nan_to_num(shared.sd)
+        sds[SITE] = np.sqrt(own_sd**2 + own_share**2 * from_others)
         told[SITE] = np.isfinite(shared.shared)
         # A line's mean of two months varies a quarter as much as their difference.
         noise = np.sqrt(shared.within / 4 * (np.nan_to_num(mix.gain) ** 2).sum(axis=1))
@@ -303,7 +307,13 @@ def _compared(panel: _Panel, drivers: _Drivers, leaders: _Leaders | None, lag: i
         told[MIX] = adds_up
     order = sorted(parts, key=lambda name: (name != MIX, not name.startswith(DRIVER), name))
     found = bridge(
-        before, after, {name: parts[name] for name in order}, {name: sds[name] for name in order}
+        before,
+        after,
+        {name: parts[name] for name in order},
+        {name: sds[name] for name in order},
+        unexplained_sd=np.sqrt(
+            own_sd**2 + (1 - own_share) ** 2 * from_others + sds.get(MIX, np.zeros(rows)) ** 2
+        ),
     )
     assert isinstance(found, Bridge)  # readings are finite: their denominators are > 0
     keep = np.isfinite(before) & np.isfinite(after) & changed

@@ -93,6 +93,23 @@ def test_a_planted_driver_is_taken_out_with_its_lag_and_what_sites_share_is_foun
     assert np.corrcoef(shared.ravel(), np.diff(site_month, axis=1)[:, 1:].ravel())[0, 1] > 0.98
 
 
+def test_what_a_driver_is_uncertain_by_the_site_is_uncertain_by_too():
+    readings, drivers, *_ = company(np.random.default_rng(2), driver=0.3, shared=0.02)
+    found = explain_changes(readings, drivers)
+    taken = part(found, "driver.FREIGHT")
+    driver, site, left = (
+        (one["high_value"] - one["low_value"]).loc[taken.index].to_numpy()
+        for one in (taken, part(found, "site"), part(found, "unexplained"))
+    )
+    far = driver > np.quantile(driver, 0.9)
+
+    # What lines share is nearly all that a driver leaves: it takes nearly all of its error, and the
+    # unexplained the rest of it.
+    assert np.all(site > 0.95 * driver)
+    assert np.all(site[far] > 1.2 * site[driver < np.median(driver)].max())
+    assert np.all(left[far] < driver[far])
+
+
 @pytest.mark.parametrize("role", ["shared", "leader_influenced"])
 def test_what_leaders_share_in_is_never_taken_out(role):
     readings, drivers, *_ = company(np.random.default_rng(3), driver=0.3, role=role)

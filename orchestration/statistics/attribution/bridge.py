@@ -51,6 +51,7 @@ def bridge(
     sds: Mapping[str, ArrayLike],
     *,
     link: Link = "identity",
+    unexplained_sd: ArrayLike | None = None,
     confidence: float = 0.95,
 ) -> Bridge | Refusal:
     """Divide changes into the effects of known parts and what they leave unexplained.
@@ -64,8 +65,11 @@ def bridge(
         for `log`, of log odds for `logit`.
     sds : mapping of str to array_like, shape (n,)
         Standard error of each effect, on that scale; a part that is counted and not estimated has
-        0. Parts are taken as estimated independently of each other.
+        0.
     link : "identity", "log" or "logit"
+    unexplained_sd : array_like, shape (n,), optional
+        Standard error of what is left, on that scale; without it that of parts which are estimated
+        independently of each other.
     confidence : float
 
     Returns
@@ -122,7 +126,8 @@ def bridge(
         return refusal
     difference, slope = _along(start, end, link)
     all_effects = np.vstack([table, difference - table.sum(axis=0)])
-    all_errors = np.vstack([errors, np.sqrt((errors**2).sum(axis=0))])
+    left = np.sqrt((errors**2).sum(axis=0)) if unexplained_sd is None else unexplained_sd
+    all_errors = np.vstack([errors, np.asarray(left, dtype=np.float64)])
     contribution = (all_effects * slope).T
     # The last part is what is left on the natural scale, so that no rounding is unaccounted for.
     contribution[:, -1] = (end - start) - contribution[:, :-1].sum(axis=1)
