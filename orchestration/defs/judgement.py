@@ -1,9 +1,10 @@
 """What readings mean, and which of the published ones stand whatever they mean now."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import dagster as dg
+import pandas as pd
 
 from orchestration.defs.common import POOL, column_schema, tags
 from orchestration.governance.bridges import (
@@ -17,6 +18,7 @@ from orchestration.governance.leaders import estimate_leaders
 from orchestration.governance.outlook import foresee
 from orchestration.governance.payouts import simulate_plans
 from orchestration.publication.standing import write_standing
+from orchestration.resources.findings import Findings, find
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
 from orchestration.statistics.refusal import Refusal
@@ -48,6 +50,23 @@ def _found(
         "code_version": "1",
         "pool": POOL,
     }
+
+
+def _find(
+    warehouse: Warehouse, name: str, source: str, method: Callable[[pd.DataFrame], Findings]
+) -> dg.MaterializeResult:
+    """Find rows KPI by KPI; the metadata are of those KPIs whose readings changed."""
+    findings = find(warehouse, f"intermediate.{source}", f"statistics.{name}", method, by="kpi_id")
+    if findings is None:
+        return dg.MaterializeResult(metadata={"unchanged": True})
+    return dg.MaterializeResult(
+        metadata={
+            "found": len(findings.rows),
+            "dagster/column_schema": column_schema(findings.rows.dtypes.astype(str).to_dict()),
+            "refused": int(findings.rows["refusal"].notna().sum()),
+            **findings.about,
+        }
+    )
 
 
 def kpi_judgements(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
@@ -99,19 +118,15 @@ def kpi_comparisons(settings: Settings, days: dg.PartitionsDefinition) -> dg.Ass
         Read by `fct_kpi_comparisons`, so that a league table never stands for a difference: a unit
         is named only where it lies beyond the spread of its peers.
         """
-        compared = compare_with_peers(warehouse.read("intermediate.int_comparisons__input"))
-        warehouse.replace("statistics.kpi_comparisons", compared)
-        stands_out = compared["verdict"].isin(["better_than_peers", "worse_than_peers"])
-        return dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": len(compared),
-                "dagster/column_schema": column_schema(compared.dtypes.astype(str).to_dict()),
-                "stand_out": int(stands_out.sum()),
-                "refused": int(compared["refusal"].notna().sum()),
-            }
-        )
+        return _find(warehouse, "kpi_comparisons", "int_comparisons__input", _compare)
 
     return _kpi_comparisons
+
+
+def _compare(readings: pd.DataFrame) -> Findings:
+    compared = compare_with_peers(readings)
+    stands_out = compared["verdict"].isin(["better_than_peers", "worse_than_peers"])
+    return Findings(compared, {"stand_out": int(stands_out.sum())})
 
 
 def kpi_outlook(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
@@ -130,31 +145,27 @@ def kpi_outlook(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsD
         """Forecast of the next months and odds of the target: one row per KPI and site or company.
 
         Read by `fct_kpi_outlook`, so that a target is discussed before it is missed. How often
-        past forecasts held what came is in the metadata of every run.
+        past forecasts held what came is in the metadata of each run that made new ones.
         """
-        outlook = foresee(warehouse.read("intermediate.int_outlook__input"))
-        warehouse.replace("statistics.kpi_outlook", outlook.rows)
-        coverage = outlook.coverage
-        held = (
-            {"coverage_refused": coverage.detail}
-            if isinstance(coverage, Refusal)
-            else {
-                "coverage": coverage.share,
-                "coverage_low": coverage.low,
-                "coverage_high": coverage.high,
-                "coverage_stated": coverage.stated,
-            }
-        )
-        return dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": len(outlook.rows),
-                "dagster/column_schema": column_schema(outlook.rows.dtypes.astype(str).to_dict()),
-                "refused": int(outlook.rows["refusal"].notna().sum()),
-                **held,
-            }
-        )
+        return _find(warehouse, "kpi_outlook", "int_outlook__input", _foresee)
 
     return _kpi_outlook
+
+
+def _foresee(readings: pd.DataFrame) -> Findings:
+    outlook = foresee(readings)
+    coverage = outlook.coverage
+    if isinstance(coverage, Refusal):
+        return Findings(outlook.rows, {"coverage_refused": coverage.detail})
+    return Findings(
+        outlook.rows,
+        {
+            "coverage": coverage.share,
+            "coverage_low": coverage.low,
+            "coverage_high": coverage.high,
+            "coverage_stated": coverage.stated,
+        },
+    )
 
 
 def leader_effects(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
@@ -174,19 +185,15 @@ def leader_effects(settings: Settings, days: dg.PartitionsDefinition) -> dg.Asse
 
         Read by `fct_leader_effects`, so that nobody is credited or blamed for the line they got.
         """
-        effects = estimate_leaders(warehouse.read("intermediate.int_leaders__input"))
-        warehouse.replace("statistics.leader_effects", effects)
-        verdicts = effects["verdict"].value_counts()
-        return dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": len(effects),
-                "dagster/column_schema": column_schema(effects.dtypes.astype(str).to_dict()),
-                "refused": int(effects["refusal"].notna().sum()),
-                **{str(verdict): int(count) for verdict, count in verdicts.items()},
-            }
-        )
+        return _find(warehouse, "leader_effects", "int_leaders__input", _estimate)
 
     return _leader_effects
+
+
+def _estimate(readings: pd.DataFrame) -> Findings:
+    effects = estimate_leaders(readings)
+    verdicts = effects["verdict"].value_counts()
+    return Findings(effects, {str(verdict): int(count) for verdict, count in verdicts.items()})
 
 
 def kpi_bridges(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
@@ -208,18 +215,15 @@ def kpi_bridges(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsD
         Read by `fct_kpi_bridge`, so that a site does not answer for the mix it was given or for a
         storm, and the parts add up to what everybody sees.
         """
-        bridges = explain_changes(
-            warehouse.read("intermediate.int_bridges__input"),
-            warehouse.read("intermediate.int_bridges__drivers"),
-        )
-        warehouse.replace("statistics.kpi_bridges", bridges)
-        return dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": len(bridges),
-                "dagster/column_schema": column_schema(bridges.dtypes.astype(str).to_dict()),
-                "largest_miss": largest_miss(bridges),
-                "not_told": int(bridges["not_told"].notna().sum()),
-            }
+        sources = ("intermediate.int_bridges__input", "intermediate.int_bridges__drivers")
+        return _explained(
+            find(
+                warehouse,
+                sources,
+                "statistics.kpi_bridges",
+                lambda *tables: Findings(explain_changes(*tables)),
+                by="kpi_id",
+            )
         )
 
     return _kpi_bridges
@@ -248,23 +252,37 @@ def leader_bridges(settings: Settings, days: dg.PartitionsDefinition) -> dg.Asse
         Read by `fct_leader_bridge`, which is not published: nobody is credited in public for what
         a predecessor left.
         """
-        bridges = explain_changes_of_led(
-            warehouse.read("intermediate.int_bridges__input"),
-            warehouse.read("intermediate.int_bridges__drivers"),
-            warehouse.read("intermediate.int_leaders__input"),
-            warehouse.read("statistics.leader_effects"),
+        sources = (
+            "intermediate.int_bridges__input",
+            "intermediate.int_bridges__drivers",
+            "intermediate.int_leaders__input",
+            "statistics.leader_effects",
         )
-        warehouse.replace("statistics.leader_bridges", bridges)
-        return dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": len(bridges),
-                "dagster/column_schema": column_schema(bridges.dtypes.astype(str).to_dict()),
-                "largest_miss": largest_miss(bridges),
-                "not_told": int(bridges["not_told"].notna().sum()),
-            }
+        return _explained(
+            find(
+                warehouse,
+                sources,
+                "statistics.leader_bridges",
+                lambda *tables: Findings(explain_changes_of_led(*tables)),
+                by="kpi_id",
+            )
         )
 
     return _leader_bridges
+
+
+def _explained(findings: Findings | None) -> dg.MaterializeResult:
+    if findings is None:
+        return dg.MaterializeResult(metadata={"unchanged": True})
+    rows = findings.rows
+    return dg.MaterializeResult(
+        metadata={
+            "found": len(rows),
+            "dagster/column_schema": column_schema(rows.dtypes.astype(str).to_dict()),
+            "largest_miss": largest_miss(rows),
+            "not_told": int(rows["not_told"].notna().sum()),
+        }
+    )
 
 
 def payout_simulations(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
@@ -285,16 +303,20 @@ def payout_simulations(settings: Settings, days: dg.PartitionsDefinition) -> dg.
 
         Read by `fct_payout_simulations`, so that a plan is tried before anybody is paid by it.
         """
-        simulations = simulate_plans(
-            warehouse.read("intermediate.int_payouts__input"),
-            warehouse.read("registry.pay_plan_items"),
+        findings = find(
+            warehouse,
+            ("intermediate.int_payouts__input", "registry.pay_plan_items"),
+            "statistics.payout_simulations",
+            lambda *tables: Findings(simulate_plans(*tables)),
         )
-        warehouse.replace("statistics.payout_simulations", simulations)
+        if findings is None:
+            return dg.MaterializeResult(metadata={"unchanged": True})
+        rows = findings.rows
         return dg.MaterializeResult(
             metadata={
-                "dagster/row_count": len(simulations),
-                "dagster/column_schema": column_schema(simulations.dtypes.astype(str).to_dict()),
-                "refused": int(simulations["refusal"].notna().sum()),
+                "found": len(rows),
+                "dagster/column_schema": column_schema(rows.dtypes.astype(str).to_dict()),
+                "refused": int(rows["refusal"].notna().sum()),
             }
         )
 
