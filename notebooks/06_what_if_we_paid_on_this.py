@@ -170,6 +170,7 @@ for plan_id, rows in plans.items():
 # target: one is the company's money, the other is somebody's.
 
 # %% tags=["luck"]
+WORDS = {1: "a month", 3: "a quarter", 12: "a year"}
 FIGURES = [
     "luck_share", "better_earns_less_share", "best_earns_most_share", "cliff_share", "expected_pay",
     "pay_low", "pay_high", "overpaid", "underpaid",
@@ -179,7 +180,7 @@ for row in published[published["refusal"].notna()].drop_duplicates("plan_id").it
 told = published[published["refusal"].isna()]
 for row in told[~told["is_drawn_in"]].itertuples():
     print(
-        f"{row.plan_id}, paid on {row.window_months} months: {row.luck_share:.0%} luck; in "
+        f"{row.plan_id}, paid on {WORDS[row.window_months]}: {row.luck_share:.0%} luck; in "
         f"{row.better_earns_less_share:.0%} of pairs the better one earns less"
     )
 told[["plan_id", "window_months", "is_drawn_in", *FIGURES]].round(3)
@@ -188,10 +189,9 @@ told[["plan_id", "window_months", "is_drawn_in", *FIGURES]].round(3)
 # ## What would change it?
 #
 # The same performance and the same noise under other plans: `ramp` pays from nothing at the
-# threshold instead of jumping to half; `steep` doubles what a plan moves about the target; `longer`
-# is the plan as it is. Read across: a longer window is worth more than any curve. And paying on
-# readings drawn towards their mean pays less for luck where units are much alike, but puts nobody
-# into another order.
+# threshold instead of jumping; `steep` doubles what a plan moves about the target. Compare what a
+# longer window does with what a curve does, and read `overpaid` beside `luck_share`: a steep plan
+# pays more for performance and for noise.
 
 # %% tags=["variants"]
 
@@ -216,7 +216,7 @@ for plan_id, rows in plans.items():
         for window in WINDOWS:
             found = simulated(plan_of(changed), known[plan_id], window, is_drawn_in=False)
             if isinstance(found, Refusal):
-                print(f"{plan_id}, {window} months: {found.detail}.")
+                print(f"{plan_id}, paid on {WORDS[window]}: {found.detail}.")
                 continue
             tried.append(
                 {
@@ -242,7 +242,7 @@ for plan_id, rows in tried.groupby("plan_id"):
         then_and_now(
             rows.assign(
                 entity_id=rows["variant"],
-                view=rows["months"].map({1: "1 month", 3: "3 months", 12: "12 months"}),
+                view=rows["months"].map(WORDS),
                 reading=rows["luck_share"],
             ).sort_values("months"),
             title=f"{plan_id}: luck's share of pay",
@@ -303,7 +303,7 @@ else:
 # ## What to take along
 #
 # * Ask of a plan how much of its pay is luck, before it pays. If it is half, it is a lottery.
-# * Pay on longer windows, not on steeper curves. Every curve pays noise; steep ones pay more of it.
+# * Try a longer window before a steeper curve: every curve pays noise, and a steep one pays more.
 # * No jumps: where a hundredth decides on half a bonus, people will find the hundredth.
 # * Pay nobody for the mix they were given or for the weather: divide the change first.
 # * Whoever counts the cost of a plan counts what it pays to the wrong ones too.

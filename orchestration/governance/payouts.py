@@ -38,7 +38,7 @@ class Performance:
     ----------
     participants : tuple of str
     levels : ndarray, shape (n, k, 3)
-        In force in the last month.
+        In force in the last month that is final for all KPIs.
     true_values : ndarray, shape (n, k)
         Means of the months, drawn in until they differ as much as participants do.
     residuals : ndarray, shape (n_months, n, k)
@@ -139,11 +139,14 @@ def performance(readings: pd.DataFrame, items: pd.DataFrame) -> Performance | Re
     mine = readings[
         (readings["entity_kind"] == items["subject_kind"].iloc[0]) & readings["kpi_id"].isin(kpis)
     ]
-    if mine.empty:
-        return Refusal(NO_VALUE, "there is no final reading of any of its KPIs")
-    last = mine["period_start_date"].max()
+    newest = mine.groupby("kpi_id")["period_start_date"].max()
+    absent = [kpi for kpi in kpis if kpi not in newest.index]
+    if absent:
+        return Refusal(NO_VALUE, f"there is no final reading of {', '.join(absent)}")
+    # Some KPIs are final sooner than others: what is paid on together is read together.
+    last = newest.min()
     first = last - pd.DateOffset(months=MONTHS - 1)
-    mine = mine[mine["period_start_date"] >= first]
+    mine = mine[mine["period_start_date"].between(first, last)]
     months = sorted(mine["period_start_date"].unique())
     if len(months) < LEAST_MONTHS:
         return Refusal(

@@ -89,6 +89,16 @@ def test_the_same_readings_give_the_same_figures():
     pd.testing.assert_frame_equal(one, other)
 
 
+def test_a_kpi_that_is_final_later_than_another_ends_the_window_for_both():
+    late = readings([0.0, 1.0], sd=1.0, kpi="KPI016", seed=2)
+    late = late[late["period_start_date"] < MONTHS[-1]]
+    both = pd.concat([readings([0.0, 1.0], sd=1.0), late])
+    known = performance(both, items(KPI006=0.5, KPI016=0.5))
+
+    assert known.participants == ("L00", "L01")
+    assert len(known.residuals) == 23
+
+
 def test_a_gate_is_part_of_what_participants_must_have():
     both = pd.concat(
         [readings([0.0, 1.0], sd=1.0), readings([0.0, 1.0], sd=1.0, kpi="KPI039", seed=2)]
@@ -115,7 +125,7 @@ def test_what_cannot_be_simulated_is_a_row_that_says_why():
     said = [simulate_plans(frame, plan) for frame in (few, nothing, flat)]
     assert all(len(one) == 6 and one["luck_share"].isna().all() for one in said)
     assert set(said[0]["refusal"]) == {"too_few_readings: 11 final months, at least 12 are needed"}
-    assert set(said[1]["refusal"]) == {"no_value: there is no final reading of any of its KPIs"}
+    assert set(said[1]["refusal"]) == {"no_value: there is no final reading of KPI006"}
     assert said[2]["refusal"].str.startswith("too_few_readings: fewer than 2 participants").all()
     year = readings([0.0, 1.0], sd=1.0)
     year = year[year["period_start_date"] >= MONTHS[-14]]

@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 NAME = "06_what_if_we_paid_on_this"
 pytestmark = pytest.mark.slow
 
-# Two years like the newest month, so that there is something to simulate.
+# Two years like the newest month of each series, so that there is something to simulate.
 PLANS = 'plans = {plan_id: rows for plan_id, rows in items.groupby("plan_id")}'
 TWO_YEARS = f"""
-newest = readings[readings["period_start_date"] == readings["period_start_date"].max()]
+newest = (
+    readings.sort_values("period_start_date")
+    .groupby(["kpi_id", "entity_kind", "entity_id"]).tail(1)
+    .assign(period_start_date=readings["period_start_date"].max())
+)
 years = np.random.default_rng(1)
 readings = pd.concat([
     newest.assign(

@@ -195,7 +195,9 @@ def test_what_places_share_is_found_better_than_by_their_means_and_within_its_in
 def test_one_unit_a_place_shares_nothing_that_could_be_told():
     assert shared_change([[1.0], [2.0]], [[1.0], [1.0]]).reason == "too_few_readings"
     assert shared_change([[1.0, 1.0]], [[0.5, 0.5]]).reason == "no_variation"
-    none = shared_change([[1.0, 2.0], [np.nan, np.nan]], [[0.5, 0.5], [0.5, 0.5]])
+    none = shared_change([[1.0, -1.0], [np.nan, np.nan]], [[0.5, 0.5], [0.5, 0.5]])
+    # What there is cancels: nothing is shared, and a place without units is unknown.
+    assert none.shared[0] == none.between == 0
     assert np.isnan(none.shared[1])
 
 

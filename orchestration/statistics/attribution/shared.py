@@ -89,7 +89,7 @@ def shared_change(changes: ArrayLike, weights: ArrayLike) -> Shared | Refusal:
         return Refusal(NO_VARIATION, "all units of a place change alike, to the last digit")
     excess = mean[there] ** 2 - within * squared_share[there]
     between = max(0.0, float(excess.mean()))
-    own_share = between / (between + within * squared_share)
+    own_share = between / (between + within * np.where(there, squared_share, 1.0))
     none = np.where(there, 1.0, np.nan)
     return Shared(
         whole=total * mean * none,
