@@ -198,6 +198,8 @@ def test_one_unit_a_place_shares_nothing_that_could_be_told():
     none = shared_change([[1.0, -1.0], [np.nan, np.nan]], [[0.5, 0.5], [0.5, 0.5]])
     # What there is cancels: nothing is shared, and a place without units is unknown.
     assert none.shared[0] == none.between == 0
+    # Which is an estimate, and no certainty.
+    assert none.sd[0] > 0
     assert np.isnan(none.shared[1])
 
 

@@ -18,8 +18,8 @@ class Shared:
     whole : ndarray, shape (n,)
         Weighted sum of the changes of the units.
     shared, sd : ndarray, shape (n,)
-        What they share, drawn towards 0 as far as units change by chance, and its prediction error.
-        NaN where there is no unit.
+        What they share, drawn towards 0 as far as units change by chance, and its prediction error,
+        which allows for that of `between`. NaN where there is no unit.
     own_share : ndarray, shape (n,)
         ``between / (between + within / effective number of units)``.
     within, between : float
@@ -89,12 +89,15 @@ def shared_change(changes: ArrayLike, weights: ArrayLike) -> Shared | Refusal:
         return Refusal(NO_VARIATION, "all units of a place change alike, to the last digit")
     excess = mean[there] ** 2 - within * squared_share[there]
     between = max(0.0, float(excess.mean()))
-    own_share = between / (between + within * np.where(there, squared_share, 1.0))
+    noise = within * np.where(there, squared_share, 1.0)
+    own_share = between / (between + noise)
+    # A variance of nil is a guess: the error is that of one which is larger by its standard error.
+    larger = between + float((between + noise[there]).mean()) * np.sqrt(2 / there.sum())
     none = np.where(there, 1.0, np.nan)
     return Shared(
         whole=total * mean * none,
         shared=total * own_share * mean * none,
-        sd=total * np.sqrt(between * (1 - own_share)) * none,
+        sd=total * np.sqrt(larger * noise / (larger + noise)) * none,
         own_share=own_share * none,
         within=within,
         between=between,
