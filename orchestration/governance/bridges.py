@@ -54,7 +54,7 @@ def explain_changes(readings: pd.DataFrame, drivers: pd.DataFrame) -> pd.DataFra
         `contribution_value` of all parts, in the unit of the KPI, is `outcome_value` less
         `baseline_value`; the ends `low_value` and `high_value` (95 %) do not add. `not_told` of the
         part `unexplained` says what could not be taken out of it, and why. KPIs without lines and
-        without drivers are left out: nothing could be told.
+        without drivers are left out: nothing could be told. `attrs` has the `largest_miss`.
 
     Notes
     -----
@@ -419,7 +419,9 @@ def _together(parts: list[list[pd.DataFrame]]) -> pd.DataFrame:
     frames = [frame for of_kpi in parts for frame in of_kpi if len(frame)]
     if not frames:
         return pd.DataFrame(columns=list(COLUMNS), dtype="object")
-    return pd.concat(frames, ignore_index=True)[list(COLUMNS)]
+    found = pd.concat(frames, ignore_index=True)[list(COLUMNS)]
+    found.attrs = {"largest_miss": largest_miss(found)}
+    return found
 
 
 def largest_miss(bridges: pd.DataFrame) -> float:

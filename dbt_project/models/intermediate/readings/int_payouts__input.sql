@@ -8,7 +8,7 @@ planned as (
     select distinct
         kpi_id,
         subject_kind
-    from {{ source('registry', 'pay_plan_items') }}
+    from {{ ref('int_payouts__plans') }}
 
 )
 
