@@ -53,6 +53,9 @@ FRACTIONS = {
     "autocorrelation", "chance_flag_count", "value_before", "value_after", "bic_gain",
     "break_autocorrelation", "p_value", "adjusted_p_value",
     "reliability", "busiest_share", "mean_waited_days",
+    "baseline_value", "outcome_value", "contribution_value",
+    "expected_pay", "pay_low", "pay_high", "overpaid", "underpaid", "luck_share", "cliff_share",
+    "better_earns_less_share", "same_pay_share", "best_earns_most_share",
 }  # fmt: skip
 
 

@@ -26,7 +26,8 @@ RESULTS = (
     *("reg_override", "reg_target", "reg_annotation", "reg_dispute", "fct_kpi_readings"),
     *("rpt_goalpost_drift", "rpt_accountability", "fct_rating_versions", "rpt_appeal_rates"),
     *("int_judgements__input", "int_comparisons__input", "int_outlook__input"),
-    *("int_leaders__input", "int_charts__input"),
+    *("int_leaders__input", "int_charts__input", "int_payouts__input", "int_payouts__plans"),
+    *("int_bridges__input", "int_bridges__drivers"),
     *("fct_restatements", "fct_kpi_judgements"),
     *("rpt_site_scorecard", "rpt_leader_scorecard"),
 )
