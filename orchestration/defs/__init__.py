@@ -26,6 +26,8 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             judgement.kpi_judgements(settings, days),
             judgement.kpi_comparisons(settings, days),
             judgement.kpi_outlook(settings, days),
+            judgement.kpi_relations(settings, days),
+            judgement.gaming_evidence(settings, days),
             judgement.leader_effects(settings, days),
             judgement.standing_figures(settings, days),
             publication.mart_rules(settings, days),

@@ -6,9 +6,11 @@ import dagster as dg
 
 from orchestration.defs.common import POOL, column_schema, tags
 from orchestration.governance.comparisons import compare_with_peers
+from orchestration.governance.gaming import find_gaming
 from orchestration.governance.judgements import judge_readings
 from orchestration.governance.leaders import estimate_leaders
 from orchestration.governance.outlook import foresee
+from orchestration.governance.relations import relate_kpis
 from orchestration.publication.standing import write_standing
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
@@ -142,6 +144,72 @@ def kpi_outlook(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsD
         )
 
     return _kpi_outlook
+
+
+def kpi_relations(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """Return the asset that looks for relations between KPIs."""
+
+    @dg.asset(
+        **_found(
+            days,
+            "kpi_relations",
+            source="int_relations__input",
+            domain="performance",
+            sensitivity="internal",
+        )
+    )
+    def _kpi_relations(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
+        """What speaks for redundancy, conflict or a lead: one row per question and pair of KPIs.
+
+        Read by `fct_kpi_relations`, so that a KPI that says nothing new is dropped, and that a goal
+        which is paid for with another one is seen. Evidence, never a cause.
+        """
+        related = relate_kpis(warehouse.read("intermediate.int_relations__input"))
+        warehouse.replace("statistics.kpi_relations", related)
+        verdicts = related["verdict"].value_counts()
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": len(related),
+                "dagster/column_schema": column_schema(related.dtypes.astype(str).to_dict()),
+                "refused": int(related["refusal"].notna().sum()),
+                **{str(verdict): int(count) for verdict, count in verdicts.items()},
+            }
+        )
+
+    return _kpi_relations
+
+
+def gaming_evidence(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """Return the asset that looks for traces of steered figures."""
+
+    @dg.asset(
+        **_found(
+            days,
+            "gaming_evidence",
+            source="int_gaming__events",
+            domain="governance",
+            sensitivity="confidential",
+        )
+    )
+    def _gaming_evidence(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
+        """What speaks for steered figures: one row per check and site, never per person.
+
+        Read by `fct_gaming_evidence`, so that a plan which bends behaviour or bookkeeping is
+        changed before it is paid by.
+        """
+        found = find_gaming(warehouse.read("intermediate.int_gaming__events"))
+        warehouse.replace("statistics.gaming_evidence", found)
+        verdicts = found["verdict"].value_counts()
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": len(found),
+                "dagster/column_schema": column_schema(found.dtypes.astype(str).to_dict()),
+                "refused": int(found["refusal"].notna().sum()),
+                **{str(verdict): int(count) for verdict, count in verdicts.items()},
+            }
+        )
+
+    return _gaming_evidence
 
 
 def leader_effects(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:

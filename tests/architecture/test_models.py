@@ -50,6 +50,8 @@ FRACTIONS = {
     "widening", "expected_value", "low_value", "high_value", "odds_next_month", "odds_next_quarter",
     "effect_value", "effect_sd", "practical_difference", "probability_better", "probability_worse",
     "reliability", "busiest_share", "mean_waited_days",
+    "correlation_coefficient", "p_value", "adjusted_p_value", "forecast_lift", "variance_inflation",
+    "estimate",
 }  # fmt: skip
 
 

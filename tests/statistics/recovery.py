@@ -128,9 +128,7 @@ def said_twice(seed: int, plants: Plants) -> bool:
 def related(seed: int, plants: Plants) -> tuple[Weekly, list[PairEvidence]]:
     """Return the pairs for which all evidence speaks, of all pairs of the weekly KPIs."""
     drawn = weekly(seed, plants)
-    found = pair_evidence(
-        drawn.values, directions=drawn.directions, max_lag=MAX_LAG, permutations=199, seed=seed
-    )
+    found = pair_evidence(drawn.values, directions=drawn.directions, max_lag=MAX_LAG, seed=seed)
     assert not isinstance(found, Refusal), found
     return drawn, [one for one in found if one.found]
 

@@ -12,9 +12,11 @@ import pytest
 from orchestration.contracts.load import SHIPPED_ROOT
 from orchestration.demo import TINY, generate
 from orchestration.governance.comparisons import compare_with_peers
+from orchestration.governance.gaming import find_gaming
 from orchestration.governance.judgements import judge_readings
 from orchestration.governance.leaders import estimate_leaders
 from orchestration.governance.outlook import foresee
+from orchestration.governance.relations import relate_kpis
 from orchestration.ingest.commit import content_hash
 from orchestration.ingest.pipeline import ingest_feed, prepare
 from orchestration.ingest.run_state import begin_run, finish_run
@@ -42,6 +44,8 @@ FOUND = {
         "intermediate.int_outlook__input",
         lambda readings: foresee(readings).rows,
     ),
+    "statistics.kpi_relations": ("intermediate.int_relations__input", relate_kpis),
+    "statistics.gaming_evidence": ("intermediate.int_gaming__events", find_gaming),
     "statistics.leader_effects": ("intermediate.int_leaders__input", estimate_leaders),
 }
 READING = ("kpi_id", "entity_kind", "entity_id", "period_kind", "period_start_date")
