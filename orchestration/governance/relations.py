@@ -50,9 +50,9 @@ def relate_kpis(weeks: pd.DataFrame) -> pd.DataFrame:
         ``no_evidence``. `first_kpi_id` is the one ahead. Further `test_method`, `week_count`,
         `correlation_coefficient` with `low_value` and `high_value` (95 %, of that one lag),
         `p_value` (of the largest at any lag), `adjusted_p_value` (false discovery rate over all
-        pairs), `lift` (share of the error of one-week forecasts of the second that the first takes away in
-        the last third of the weeks), `variance_inflation` (of a model with both), `is_leading`
-        (declared to lead the second) and `refusal`.
+        pairs), `lift` (share of the error of one-week forecasts of the second that the first takes
+        away in the last third of the weeks), `variance_inflation` (of a model with both),
+        `is_leading` (declared to lead the second) and `refusal`.
 
     Notes
     -----
