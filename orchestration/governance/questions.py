@@ -11,10 +11,12 @@ import pandas as pd
 from orchestration.governance.bridges import explain_changes, explain_changes_of_led
 from orchestration.governance.chart_review import propose_rebases, review_charts
 from orchestration.governance.comparisons import compare_with_peers
+from orchestration.governance.gaming import find_gaming
 from orchestration.governance.judgements import judge_readings
 from orchestration.governance.leaders import estimate_leaders
 from orchestration.governance.outlook import foreseen_rows
 from orchestration.governance.payouts import simulate_plans
+from orchestration.governance.relations import relate_kpis
 
 Method = Callable[..., pd.DataFrame]
 
@@ -145,6 +147,26 @@ QUESTIONS: Final = (
         "How much of the pay is luck: one row per plan, window and whether readings are drawn in. "
         "Read by `fct_payout_simulations`, so that a plan is tried before anybody is paid by it.",
         domain="performance",
+        sensitivity="confidential",
+    ),
+    Question(
+        "kpi_relations",
+        ("intermediate.int_relations__input",),
+        relate_kpis,
+        "What speaks for redundancy, conflict or a lead: one row per question and pair of KPIs. "
+        "Read by `fct_kpi_relations`, so that a KPI that says nothing new is dropped, and a goal "
+        "that is paid for with another one is seen. Evidence, never a cause.",
+        domain="performance",
+        sensitivity="internal",
+    ),
+    Question(
+        "gaming_evidence",
+        ("intermediate.int_gaming__events",),
+        find_gaming,
+        "What speaks for steered figures: one row per check and site, never per person. Read by "
+        "`fct_gaming_evidence`, so that a plan which bends behaviour or bookkeeping is changed "
+        "before it is paid by.",
+        domain="governance",
         sensitivity="confidential",
     ),
 )

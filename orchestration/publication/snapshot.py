@@ -106,6 +106,9 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
     "kpi.rpt_chart_signals": ("kpi_id", "entity_kind", "entity_id", "period_kind"),
     "kpi.fct_rebase_proposals": ("kpi_id", "entity_kind", "entity_id", "period_kind"),
     "kpi.fct_payout_simulations": ("plan_id", "plan_version", "window_months", "is_drawn_in"),
+    "kpi.fct_kpi_relations": ("question", "first_kpi_id", "second_kpi_id"),
+    "kpi.fct_gaming_evidence": ("check_kind", "subject_id", "feature", "site_id"),
+    "kpi.fct_signal_triage": ("kpi_id", "line_id", "production_date"),
     "kpi.fct_late_adjustments": (
         "kpi_id",
         "entity_kind",

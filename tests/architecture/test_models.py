@@ -56,6 +56,8 @@ FRACTIONS = {
     "baseline_value", "outcome_value", "contribution_value",
     "expected_pay", "pay_low", "pay_high", "overpaid", "underpaid", "luck_share", "cliff_share",
     "better_earns_less_share", "same_pay_share", "best_earns_most_share",
+    "correlation_coefficient", "forecast_lift", "variance_inflation",
+    "estimate",
 }  # fmt: skip
 
 
