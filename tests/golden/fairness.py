@@ -99,9 +99,10 @@ def stratified_2x2(case: Case) -> Any:
 
 
 def _tree(found: tables.TwoByTwo, groups: list[str]) -> dict[str, Any]:
+    rates = dict(zip(groups, found.rates.tolist(), strict=True))
     return {
-        "rates": dict(zip(groups, found.rates.tolist(), strict=True)),
-        "adverse_impact_ratio": found.impact_ratio,
+        **dict.fromkeys(("rates", "selection_rates"), rates),
+        **dict.fromkeys(("adverse_impact_ratio", "impact_ratio", "ratio"), found.impact_ratio),
         "chi2": found.chi2,
         "chi2_p": found.chi2_p_value,
         "chi2_yates": found.chi2_yates,
@@ -109,6 +110,11 @@ def _tree(found: tables.TwoByTwo, groups: list[str]) -> dict[str, Any]:
         "fisher_or": found.odds_ratio,
         "fisher_p": found.fisher_p_value,
         "fisher_ci": [found.odds_ratio_low, found.odds_ratio_high],
+        "fisher": {
+            "or": found.odds_ratio,
+            "p": found.fisher_p_value,
+            "ci": [found.odds_ratio_low, found.odds_ratio_high],
+        },
     }
 
 
@@ -321,7 +327,7 @@ def morans_i(case: Case) -> Any:
     chosen = "normality" if _option(case, ("randomisation",), True) is False else "randomisation"
     figures = {
         **dict.fromkeys(("I", "i", "observed", "statistic", "moran", "morans_i"), found.i),
-        **dict.fromkeys(("expected", "expectation", "E", "EI"), found.expected),
+        **dict.fromkeys(("expected", "expectation", "E", "EI", "E_I"), found.expected),
         **dict.fromkeys(("p", "p_value", "p.value"), p),
         **dict.fromkeys(("p_permutation", "p_perm", "permutation_p"), found.p_permutation),
         "p_two_sided": found.p_two_sided,
@@ -329,7 +335,11 @@ def morans_i(case: Case) -> Any:
         "n": found.n,
     }
     one = by[chosen]
-    at_top = {"variance": one["variance"], "var": one["variance"], "sd": one["sd"], "z": one["z"]}
+    at_top = {
+        **dict.fromkeys(("variance", "var", "VI"), one["variance"]),
+        "sd": one["sd"],
+        "z": one["z"],
+    }
     return {**figures, **by, **at_top, "var_normality": normal, "var_randomisation": random}
 
 

@@ -12,7 +12,14 @@ from orchestration.statistics.refusal import Refusal
 from tests.golden.cases import Answer, Case, is_there
 
 RESPONSES = ("response", "outcome", "y", "rating", "value", "count", "events", "score")
-OVER_EXPECTED = ("predicted_over_expected", "predicted_expected", "pred_over_exp")
+OVER_EXPECTED = (
+    "predicted_over_expected",
+    "predicted_expected",
+    "predicted_to_expected",
+    "pred_over_exp",
+    "pe_ratio",
+    "ratio",
+)
 COVARIATES = ("fixed", "covariates", "covariate", "x", "criterion")
 
 
