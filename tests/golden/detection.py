@@ -26,7 +26,7 @@ def bunching(case: Case) -> Any:
         density = _density(values, cutoff, alpha)
         # One column needs no name.
         tree["density_test"] |= {name: density} | (density if len(columns) == 1 else {})
-        if place == 0 and isinstance(tree[name], dict):
+        if place == 0:
             tree.update(tree[name])
     return tree
 
@@ -34,7 +34,7 @@ def bunching(case: Case) -> Any:
 def _windows(values: np.ndarray, cutoff: float, window: float) -> Any:
     found = at_threshold.count_in_windows(values, cutoff, window)
     if isinstance(found, Refusal):
-        return found
+        return dict.fromkeys(("below", "above", "binom_p"), found)
     return {"below": found.below, "above": found.above, "binom_p": found.p_value}
 
 
@@ -86,7 +86,9 @@ def _digits(values: np.ndarray, options: Any) -> dict[str, Any]:
     stated = next((options[key] for key in ("decimals", "digits") if key in options), None)
     decimals = _decimals(values) if stated is None else int(stated)
     fewest = int(options.get("fewest", 10))
-    first = by_digit.first_digits(values, fewest=fewest)
+    # Over less than one power of ten no digit can be as likely as Benford's law has it.
+    orders = float(options.get("orders", 1.0))
+    first = by_digit.first_digits(values, fewest=fewest, orders=orders)
     last = by_digit.last_digits(values, decimals=decimals, fewest=fewest)
     benford, terminal = _digit_tree(first), _digit_tree(last)
     tree = {

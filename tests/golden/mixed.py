@@ -44,7 +44,7 @@ def lmm(case: Case) -> Any:
         "t": dict(zip(fixed, found.fixed / found.se, strict=True)),
         "satterthwaite_df": dict(zip(fixed, found.freedom, strict=True)),
         "p": dict(zip(fixed, found.p_value, strict=True)),
-        "varcomp": _components(found.components),
+        "varcomp": _components(case, found.components),
         "theta": found.theta,
         "sigma": np.sqrt(residual),
         "loglik": found.log_likelihood,
@@ -161,7 +161,7 @@ def _generalised(case: Case, found: generalised.GeneralisedMixed) -> dict[str, A
         "se": dict(zip(fixed, found.se, strict=True)),
         "z": dict(zip(fixed, found.z, strict=True)),
         "p": dict(zip(fixed, found.p_value, strict=True)),
-        "varcomp": _components(found.components),
+        "varcomp": _components(case, found.components),
         "theta": found.theta,
         "loglik": found.log_likelihood,
         "deviance": -2 * found.log_likelihood,
@@ -236,10 +236,11 @@ def _named(names: Sequence[str]) -> list[str]:
     return ["Intercept" if name == "(Intercept)" else name for name in names]
 
 
-def _components(components: Sequence[VarianceComponent]) -> list[dict[str, Any]]:
+def _components(case: Case, components: Sequence[VarianceComponent]) -> list[dict[str, Any]]:
+    nested = "/" in _formula(case).partition("~")[2]
     return [
         {
-            "grp": one.group,
+            "grp": _as_lme4_nests(one.group) if nested else one.group,
             "var1": one.first,
             "var2": one.second,
             "vcov": one.value,
@@ -247,6 +248,12 @@ def _components(components: Sequence[VarianceComponent]) -> list[dict[str, Any]]
         }
         for one in components
     ]
+
+
+def _as_lme4_nests(group: str) -> str:
+    """`c:(b:a)` of (1 | a/b/c)."""
+    inner, _, outer = group.partition(":")
+    return f"{inner}:({outer})" if ":" in outer else group
 
 
 def _shares(components: Sequence[VarianceComponent]) -> dict[str, float]:

@@ -313,3 +313,25 @@ def test_morans_i_of_a_line_and_of_weights_in_the_data(tmp_path):
     recipe = {"kind": "morans_i", "columns": columns, "options": {"style": "B"}}
     rows = [(at + 1, *row) for at, row in enumerate(beside.tolist())]
     assert wrong(tmp_path, header, rows, recipe, {"I": 0.6}, 1e-12) == []
+
+
+def test_a_change_point_by_points_per_regime(tmp_path):
+    # strucchange 1.5-3: breakpoints(h = 3), sctest() of Fstats(from = 0.15) and of OLS-CUSUM.
+    recipe = {"kind": "change_point", "columns": {"value": "kpi"}, "options": {"h": 3}}
+    rows = [[one] for one in (5, 6, 5.5, 5.2, 6.1, 9, 9.4, 8.8, 9.1, 9.6, 9.2, 8.9)]
+    expected = {
+        "break": 5,
+        "supF": {"stat": 265.699513382},
+        "ols_cusum": {"stat": 1.60519019563, "p": 0.0115609280149},
+    }
+    assert wrong(tmp_path, ["kpi"], rows, recipe, expected, 1e-10) == []
+
+
+def test_terms_nested_twice_bear_the_names_that_lme4_gives_them(tmp_path):
+    at = np.arange(96)
+    rows = zip(at // 24, at // 8 % 3, at // 2 % 4, (at * 37 % 101) + 9 * (at // 24), strict=True)
+    recipe = {"kind": "lmm", "options": {"method": "REML"}}
+    groups = ("person:(leader:site)", "leader:site", "site", "Residual")
+    expected = {"varcomp": [{"grp": one} for one in groups]}
+    header, formula = ["site", "leader", "person", "y"], "y ~ 1 + (1 | site/leader/person)"
+    assert wrong(tmp_path, header, rows, recipe, expected, formula=formula) == []

@@ -215,7 +215,7 @@ def change_point(case: Case) -> Any:
         confidence=options.get("level", options.get("confidence", 0.95)),
     )
     return {
-        **_breaks_tree(case, y, found),
+        **_breaks_tree(case, y, found, smallest),
         **_sup_f_tree(
             case, breaks.sup_f(y, first=options.get("from", trim), final=options.get("to"))
         ),
@@ -223,7 +223,9 @@ def change_point(case: Case) -> Any:
     }
 
 
-def _breaks_tree(case: Case, y: np.ndarray, found: breaks.Breaks | Refusal) -> dict[str, Any]:
+def _breaks_tree(
+    case: Case, y: np.ndarray, found: breaks.Breaks | Refusal, smallest: float
+) -> dict[str, Any]:
     """Where there is one break, a figure is itself unless a list is asked for."""
     singular = ("break", "breakpoint", "break_index", "index", "at")
     plural = ("breaks", "breakpoints", "break_indices")
@@ -269,7 +271,8 @@ def _breaks_tree(case: Case, y: np.ndarray, found: breaks.Breaks | Refusal) -> d
             for name in ("breakdates", "break_dates"):
                 tree[name] = given(name, named)
     tree |= {"n_breaks": len(last), "bic": bic, "rss": found.rss, "RSS": found.rss}
-    tree["partitions"] = [breaks.find_breaks(y, breaks=m).last for m in range(1, found.bic.size)]
+    each = [breaks.find_breaks(y, breaks=m, smallest=smallest) for m in range(1, found.bic.size)]
+    tree["partitions"] = [one if isinstance(one, Refusal) else one.last for one in each]
     return tree | dict.fromkeys(("means", "segment_means", "regime_means", "coef"), found.mean)
 
 
