@@ -335,3 +335,16 @@ def test_terms_nested_twice_bear_the_names_that_lme4_gives_them(tmp_path):
     expected = {"varcomp": [{"grp": one} for one in groups]}
     header, formula = ["site", "leader", "person", "y"], "y ~ 1 + (1 | site/leader/person)"
     assert wrong(tmp_path, header, rows, recipe, expected, formula=formula) == []
+
+
+def test_the_density_test_of_rounded_values_is_the_bare_one(tmp_path):
+    rng = np.random.default_rng(3)
+    honest = np.round(rng.normal(93, 4, 800), 1)
+    moved = (honest >= 94) & (honest < 95) & (rng.random(800) < 0.7)
+    gamed = np.where(moved, np.round(honest + 1, 1), honest)
+    recipe = {"kind": "bunching", "columns": {"values": ["gamed", "honest"]},
+              "options": {"cutoff": 95}}  # fmt: skip
+    # rddensity 3.0 (Python): p of the jackknife test 4.5e-6 and 0.083.
+    expected = {"density_test": {"gamed": {"significant": True}, "honest": {"significant": False}}}
+    rows = zip(gamed.tolist(), honest.tolist(), strict=True)
+    assert wrong(tmp_path, ["gamed", "honest"], rows, recipe, expected) == []
