@@ -348,3 +348,28 @@ def test_the_density_test_of_rounded_values_is_the_bare_one(tmp_path):
     expected = {"density_test": {"gamed": {"significant": True}, "honest": {"significant": False}}}
     rows = zip(gamed.tolist(), honest.tolist(), strict=True)
     assert wrong(tmp_path, ["gamed", "honest"], rows, recipe, expected) == []
+
+
+def test_a_variant_may_have_columns_of_its_own_and_name_its_model_in_small_letters(tmp_path):
+    items = [f"I{item}" for item in range(1, 7)]
+    recipe = {
+        "kind": "rasch",
+        "columns": {"items": items[:2]},
+        "variants": {"all": {"columns": {"items": items}, "model": "pcm"}},
+    }
+    # eRm 1.0-2, of all six.
+    expected = {"all": {"loglik": -101.86459010182}}
+    assert wrong(tmp_path, items, RATINGS, recipe, expected, 1e-9) == []
+
+
+def test_a_model_of_counts_is_known_by_its_response(tmp_path):
+    team = np.arange(80) % 8
+    counts = 1 + team // 2 + np.arange(80) % 3
+    expected = {"n": 80, "varcomp": [{"grp": "team"}]}
+    formula, header = "y ~ 1 + (1 | team)", ["team", "y"]
+    for recipe in ({"kind": "glmm"}, {"kind": "glmm", "options": {"family": "poisson"}}):
+        rows = zip(team, counts, strict=True)
+        case = Case.read(written(tmp_path, header, rows, recipe, {}, formula=formula), tmp_path)
+        expected |= {"loglik": KINDS["glmm"](case)["loglik"]}
+    rows = zip(team, counts, strict=True)
+    assert wrong(tmp_path, header, rows, {"kind": "glmm"}, expected, formula=formula) == []
