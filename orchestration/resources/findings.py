@@ -9,15 +9,14 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from orchestration.ingest.sql import is_one_of, quote_identifier, quote_literal, quote_relation
+from orchestration.ingest.sql import is_one_of, quote_identifier, quote_relation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import duckdb
     import pandas as pd
@@ -26,35 +25,17 @@ if TYPE_CHECKING:
 
 METHODS = ("governance", "statistics")
 LIBRARIES = ("numpy", "pandas", "scipy", "statsmodels")
-# The one part of an input that is not looked at in parts.
-WHOLE = ""
-
-
-@dataclass(frozen=True)
-class Findings:
-    """Rows that a method found, and what it says of them as a whole.
-
-    Attributes
-    ----------
-    rows : DataFrame
-        A row per finding or refusal.
-    about : dict
-        Figures for the run's metadata.
-    """
-
-    rows: pd.DataFrame
-    about: dict[str, Any] = field(default_factory=dict)
 
 
 def find(
     warehouse: Warehouse,
-    source: str,
+    sources: Sequence[str],
     output: str,
-    method: Callable[[pd.DataFrame], Findings],
+    method: Callable[..., pd.DataFrame],
     *,
     by: str | None = None,
-) -> Findings | None:
-    """Make ``output`` hold what ``method`` finds in ``source``; None where it already does.
+) -> pd.DataFrame | None:
+    """Make ``output`` hold what ``method`` finds in ``sources``; None where it already does.
 
     The output remembers in its comment what it was found in and by which code, so that a table
     which was replaced, restored or wiped is never taken for a current one.
@@ -62,39 +43,47 @@ def find(
     Parameters
     ----------
     warehouse : Warehouse
-        Holds both tables.
-    source, output : str
-        ``schema.table``; the order of rows in the source must not matter to the method.
+        Holds all tables.
+    sources : sequence of str
+        ``schema.table`` of each argument of the method, which must not mind the order of rows.
+    output : str
+        ``schema.table``.
     method : callable
         Pure: the same rows give the same findings.
     by : str, optional
-        Column of both tables whose values the method treats apart from each other: only those
-        whose rows changed are looked at again, and only they are in what is returned.
+        Column of the only source and of the output whose values the method treats apart from each
+        other: only those whose rows changed are looked at again, and only they are returned.
     """
     with warehouse.connect() as con:
-        head, parts = f"{_columns(con, source)} by {methods_hash()}", _parts(con, source, by)
+        columns = [_columns(con, source) for source in sources]
+        head = f"{' '.join(columns)} by {methods_hash()}"
+        parts = _parts(con, sources[0], by) if by else _wholes(con, sources)
         remembered = json.loads(_comment(con, output) or "{}")
     before: dict[str, str] = remembered.get("parts", {}) if remembered.get("head") == head else {}
     if before == parts:
         return None
     changed = [part for part in parts if before.get(part) != parts[part]]
     if by is None or len(changed) == len(parts) or not before.keys() <= parts.keys():
-        findings, kept = method(warehouse.read(source)), None
+        found, kept = method(*(warehouse.read(source) for source in sources)), None
     else:
-        findings = method(warehouse.read(source, where=is_one_of(quote_identifier(by), changed)))
+        found = method(warehouse.read(sources[0], where=is_one_of(quote_identifier(by), changed)))
         unchanged = is_one_of(quote_identifier(by), [part for part in parts if part not in changed])
         kept = f"select * from {quote_relation(output)} where {unchanged} union all by name"
     memory = json.dumps({"head": head, "parts": parts})
-    warehouse.replace(output, findings.rows, kept=kept, comment=memory)
-    return findings
+    warehouse.replace(output, found, kept=kept, comment=memory)
+    return found
+
+
+def _wholes(con: duckdb.DuckDBPyConnection, relations: Sequence[str]) -> dict[str, str]:
+    return {one: " ".join(_parts(con, one, None).values()) for one in relations}
 
 
 def _parts(con: duckdb.DuckDBPyConnection, relation: str, by: str | None) -> dict[str, str]:
-    """Return a hash over the rows of each part, whatever their order.
+    """Return a hash over the rows of each part, or of all as one, whatever their order.
 
     Number and sum of 64-bit hashes of rows, as their exclusive or would not see a row twice.
     """
-    part = quote_literal(WHOLE) if by is None else quote_identifier(by)
+    part = "''" if by is None else quote_identifier(by)
     rows = con.execute(
         f"select {part}, count(*), sum(hash(one)) from {quote_relation(relation)} as one "
         "group by 1 order by 1"

@@ -157,6 +157,50 @@ def test_morans_i_on_a_grid(tmp_path):
     assert wrong(tmp_path, ["v"], rows, recipe, {"I": 0.8, "n": 36}, 1e-12) == []
 
 
+def test_rules_by_every_convention_that_a_recipe_may_state(tmp_path):
+    # By hand: on the centre in fourth place, one reading missing, rising at the end.
+    values = [0.5, 0.5, 0.5, 0, 0.5, "", 0.5, 0.6, 0.7, 0.7, 0.8, 0.9]
+    recipe = {
+        "kind": "rules",
+        "columns": {"value": "x"},
+        "options": {"center": 0, "sigma": 1, "rules": ["nelson2", "nelson3"]},
+        "variants": {
+            "plain": {"run_length": 6, "trend_length": 4},
+            "skipped": {"run_length": 6, "trend_length": 4, "ties": "ignore"},
+            "carried": {"run_length": 5, "trend_length": 4, "ties": "continue"},
+            "bridged": {"run_length": 8, "bridge_gaps": True},
+            "members": {"run_length": 6, "flag": "all_members"},
+        },
+    }
+    expected = {
+        "plain": {"rules": {"nelson2": [12], "nelson3": []}},
+        "skipped": {"rules": {"nelson2": [12], "nelson3": [11, 12]}},
+        "carried": {"rules": {"nelson2": [5, 11, 12], "nelson3": [10, 11, 12]}},
+        "bridged": {"rules": {"nelson2": [], "nelson3": []}},
+        "members": {"rules": {"nelson2": [7, 8, 9, 10, 11, 12], "nelson3": []}},
+    }
+    rows = [[number, value] for number, value in enumerate(values)]
+    assert wrong(tmp_path, ["i", "x"], rows, recipe, expected) == []
+
+
+def test_rules_seven_and_eight_by_their_form_and_by_the_tool(tmp_path):
+    recipe = {
+        "kind": "rules",
+        "columns": {"value": "x"},
+        "options": {"center": 0, "sigma": 1, "rules": ["nelson8"]},
+        "variants": {
+            "both": {},
+            "either": {"nelson8_form": "either"},
+            "minitab": {"tool": "minitab"},
+            "jmp": {"tool": "jmp"},
+        },
+    }
+    found, none = {"rules": {"nelson8": [8]}}, {"rules": {"nelson8": []}}
+    expected = {"both": none, "either": found, "minitab": found, "jmp": none}
+    rows = [[number, 1.5] for number in range(8)]
+    assert wrong(tmp_path, ["i", "x"], rows, recipe, expected) == []
+
+
 def test_a_two_by_two_table_of_rows_with_gaps_of_truth_values_and_of_counts(tmp_path):
     gaps = [("", "F"), ("TRUE", "")]
     counts = {("TRUE", "F"): 10, ("FALSE", "F"): 13, ("TRUE", "M"): 23, ("FALSE", "M"): 34}

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from orchestration.resources import findings
-from orchestration.resources.findings import Findings, find
+from orchestration.resources.findings import find
 from orchestration.resources.warehouse import Warehouse
 
 ROWS = "(1, 'a', 0.5), (2, 'b', null), (2, 'b', null)"
@@ -22,11 +22,11 @@ def find_sum(warehouse):
     """Finds the sum of the input, and counts how often it was asked to."""
     asked: list[int] = []
 
-    def method(rows: pd.DataFrame) -> Findings:
+    def method(rows: pd.DataFrame) -> pd.DataFrame:
         asked.append(len(rows))
-        return Findings(pd.DataFrame({"total": [rows["number"].sum()]}))
+        return pd.DataFrame({"total": [rows["number"].sum()]})
 
-    return asked, lambda: find(warehouse, "main.input", "statistics.total", method)
+    return asked, lambda: find(warehouse, ["main.input"], "statistics.total", method)
 
 
 def _fill(warehouse: Warehouse, rows: str) -> None:
@@ -91,13 +91,13 @@ def find_sums(warehouse):
     """Finds the sum of each letter, and notes of which letters it was asked."""
     asked: list[list[str]] = []
 
-    def method(rows: pd.DataFrame) -> Findings:
+    def method(rows: pd.DataFrame) -> pd.DataFrame:
         asked.append(sorted(rows["letter"].unique()))
         sums = rows.groupby("letter", as_index=False)["number"].sum()
         # Of the letter b there is a word, of the others none.
-        return Findings(sums.assign(word=[None if one != "b" else "bee" for one in sums["letter"]]))
+        return sums.assign(word=[None if one != "b" else "bee" for one in sums["letter"]])
 
-    return asked, lambda: find(warehouse, "main.input", "statistics.total", method, by="letter")
+    return asked, lambda: find(warehouse, ["main.input"], "statistics.total", method, by="letter")
 
 
 def _totals(warehouse: Warehouse) -> dict[str, int]:
@@ -111,7 +111,7 @@ def test_only_parts_that_changed_are_looked_at_again(warehouse, find_sums):
     run()
     _fill(warehouse, "(7, 'a', 0.5), (2, 'b', null), (2, 'b', null), (1, 'c', 1.5)")
 
-    assert len(run().rows) == 2
+    assert len(run()) == 2
     assert asked == [["a", "b"], ["a", "c"]]
     assert _totals(warehouse) == {"a": 7, "b": 4, "c": 1}
     assert run() is None
@@ -132,9 +132,27 @@ def test_an_input_that_became_empty_leaves_nothing(warehouse, find_sums):
     with warehouse.connect() as con:
         con.execute("delete from main.input")
 
-    assert len(run().rows) == 0
+    assert len(run()) == 0
     assert _totals(warehouse) == {}
     assert run() is None
+
+
+def test_a_change_in_either_of_two_inputs_is_seen(warehouse):
+    def products(rows: pd.DataFrame, factors: pd.DataFrame) -> pd.DataFrame:
+        return pd.DataFrame({"total": [int(rows["number"].sum() * factors["factor"].sum())]})
+
+    def run() -> pd.DataFrame | None:
+        return find(warehouse, ["main.input", "main.factors"], "statistics.total", products)
+
+    for factor in (2, 3):
+        with warehouse.connect() as con:
+            con.execute(f"create or replace table main.factors as select {factor} as factor")
+        assert run() is not None
+        assert run() is None
+        assert _total(warehouse) == 5 * factor
+    _fill(warehouse, "(4, 'a', 0.5)")
+    assert run() is not None
+    assert _total(warehouse) == 12
 
 
 def test_another_method_looks_again(find_sum, monkeypatch):
@@ -166,9 +184,9 @@ def test_an_output_that_somebody_else_wrote_is_not_taken_for_a_current_one(
 
 
 def test_a_method_that_fails_leaves_nothing_that_looks_current(warehouse):
-    def method(_rows: pd.DataFrame) -> Findings:
+    def method(_rows: pd.DataFrame) -> pd.DataFrame:
         raise ZeroDivisionError
 
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
-            find(warehouse, "main.input", "statistics.total", method)
+            find(warehouse, ["main.input"], "statistics.total", method)
