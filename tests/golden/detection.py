@@ -39,14 +39,20 @@ def _windows(values: np.ndarray, cutoff: float, window: float) -> Any:
 
 
 def _density(values: np.ndarray, cutoff: float, alpha: float) -> Any:
-    verdict = judge_threshold(values, cutoff, alpha=alpha)
-    if isinstance(verdict, Refusal):
-        return {"significant": verdict}
-    tree: dict[str, Any] = {"significant": verdict.significant, "p": verdict.p_value}
-    found = at_threshold.density_break(values, cutoff)
-    if not isinstance(found, Refusal):
-        tree |= {"t": found.statistic, "density_left": found.left, "density_right": found.right}
-    return tree
+    """The bare test of the paper; where a side has too few distinct values, that of the counts."""
+    found = at_threshold.density_break(values, cutoff, fewest=1, fewest_levels=0)
+    if isinstance(found, Refusal):
+        verdict = judge_threshold(values, cutoff, alpha=alpha)
+        if isinstance(verdict, Refusal):
+            return {"significant": verdict}
+        return {"significant": verdict.significant, "p": verdict.p_value}
+    return {
+        "significant": found.p_value < alpha,
+        **dict.fromkeys(("p", "p_value"), found.p_value),
+        "t": found.statistic,
+        "density_left": found.left,
+        "density_right": found.right,
+    }
 
 
 def digits(case: Case) -> Any:
