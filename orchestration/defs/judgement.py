@@ -6,6 +6,7 @@ import dagster as dg
 
 from orchestration.defs.common import POOL, column_schema, tags
 from orchestration.governance.comparisons import compare_with_peers
+from orchestration.governance.fairness import audit_ratings
 from orchestration.governance.judgements import judge_readings
 from orchestration.governance.leaders import estimate_leaders
 from orchestration.governance.outlook import foresee
@@ -20,12 +21,18 @@ STANDING = dg.AssetKey(["standing", "figures"])
 
 
 def _found(
-    days: dg.PartitionsDefinition, name: str, *, source: str, domain: str, sensitivity: str
+    days: dg.PartitionsDefinition,
+    name: str,
+    *,
+    source: str,
+    domain: str,
+    sensitivity: str,
+    schema: str = "intermediate",
 ) -> dict[str, Any]:
     """Return what all assets share that Python finds in one model."""
     return {
         "key": ["statistics", name],
-        "deps": [dg.AssetKey(["intermediate", source])],
+        "deps": [dg.AssetKey([schema, source])],
         "partitions_def": days,
         "backfill_policy": dg.BackfillPolicy.single_run(),
         "group_name": "statistics",
@@ -174,6 +181,38 @@ def leader_effects(settings: Settings, days: dg.PartitionsDefinition) -> dg.Asse
         )
 
     return _leader_effects
+
+
+def fairness_audit(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """Return the asset that audits ratings."""
+
+    @dg.asset(
+        **_found(
+            days,
+            "fairness_audit",
+            source="int_fairness__input",
+            schema="restricted",
+            domain="people",
+            sensitivity="restricted",
+        )
+    )
+    def _fairness_audit(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
+        """Results of the audit of ratings by group: one row per method, group and stratum.
+
+        Read by `fct_fairness_audit`. Groups of those who agree to the audit alone are read.
+        """
+        found = audit_ratings(warehouse.read("restricted.int_fairness__input"))
+        warehouse.replace("statistics.fairness_audit", found)
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": len(found),
+                "dagster/column_schema": column_schema(found.dtypes.astype(str).to_dict()),
+                "refused": int(found["refusal"].notna().sum()),
+                "adverse": int((found["verdict"] == "adverse").sum()),
+            }
+        )
+
+    return _fairness_audit
 
 
 def standing_figures(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from orchestration.registry.model import Kpi, Measure, MeasureFile, ScorecardTemplate, Term
+from orchestration.registry.model import (
+    Kpi,
+    Measure,
+    MeasureFile,
+    RatingAudit,
+    ScorecardTemplate,
+    Term,
+    Trial,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,6 +41,8 @@ class Registers:
     measures: Mapping[str, Measure]
     kpis: Mapping[str, Kpi]
     scorecards: Sequence[ScorecardTemplate]
+    audits: Mapping[str, RatingAudit]
+    trials: Mapping[str, Trial]
 
 
 def load_registers(folders: Iterable[Path]) -> Registers:
@@ -41,8 +51,9 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     Parameters
     ----------
     folders : iterable of Path
-        Each may hold `measures.yml`, `kpis/**/*.yml` and `scorecards/*.yml`. A KPI, measure or
-        scorecard version of a later folder replaces the one of the same id.
+        Each may hold `measures.yml`, `kpis/**/*.yml`, `scorecards/*.yml`, `audits/*.yml` and
+        `trials/*.yml`. A KPI, measure, scorecard version, audit or trial of a later folder
+        replaces the one of the same id.
 
     Returns
     -------
@@ -52,12 +63,14 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     Raises
     ------
     RegisterError
-        If a file does not follow the schema, or a term or scorecard names something that
+        If a file does not follow the schema, or a term, scorecard or trial names something that
         does not exist.
     """
     measures: dict[str, Measure] = {}
     kpis: dict[str, Kpi] = {}
     scorecards: dict[tuple[str, int], ScorecardTemplate] = {}
+    audits: dict[str, RatingAudit] = {}
+    trials: dict[str, Trial] = {}
     for folder in folders:
         for path in sorted(folder.glob("measures.yml")):
             measures |= {entry.id: entry for entry in read_entry(path, MeasureFile).measures}
@@ -67,10 +80,18 @@ def load_registers(folders: Iterable[Path]) -> Registers:
         for path in sorted(folder.glob("scorecards/*.yml")):
             template = read_entry(path, ScorecardTemplate)
             scorecards[template.id, template.version] = template
+        for path in sorted(folder.glob("audits/*.yml")):
+            audit = read_entry(path, RatingAudit)
+            audits[audit.id] = audit
+        for path in sorted(folder.glob("trials/*.yml")):
+            trial = read_entry(path, Trial)
+            trials[trial.id] = trial
     registers = Registers(
         measures=dict(sorted(measures.items())),
         kpis=dict(sorted(kpis.items())),
         scorecards=[scorecards[key] for key in sorted(scorecards)],
+        audits=dict(sorted(audits.items())),
+        trials=dict(sorted(trials.items())),
     )
     _check_references(registers)
     return registers
@@ -92,7 +113,7 @@ def register_tables(
     -------
     dict of str to list of dict
         Table name to rows: `kpis`, `kpi_terms`, `kpi_grains`, `measures`, `measure_feeds`,
-        `scorecard_templates`, `scorecard_items`.
+        `scorecard_templates`, `scorecard_items`, `audit_attributes`, `trials`, `trial_lines`.
     """
     tables: dict[str, list[Row]] = {
         "kpis": [_kpi_row(kpi) for kpi in registers.kpis.values()],
@@ -138,6 +159,39 @@ def register_tables(
         ],
         "scorecard_templates": [],
         "scorecard_items": [],
+        "audit_attributes": [
+            {
+                "audit_id": audit.id,
+                "attribute_name": attribute,
+                "reference_group_code": reference,
+                "favourable_points": audit.favourable_points,
+                "ratio_cut": audit.ratio_cut,
+                "alpha": audit.alpha,
+                "least_members": audit.least_members,
+                "site_role": audit.strata.get("site"),
+                "level_role": audit.strata.get("level"),
+            }
+            for audit in registers.audits.values()
+            for attribute, reference in sorted(audit.references.items())
+        ],
+        "trials": [
+            {
+                "trial_id": trial.id,
+                "title": trial.title,
+                "question": trial.question,
+                "kpi_id": trial.kpi,
+                "decided_on_date": trial.decided_on,
+                "smallest_effect": trial.smallest_effect,
+                "decision": trial.decision,
+            }
+            for trial in registers.trials.values()
+        ],
+        "trial_lines": [
+            {"trial_id": trial.id, "line_id": line, "starts_on_date": wave.starts_on}
+            for trial in registers.trials.values()
+            for wave in trial.waves
+            for line in wave.lines
+        ],
     }
     for template in registers.scorecards:
         identity = {"template_id": template.id, "template_version": template.version}
@@ -221,6 +275,7 @@ def _check_references(registers: Registers) -> None:
                     f"KPI {kpi.id} names the counter-KPI {counter!r}, which has no file: "
                     "correct the id or add the KPI."
                 )
+    _check_trials(registers)
     _check_one_template_at_a_time(registers.scorecards)
     for template in registers.scorecards:
         for item in template.items:
@@ -236,6 +291,16 @@ def _check_references(registers: Registers) -> None:
                     f"{template.subject_kind} and {template.period_kind}, which the KPI's `grain` "
                     "does not list: add it there or drop the item."
                 )
+
+
+def _check_trials(registers: Registers) -> None:
+    for trial in registers.trials.values():
+        kpi = registers.kpis.get(trial.kpi)
+        if kpi is None or "month" not in kpi.grain.get("line", ()):
+            raise RegisterError(
+                f"Trial {trial.id} names {trial.kpi!r}, which is no KPI with a monthly reading of "
+                "lines: correct the id, or add the grain to the KPI."
+            )
 
 
 def _last_day(

@@ -165,6 +165,9 @@ def test_every_asset_leads_to_publication(definitions):
         "intermediate/int_leaders__input",
         "scorecard/fct_leader_effects",
         "statistics/leader_effects",
+        "restricted/int_fairness__input",
+        "statistics/fairness_audit",
+        "governance/fct_fairness_audit",
         # These wait for the figures that will read them.
         "core/fct_complaints",
         "core/fct_exchange_rates",

@@ -12,6 +12,7 @@ import pytest
 from orchestration.contracts.load import SHIPPED_ROOT
 from orchestration.demo import TINY, generate
 from orchestration.governance.comparisons import compare_with_peers
+from orchestration.governance.fairness import audit_ratings
 from orchestration.governance.judgements import judge_readings
 from orchestration.governance.leaders import estimate_leaders
 from orchestration.governance.outlook import foresee
@@ -43,6 +44,7 @@ FOUND = {
         lambda readings: foresee(readings).rows,
     ),
     "statistics.leader_effects": ("intermediate.int_leaders__input", estimate_leaders),
+    "statistics.fairness_audit": ("restricted.int_fairness__input", audit_ratings),
 }
 READING = ("kpi_id", "entity_kind", "entity_id", "period_kind", "period_start_date")
 # What a later run must leave as a build from nothing would: what is published, and the large
