@@ -28,6 +28,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             judgement.kpi_outlook(settings, days),
             judgement.leader_effects(settings, days),
             judgement.fairness_audit(settings, days),
+            judgement.rater_severity(settings, days),
             judgement.standing_figures(settings, days),
             publication.mart_rules(settings, days),
             publication.snapshot(settings, days),

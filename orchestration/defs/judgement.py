@@ -10,6 +10,7 @@ from orchestration.governance.fairness import audit_ratings
 from orchestration.governance.judgements import judge_readings
 from orchestration.governance.leaders import estimate_leaders
 from orchestration.governance.outlook import foresee
+from orchestration.governance.raters import judge_raters
 from orchestration.publication.standing import write_standing
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
@@ -213,6 +214,38 @@ def fairness_audit(settings: Settings, days: dg.PartitionsDefinition) -> dg.Asse
         )
 
     return _fairness_audit
+
+
+def rater_severity(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """Return the asset that says how severe raters are, and how far they agree."""
+
+    @dg.asset(
+        **_found(
+            days,
+            "rater_severity",
+            source="int_raters__input",
+            domain="people",
+            sensitivity="confidential",
+        )
+    )
+    def _rater_severity(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
+        """Severity and agreement of raters: one row per result.
+
+        Read by `fct_rater_severity`, so that a low rating is not taken for a weak team.
+        """
+        found = judge_raters(warehouse.read("intermediate.int_raters__input"))
+        warehouse.replace("statistics.rater_severity", found)
+        verdicts = found["verdict"].value_counts()
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": len(found),
+                "dagster/column_schema": column_schema(found.dtypes.astype(str).to_dict()),
+                "refused": int(found["refusal"].notna().sum()),
+                **{str(verdict): int(count) for verdict, count in verdicts.items()},
+            }
+        )
+
+    return _rater_severity
 
 
 def standing_figures(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:

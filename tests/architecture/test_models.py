@@ -50,7 +50,7 @@ FRACTIONS = {
     "widening", "expected_value", "low_value", "high_value", "odds_next_month", "odds_next_quarter",
     "effect_value", "effect_sd", "practical_difference", "probability_better", "probability_worse",
     "reliability", "busiest_share", "mean_waited_days",
-    "estimate_value", "p_value", "exact_p_value", "mid_p_value", "adjusted_p_value",
+    "estimate_value", "p_value", "exact_p_value", "mid_p_value", "adjusted_p_value", "estimate_sd",
 }  # fmt: skip
 
 

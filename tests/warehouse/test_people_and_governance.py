@@ -230,7 +230,8 @@ def test_the_audit_knows_the_groups_of_those_who_agree_and_of_nobody_else(day_by
     stated = {
         who: groups
         for who, *groups in day_by_day.query(
-            "select employee_id, gender, age_band, ethnicity, disability from restricted.hr_demographics"
+            "select employee_id, gender, age_band, ethnicity, disability "
+            "from restricted.hr_demographics"
         )
     }
     found = day_by_day.query(
