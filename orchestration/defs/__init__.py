@@ -29,6 +29,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             judgement.leader_effects(settings, days),
             judgement.fairness_audit(settings, days),
             judgement.rater_severity(settings, days),
+            judgement.trials(settings, days),
             judgement.standing_figures(settings, days),
             publication.mart_rules(settings, days),
             publication.snapshot(settings, days),

@@ -11,6 +11,7 @@ from orchestration.governance.judgements import judge_readings
 from orchestration.governance.leaders import estimate_leaders
 from orchestration.governance.outlook import foresee
 from orchestration.governance.raters import judge_raters
+from orchestration.governance.trials import judge_trials
 from orchestration.publication.standing import write_standing
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
@@ -246,6 +247,38 @@ def rater_severity(settings: Settings, days: dg.PartitionsDefinition) -> dg.Asse
         )
 
     return _rater_severity
+
+
+def trials(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """Return the asset that says whether changes did anything."""
+
+    @dg.asset(
+        **_found(
+            days,
+            "trials",
+            source="int_trials__input",
+            domain="performance",
+            sensitivity="internal",
+        )
+    )
+    def _trials(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
+        """Effects of changes that were tried on some lines: one row per trial and result.
+
+        Read by `fct_trials`, so that a change is judged by what was declared before it began.
+        """
+        found = judge_trials(warehouse.read("intermediate.int_trials__input"))
+        warehouse.replace("statistics.trials", found)
+        decisions = found[found["method"] == "decision"].set_index("trial_id")
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": len(found),
+                "dagster/column_schema": column_schema(found.dtypes.astype(str).to_dict()),
+                "refused": int(found["refusal"].notna().sum()),
+                **decisions["verdict"].fillna(decisions["refusal"]).to_dict(),
+            }
+        )
+
+    return _trials
 
 
 def standing_figures(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:

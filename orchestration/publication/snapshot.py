@@ -92,6 +92,7 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
         "period_start_date",
     ),
     "kpi.fct_kpi_outlook": ("kpi_id", "entity_kind", "entity_id"),
+    "kpi.fct_trials": ("trial_id", "method_code", "part_id"),
     "kpi.fct_late_adjustments": (
         "kpi_id",
         "entity_kind",
@@ -117,6 +118,8 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
     "registry.kpi_terms": ("kpi_id", "factor", "role", "measure_id", "constant"),
     "registry.measures": ("measure_id",),
     "registry.feeds": ("feed",),
+    "registry.trials": ("trial_id",),
+    "registry.trial_lines": ("trial_id", "line_id"),
     "scorecard.dim_card_lines": ("subject_kind", "period_kind", "period_start_date", "position"),
     "scorecard.rpt_leader_scorecard": ("leader_id", "period_start_date", "position"),
     "scorecard.rpt_site_scorecard": ("site_id", "period_start_date", "position"),

@@ -51,6 +51,7 @@ FRACTIONS = {
     "effect_value", "effect_sd", "practical_difference", "probability_better", "probability_worse",
     "reliability", "busiest_share", "mean_waited_days",
     "estimate_value", "p_value", "exact_p_value", "mid_p_value", "adjusted_p_value", "estimate_sd",
+    "freedom", "power",
 }  # fmt: skip
 
 

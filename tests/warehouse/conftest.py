@@ -17,6 +17,7 @@ from orchestration.governance.judgements import judge_readings
 from orchestration.governance.leaders import estimate_leaders
 from orchestration.governance.outlook import foresee
 from orchestration.governance.raters import judge_raters
+from orchestration.governance.trials import judge_trials
 from orchestration.ingest.commit import content_hash
 from orchestration.ingest.pipeline import ingest_feed, prepare
 from orchestration.ingest.run_state import begin_run, finish_run
@@ -47,6 +48,7 @@ FOUND = {
     "statistics.leader_effects": ("intermediate.int_leaders__input", estimate_leaders),
     "statistics.fairness_audit": ("restricted.int_fairness__input", audit_ratings),
     "statistics.rater_severity": ("intermediate.int_raters__input", judge_raters),
+    "statistics.trials": ("intermediate.int_trials__input", judge_trials),
 }
 READING = ("kpi_id", "entity_kind", "entity_id", "period_kind", "period_start_date")
 # What a later run must leave as a build from nothing would: what is published, and the large

@@ -1,6 +1,6 @@
 -- Grain: one row per source, cycle, relationship, rater, item and method.
--- How many points a rater takes off, told from how good the team is by those who changed raters, and how
--- far those agree who rate the same person. Computed by orchestration/governance/raters.py. Not
+-- How many points a rater takes off, told from how good the team is by those who changed raters,
+-- and how far those agree who rate the same person. By orchestration/governance/raters.py. Not
 -- published: it is for the calibration panel, and never a mark for a rater.
 select
     cast(source_code as varchar) as source_code,
