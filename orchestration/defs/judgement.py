@@ -1,284 +1,57 @@
 """What readings mean, and which of the published ones stand whatever they mean now."""
 
-from typing import Any
-
 import dagster as dg
+import pandas as pd
 
 from orchestration.defs.common import POOL, column_schema, tags
-from orchestration.governance.comparisons import compare_with_peers
-from orchestration.governance.fairness import audit_ratings
-from orchestration.governance.judgements import judge_readings
-from orchestration.governance.leaders import estimate_leaders
-from orchestration.governance.outlook import foresee
-from orchestration.governance.raters import judge_raters
-from orchestration.governance.trials import judge_trials
+from orchestration.governance.questions import Question
 from orchestration.publication.standing import write_standing
+from orchestration.resources.findings import find
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
-from orchestration.statistics.refusal import Refusal
 
-INPUT = "intermediate.int_judgements__input"
-OUTPUT = "statistics.kpi_judgements"
 STANDING = dg.AssetKey(["standing", "figures"])
 
 
-def _found(
-    days: dg.PartitionsDefinition,
-    name: str,
-    *,
-    source: str,
-    domain: str,
-    sensitivity: str,
-    schema: str = "intermediate",
-) -> dict[str, Any]:
-    """Return what all assets share that Python finds in one model."""
+def answer(question: Question, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """Return the asset that answers a question by Python."""
+
+    @dg.asset(
+        key=["statistics", question.name],
+        deps=[dg.AssetKey(source.split(".")) for source in question.sources],
+        description=question.description,
+        partitions_def=days,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name="statistics",
+        kinds={"python", "numpy", "duckdb"},
+        owners=["team:performance-analytics"],
+        tags=tags(domain=question.domain, sensitivity=question.sensitivity, tier="judgement"),
+        code_version="1",
+        pool=POOL,
+    )
+    def _answer(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
+        found = find(
+            warehouse,
+            question.sources,
+            f"statistics.{question.name}",
+            question.method,
+            by=question.by,
+        )
+        return dg.MaterializeResult(metadata={"unchanged": True} if found is None else _of(found))
+
+    return _answer
+
+
+def _of(found: pd.DataFrame) -> dict[str, object]:
+    """Return metadata: rows found, how many of them refuse, and how often each verdict fell."""
+    verdicts = found["verdict"].value_counts() if "verdict" in found else {}
     return {
-        "key": ["statistics", name],
-        "deps": [dg.AssetKey([schema, source])],
-        "partitions_def": days,
-        "backfill_policy": dg.BackfillPolicy.single_run(),
-        "group_name": "statistics",
-        "kinds": {"python", "numpy", "duckdb"},
-        "owners": ["team:performance-analytics"],
-        "tags": tags(domain=domain, sensitivity=sensitivity, tier="judgement"),
-        "code_version": "1",
-        "pool": POOL,
+        "found": len(found),
+        "dagster/column_schema": column_schema(found.dtypes.astype(str).to_dict()),
+        **({"refused": int(found["refusal"].notna().sum())} if "refusal" in found else {}),
+        **{f"verdict_{verdict}": int(count) for verdict, count in verdicts.items()},
+        **found.attrs,
     }
-
-
-def kpi_judgements(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
-    """Return the asset that judges all readings."""
-
-    @dg.asset(
-        **_found(
-            days,
-            "kpi_judgements",
-            source="int_judgements__input",
-            domain="performance",
-            sensitivity="confidential",
-        )
-    )
-    def _kpi_judgements(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
-        """Chart limits, signals, three verdicts and a score: one row per reading.
-
-        Read by `fct_kpi_judgements` and through it by every scorecard, so that nobody is called
-        to account for noise.
-        """
-        judged = judge_readings(warehouse.read(INPUT))
-        warehouse.replace(OUTPUT, judged)
-        return dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": len(judged),
-                "dagster/column_schema": column_schema(judged.dtypes.astype(str).to_dict()),
-                "signals": int((judged["signal_side"] != 0).sum()),
-            }
-        )
-
-    return _kpi_judgements
-
-
-def kpi_comparisons(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
-    """Return the asset that compares sites and lines with their peers."""
-
-    @dg.asset(
-        **_found(
-            days,
-            "kpi_comparisons",
-            source="int_comparisons__input",
-            domain="performance",
-            sensitivity="internal",
-        )
-    )
-    def _kpi_comparisons(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
-        """Funnels over sites and lines: one row per KPI of counts, unit and period.
-
-        Read by `fct_kpi_comparisons`, so that a league table never stands for a difference: a unit
-        is named only where it lies beyond the spread of its peers.
-        """
-        compared = compare_with_peers(warehouse.read("intermediate.int_comparisons__input"))
-        warehouse.replace("statistics.kpi_comparisons", compared)
-        stands_out = compared["verdict"].isin(["better_than_peers", "worse_than_peers"])
-        return dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": len(compared),
-                "dagster/column_schema": column_schema(compared.dtypes.astype(str).to_dict()),
-                "stand_out": int(stands_out.sum()),
-                "refused": int(compared["refusal"].notna().sum()),
-            }
-        )
-
-    return _kpi_comparisons
-
-
-def kpi_outlook(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
-    """Return the asset that says where KPIs go if nothing changes."""
-
-    @dg.asset(
-        **_found(
-            days,
-            "kpi_outlook",
-            source="int_outlook__input",
-            domain="performance",
-            sensitivity="internal",
-        )
-    )
-    def _kpi_outlook(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
-        """Forecast of the next months and odds of the target: one row per KPI and site or company.
-
-        Read by `fct_kpi_outlook`, so that a target is discussed before it is missed. How often
-        past forecasts held what came is in the metadata of every run.
-        """
-        outlook = foresee(warehouse.read("intermediate.int_outlook__input"))
-        warehouse.replace("statistics.kpi_outlook", outlook.rows)
-        coverage = outlook.coverage
-        held = (
-            {"coverage_refused": coverage.detail}
-            if isinstance(coverage, Refusal)
-            else {
-                "coverage": coverage.share,
-                "coverage_low": coverage.low,
-                "coverage_high": coverage.high,
-                "coverage_stated": coverage.stated,
-            }
-        )
-        return dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": len(outlook.rows),
-                "dagster/column_schema": column_schema(outlook.rows.dtypes.astype(str).to_dict()),
-                "refused": int(outlook.rows["refusal"].notna().sum()),
-                **held,
-            }
-        )
-
-    return _kpi_outlook
-
-
-def leader_effects(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
-    """Return the asset that says what leaders of lines add."""
-
-    @dg.asset(
-        **_found(
-            days,
-            "leader_effects",
-            source="int_leaders__input",
-            domain="leadership",
-            sensitivity="confidential",
-        )
-    )
-    def _leader_effects(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
-        """Effects of leaders with interval and separability: one row per KPI and leader.
-
-        Read by `fct_leader_effects`, so that nobody is credited or blamed for the line they got.
-        """
-        effects = estimate_leaders(warehouse.read("intermediate.int_leaders__input"))
-        warehouse.replace("statistics.leader_effects", effects)
-        verdicts = effects["verdict"].value_counts()
-        return dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": len(effects),
-                "dagster/column_schema": column_schema(effects.dtypes.astype(str).to_dict()),
-                "refused": int(effects["refusal"].notna().sum()),
-                **{str(verdict): int(count) for verdict, count in verdicts.items()},
-            }
-        )
-
-    return _leader_effects
-
-
-def fairness_audit(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
-    """Return the asset that audits ratings."""
-
-    @dg.asset(
-        **_found(
-            days,
-            "fairness_audit",
-            source="int_fairness__input",
-            schema="restricted",
-            domain="people",
-            sensitivity="restricted",
-        )
-    )
-    def _fairness_audit(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
-        """Results of the audit of ratings by group: one row per method, group and stratum.
-
-        Read by `fct_fairness_audit`. Groups of those who agree to the audit alone are read.
-        """
-        found = audit_ratings(warehouse.read("restricted.int_fairness__input"))
-        warehouse.replace("statistics.fairness_audit", found)
-        return dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": len(found),
-                "dagster/column_schema": column_schema(found.dtypes.astype(str).to_dict()),
-                "refused": int(found["refusal"].notna().sum()),
-                "adverse": int((found["verdict"] == "adverse").sum()),
-            }
-        )
-
-    return _fairness_audit
-
-
-def rater_severity(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
-    """Return the asset that says how severe raters are, and how far they agree."""
-
-    @dg.asset(
-        **_found(
-            days,
-            "rater_severity",
-            source="int_raters__input",
-            domain="people",
-            sensitivity="confidential",
-        )
-    )
-    def _rater_severity(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
-        """Severity and agreement of raters: one row per result.
-
-        Read by `fct_rater_severity`, so that a low rating is not taken for a weak team.
-        """
-        found = judge_raters(warehouse.read("intermediate.int_raters__input"))
-        warehouse.replace("statistics.rater_severity", found)
-        verdicts = found["verdict"].value_counts()
-        return dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": len(found),
-                "dagster/column_schema": column_schema(found.dtypes.astype(str).to_dict()),
-                "refused": int(found["refusal"].notna().sum()),
-                **{str(verdict): int(count) for verdict, count in verdicts.items()},
-            }
-        )
-
-    return _rater_severity
-
-
-def trials(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
-    """Return the asset that says whether changes did anything."""
-
-    @dg.asset(
-        **_found(
-            days,
-            "trials",
-            source="int_trials__input",
-            domain="performance",
-            sensitivity="internal",
-        )
-    )
-    def _trials(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
-        """Effects of changes that were tried on some lines: one row per trial and result.
-
-        Read by `fct_trials`, so that a change is judged by what was declared before it began.
-        """
-        found = judge_trials(warehouse.read("intermediate.int_trials__input"))
-        warehouse.replace("statistics.trials", found)
-        decisions = found[found["method"] == "decision"].set_index("trial_id")
-        return dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": len(found),
-                "dagster/column_schema": column_schema(found.dtypes.astype(str).to_dict()),
-                "refused": int(found["refusal"].notna().sum()),
-                **decisions["verdict"].fillna(decisions["refusal"]).to_dict(),
-            }
-        )
-
-    return _trials
 
 
 def standing_figures(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:

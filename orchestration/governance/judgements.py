@@ -76,7 +76,7 @@ def judge_readings(readings: pd.DataFrame) -> pd.DataFrame:
     rule_1 = charted["rule_1"].to_numpy()
     rule_2 = charted["rule_2"].to_numpy()
     is_charted = charted["is_charted"].to_numpy(dtype=bool)
-    return frame[[*KEY, *LEVELS[1:], "target_version", "chart_kind"]].assign(
+    judged = frame[[*KEY, *LEVELS[1:], "target_version", "chart_kind"]].assign(
         band=reached,
         variation=variation(rule_1, rule_2, is_charted=is_charted, direction=direction),
         assurance=assurance(
@@ -105,6 +105,8 @@ def judge_readings(readings: pd.DataFrame) -> pd.DataFrame:
         previous_band=pd.Series(reached_before, dtype="str").where(is_changed),
         previous_score=np.where(is_changed, points_before, np.nan),
     )
+    judged.attrs["signals"] = int((judged["signal_side"] != 0).sum())
+    return judged
 
 
 def _against_levels(

@@ -1,0 +1,126 @@
+"""What Python is asked about the models: in which of them, and by which method."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+
+from orchestration.governance.comparisons import compare_with_peers
+from orchestration.governance.fairness import audit_ratings
+from orchestration.governance.judgements import judge_readings
+from orchestration.governance.leaders import estimate_leaders
+from orchestration.governance.outlook import foreseen_rows
+from orchestration.governance.raters import judge_raters
+from orchestration.governance.trials import judge_trials
+
+Method = Callable[..., pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question and how it is answered.
+
+    Attributes
+    ----------
+    name : str
+        The answer is the table ``statistics.<name>``, an asset of Dagster.
+    sources : tuple of str
+        ``schema.table`` of each argument of the method; a question may read an earlier answer.
+    method : callable
+        Takes a DataFrame per source and returns rows: the same for the same rows, whatever their
+        order. Figures over all rows may stand in their ``attrs``.
+    description : str
+        Grain, who reads it and why.
+    domain, sensitivity : str
+        As for models.
+    by : str, optional
+        Column of the one source and of the answer whose values the method treats apart from each
+        other, so that only those with other rows need be asked about again.
+    """
+
+    name: str
+    sources: tuple[str, ...]
+    method: Method
+    description: str
+    domain: str
+    sensitivity: str
+    by: str | None = None
+
+
+QUESTIONS: Final = (
+    Question(
+        "kpi_judgements",
+        ("intermediate.int_judgements__input",),
+        judge_readings,
+        "Chart limits, signals, three verdicts and a score: one row per reading. Read by "
+        "`fct_kpi_judgements` and through it by every scorecard, so that nobody is called to "
+        "account for noise.",
+        domain="performance",
+        sensitivity="confidential",
+    ),
+    Question(
+        "kpi_comparisons",
+        ("intermediate.int_comparisons__input",),
+        compare_with_peers,
+        "Funnels over sites and lines: one row per KPI of counts, unit and period. Read by "
+        "`fct_kpi_comparisons`, so that a league table never stands for a difference: a unit is "
+        "named only where it lies beyond the spread of its peers.",
+        domain="performance",
+        sensitivity="internal",
+        by="kpi_id",
+    ),
+    Question(
+        "kpi_outlook",
+        ("intermediate.int_outlook__input",),
+        foreseen_rows,
+        "Forecast of the next months and odds of the target: one row per KPI and site or company. "
+        "Read by `fct_kpi_outlook`, so that a target is discussed before it is missed. How often "
+        "past forecasts held what came is in the metadata of each run that made new ones.",
+        domain="performance",
+        sensitivity="internal",
+        by="kpi_id",
+    ),
+    Question(
+        "leader_effects",
+        ("intermediate.int_leaders__input",),
+        estimate_leaders,
+        "Effects of leaders with interval and separability: one row per KPI and leader. Read by "
+        "`fct_leader_effects`, so that nobody is credited or blamed for the line they got.",
+        domain="leadership",
+        sensitivity="confidential",
+        by="kpi_id",
+    ),
+    Question(
+        "fairness_audit",
+        ("restricted.int_fairness__input",),
+        audit_ratings,
+        "Results of the audit of ratings by group: one row per method, group and stratum. Read by "
+        "`fct_fairness_audit`. Groups of those who agree to the audit alone are read.",
+        domain="people",
+        sensitivity="restricted",
+        by="cycle_id",
+    ),
+    Question(
+        "rater_severity",
+        ("intermediate.int_raters__input",),
+        judge_raters,
+        "Severity and agreement of raters: one row per result. Read by `fct_rater_severity`, so "
+        "that a low rating is not taken for a weak team.",
+        domain="people",
+        sensitivity="confidential",
+    ),
+    Question(
+        "trials",
+        ("intermediate.int_trials__input",),
+        judge_trials,
+        "Effects of changes that were tried on some lines: one row per trial and result. Read by "
+        "`fct_trials`, so that a change is judged by what was declared before it began.",
+        domain="performance",
+        sensitivity="internal",
+        by="trial_id",
+    ),
+)
+"""In an order in which they can be answered."""
