@@ -35,6 +35,8 @@ ALL: Final = "*"
 """In the place of an attribute, group or stratum where a result is of all of them."""
 STAGES: Final = ("proposed", "calibrated", "final")
 STRATA: Final = ("site", "level")
+P_VALUES: Final = ("mid_p_value", "exact_p_value", "p_value")
+"""That which a row is judged by is the first of these that it has."""
 CONFIDENCE: Final = 0.95
 
 Row = dict[str, Any]
@@ -395,9 +397,10 @@ def _adjust(rows: list[Row], alpha: float, cut: float) -> None:
             for row in rows
             if (row["method"], row.get("stratum_name", ALL)) == (method, stratum)
             and row.get("refusal") is None
+            and any(name in row for name in P_VALUES)
             and "adjusted_p_value" not in row
         ]
-        p = [row.get("mid_p_value", row.get("exact_p_value", row.get("p_value"))) for row in own]
+        p = [float(row[next(name for name in P_VALUES if name in row)]) for row in own]
         adjusted = adjust_p_values(p) if p else Refusal(TOO_FEW_READINGS, "nothing was tested")
         if isinstance(adjusted, Refusal):
             continue

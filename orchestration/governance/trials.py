@@ -123,9 +123,12 @@ def _of_trial(group: pd.DataFrame) -> Iterator[Row]:
         known["line_id"].to_numpy(dtype=str),
         month,
     )
-    refusal = made if isinstance(made, Refusal) else refuse_clusters(made)
-    if isinstance(made, Refusal) or refusal is not None:
-        yield {"method": "decision", **_refused(refusal or made)}
+    if isinstance(made, Refusal):
+        yield {"method": "decision", **_refused(made)}
+        return
+    refusal = refuse_clusters(made)
+    if refusal is not None:
+        yield {"method": "decision", **_refused(refusal)}
         return
     ever = np.isin(made.unit, np.unique(made.unit[made.treatment > 0]))
     waves = np.unique(start[made.row][made.treatment > 0])
