@@ -28,7 +28,7 @@ def test_ratios_are_those_of_the_audit_with_bias_and_without(executed):
         ("biased", RatingPlants(biased_rater_sd=0), "adverse"),
         ("unbiased", NOTHING_PLANTED, "none"),
     ):
-        audit = audit_ratings(draw_ratings(1, plants).ratings)
+        audit = audit_ratings(draw_ratings(4, plants).ratings)
         found = audit[(audit["method"] == "impact_ratio") & (audit["group_code"] == "female")]
         assert set(found.loc[found["stage_code"] == "proposed", "verdict"]) == {verdict}
         for value in found["estimate"]:

@@ -50,9 +50,10 @@ def test_waves_and_months_are_drawn(executed):
     assert all(f"month {number}" in months for number in range(1, 13))
 
 
-def test_the_pilot_of_a_company_without_its_lines_is_declared_and_not_judged(executed):
+def test_a_pilot_on_two_lines_is_declared_and_not_judged(executed):
     own = said(executed, "own")
 
     assert "Setup standard (KPI009), decided on 2025-09-15" in own
-    assert "Cannot be judged: no_comparison: nobody was treated" in own
+    # Two of its lines bear names of the pilot.
+    assert "Cannot be judged: too_few_clusters: 2 treated clusters" in own
     assert charts_of(executed, "own_charts") == []
