@@ -163,7 +163,9 @@ def test_every_asset_leads_to_publication(definitions):
         "governance/fct_rating_versions",
         "governance/rpt_appeal_rates",
         "intermediate/int_leaders__input",
+        "scorecard/fct_leader_bridge",
         "scorecard/fct_leader_effects",
+        "statistics/leader_bridges",
         "statistics/leader_effects",
         "intermediate/int_raters__input",
         "scorecard/fct_rater_severity",
@@ -174,13 +176,11 @@ def test_every_asset_leads_to_publication(definitions):
         # These wait for the figures that will read them.
         "core/fct_complaints",
         "core/fct_exchange_rates",
-        "core/fct_external_factors",
         "core/fct_gl_balances",
         "core/fct_inventory_days",
         "core/fct_quality_subgroups",
         "staging/stg_mes__quality_measurements",
         "staging/stg_erp__inventory_snapshots",
-        "staging/stg_external__factors",
         "staging/stg_finance__fx_rates",
         "staging/stg_finance__gl_balances",
     }
