@@ -346,6 +346,79 @@ def bullet(
     )
 
 
+def intervals(
+    estimates: pd.DataFrame,
+    *,
+    title: str,
+    subtitle: str = "",
+    nil: float,
+    estimate_title: str,
+    number_format: str = ".2f",
+) -> alt.LayerChart:
+    """Return estimates with their intervals, one under the other, and the value of no effect.
+
+    Parameters
+    ----------
+    estimates : DataFrame, one row per estimate, first on top
+        `name`, `estimate`, `low` and `high` (in one unit).
+    title, subtitle, estimate_title, number_format : str
+    nil : float
+        Where an estimate says that there is nothing.
+    """
+    names = estimates["name"].tolist()
+    y = alt.Y("name:N", sort=names, title=None, axis=alt.Axis(grid=False, domain=False))
+    scale = alt.Scale(zero=False, padding=10)
+    axis = alt.Axis(format=number_format, grid=False, tickCount=6)
+    base = alt.Chart(estimates).encode(y=y)
+    return alt.layer(
+        alt.Chart(pd.DataFrame({"nil": [nil]}))
+        .mark_rule(color=QUIET, strokeDash=[4, 3])
+        .encode(x=alt.X("nil:Q", scale=scale)),
+        base.mark_rule(color=READING, strokeWidth=2).encode(
+            x=alt.X("low:Q", scale=scale, axis=axis, title=estimate_title), x2="high:Q"
+        ),
+        base.mark_point(color=READING, filled=True, size=60, opacity=1).encode(
+            x=alt.X("estimate:Q", scale=scale)
+        ),
+    ).properties(
+        width=WIDTH - 160,
+        height=max(90, 24 * len(names)),
+        title=_title(title, subtitle),
+        description=title,
+    )
+
+
+def groups_over_time(
+    means: pd.DataFrame, *, title: str, subtitle: str = "", number_format: str = ".2f"
+) -> alt.LayerChart:
+    """Return the mean of groups month by month, and when the change began for each.
+
+    Parameters
+    ----------
+    means : DataFrame, one row per group and month
+        `group` (the first one is drawn quietly, for comparison), `period_start_date`, `reading`
+        and `starts_on_date` (missing for a group without the change).
+    title, subtitle, number_format : str
+    """
+    groups = list(dict.fromkeys(means["group"]))
+    colours = [QUIET, READING, RUN, SIGNAL][: len(groups)]
+    scale = alt.Scale(domain=groups, range=colours)
+    x = alt.X("period_start_date:T", title=None, axis=alt.Axis(grid=False, format="%b %Y"))
+    starts = means.dropna(subset="starts_on_date").drop_duplicates("group")
+    starts = starts.assign(period_start_date=starts["starts_on_date"])
+    newest = means[means["period_start_date"] == means["period_start_date"].max()]
+    colour = alt.Color("group:N", scale=scale, legend=None)
+    return alt.layer(
+        alt.Chart(starts).mark_rule(strokeDash=[4, 3]).encode(x=x, color=colour),
+        alt.Chart(means)
+        .mark_line(strokeWidth=2)
+        .encode(x=x, y=_y("reading", number_format), color=colour),
+        alt.Chart(newest)
+        .mark_text(align="left", dx=6, fontSize=11)
+        .encode(x=x, y=_y("reading", number_format), text="group:N", color=colour),
+    ).properties(width=WIDTH - 120, height=280, title=_title(title, subtitle), description=title)
+
+
 def _named_together(marks: pd.DataFrame, column: str) -> pd.DataFrame:
     """Return one row for marks whose labels would lie on each other, with all their `names`."""
     lines = 25  # of text, one above the other, in a chart of this height

@@ -19,6 +19,14 @@ from orchestration.demo.size import SITES, DemoSize, Site, day_number, day_of, r
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+# A pilot in two waves, after which machines run faster; seeds/companies/demo/registry/trials.
+PILOT = (
+    (date(2025, 10, 1), ("DE01-L04", "DE01-L05", "US01-L02", "US01-L03", "IN01-L01", "IN01-L02")),
+    (date(2026, 1, 1), ("GB01-L01", "GB01-L02", "JP01-L01", "JP01-L02", "IN01-L05", "US01-L06")),
+)
+PILOT_FACTOR = 1.03
+PILOT_DAYS_BEFORE = 365  # a company without a year before the pilot has none
+
 # A site leader's effect reaches a line only through the line's own leader.
 SITE_LEADER_WEIGHT = 0.4
 
@@ -112,6 +120,7 @@ class Company:
     leader_scrap: Floats
     leader_adherence: Floats
     shifts: list[Shift]
+    pilot: list[Shift]
     shocks: list[Shock]
     leader_of: Ints = field(repr=False)  # [unit, day - first_day]
 
@@ -139,7 +148,7 @@ class Company:
             factor *= effect[self.leader_of[self.unit_of_line][:, known]]
             of_site = self.leader_of[self.unit_of_site[self.line_site]][:, known]
             factor *= effect[of_site] ** SITE_LEADER_WEIGHT
-        for shift in self.shifts:
+        for shift in (*self.shifts, *self.pilot):
             if shift.measure == measure:
                 factor[shift.line, days >= shift.day] *= shift.factor
         if measure == "availability":
@@ -151,8 +160,8 @@ class Company:
         return factor
 
 
-def found(seed: int, size: DemoSize) -> Company:
-    """Draw the facts of a company."""
+def found(seed: int, size: DemoSize, *, pilot_factor: float = PILOT_FACTOR) -> Company:
+    """Draw the facts of a company; with a pilot factor of 1 the pilot did nothing."""
     sites = SITES[: size.plants]
     rng = random(seed, "facts")
     line_site = np.arange(size.lines) * size.plants // size.lines
@@ -193,6 +202,7 @@ def found(seed: int, size: DemoSize) -> Company:
         # Habit goes with the effect at a correlation of 0.4: adherence is a sign, not a cause.
         leader_adherence=1 / (1 + np.exp(-(1.6 + 0.8 * (0.4 * z_availability + 0.917 * z_habit)))),
         shifts=_shifts(size),
+        pilot=_pilot(size, line_ids, pilot_factor),
         shocks=_shocks(size),
         leader_of=leader_of,
     )
@@ -218,6 +228,17 @@ def _shifts(size: DemoSize) -> list[Shift]:
         recent = size.cut + max(2, size.daily_deliveries // 2)
         shifts.append(Shift(1, "availability", 0.80, recent))
     return shifts
+
+
+def _pilot(size: DemoSize, line_ids: list[str], factor: float) -> list[Shift]:
+    has_past = size.first_day <= day_number(PILOT[0][0]) - PILOT_DAYS_BEFORE
+    if not has_past or not {line for _, lines in PILOT for line in lines} <= set(line_ids):
+        return []
+    return [
+        Shift(line_ids.index(line), "performance", factor, day_number(starts))
+        for starts, lines in PILOT
+        for line in lines
+    ]
 
 
 def _shocks(size: DemoSize) -> list[Shock]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orchestration.demo.calendar import shift_calendar
-from orchestration.demo.company import SITE_LEADER_WEIGHT, Company, found
+from orchestration.demo.company import PILOT_FACTOR, SITE_LEADER_WEIGHT, Company, found
 from orchestration.demo.deliveries import Landing, deliver
 from orchestration.demo.posts import connected_sets
 from orchestration.demo.size import DEFAULT, DemoSize, day_of
@@ -54,6 +54,7 @@ def generate(
     *,
     seed: int = DEFAULT_SEED,
     size: DemoSize = DEFAULT,
+    pilot_factor: float = PILOT_FACTOR,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> DemoSummary:
     """Write the exports of the demo company into a landing folder, and the truth beside it.
@@ -67,6 +68,8 @@ def generate(
         Same seed and size, same bytes in every file.
     size : DemoSize
         How big; `DEFAULT` and `TINY` are ready made.
+    pilot_factor : float
+        By how much machines of the pilot's lines run faster; 1 for a pilot that did nothing.
     progress : callable, optional
         Called with what is being made, the step and the number of steps.
 
@@ -74,7 +77,7 @@ def generate(
     -------
     DemoSummary
     """
-    company = found(seed, size)
+    company = found(seed, size, pilot_factor=pilot_factor)
     writer = Landing(Path(landing))
     planted = deliver(company, writer, progress or (lambda _what, _step, _steps: None))
     truth = writer.folder.parent / "truth.json"
@@ -196,6 +199,10 @@ def _facts(company: Company) -> dict[str, object]:
                 "from": str(day_of(s.day)),
             }
             for s in company.shifts
+        ],
+        "pilot": [
+            {"line": company.line_ids[s.line], "factor": s.factor, "from": str(day_of(s.day))}
+            for s in company.pilot
         ],
     }
 

@@ -11,12 +11,15 @@ import pandas as pd
 from orchestration.governance.bridges import explain_changes, explain_changes_of_led
 from orchestration.governance.chart_review import propose_rebases, review_charts
 from orchestration.governance.comparisons import compare_with_peers
+from orchestration.governance.fairness import audit_ratings
 from orchestration.governance.gaming import find_gaming
 from orchestration.governance.judgements import judge_readings
 from orchestration.governance.leaders import estimate_leaders
 from orchestration.governance.outlook import foreseen_rows
 from orchestration.governance.payouts import simulate_plans
+from orchestration.governance.raters import judge_raters
 from orchestration.governance.relations import relate_kpis
+from orchestration.governance.trials import judge_trials
 
 Method = Callable[..., pd.DataFrame]
 
@@ -168,6 +171,35 @@ QUESTIONS: Final = (
         "before it is paid by.",
         domain="governance",
         sensitivity="confidential",
+    ),
+    Question(
+        "fairness_audit",
+        ("restricted.int_fairness__input",),
+        audit_ratings,
+        "Results of the audit of ratings by group: one row per method, group and stratum. Read by "
+        "`fct_fairness_audit`. Groups of those who agree to the audit alone are read.",
+        domain="people",
+        sensitivity="restricted",
+        by="cycle_id",
+    ),
+    Question(
+        "rater_severity",
+        ("intermediate.int_raters__input",),
+        judge_raters,
+        "Severity and agreement of raters: one row per result. Read by `fct_rater_severity`, so "
+        "that a low rating is not taken for a weak team.",
+        domain="people",
+        sensitivity="confidential",
+    ),
+    Question(
+        "trials",
+        ("intermediate.int_trials__input",),
+        judge_trials,
+        "Effects of changes that were tried on some lines: one row per trial and result. Read by "
+        "`fct_trials`, so that a change is judged by what was declared before it began.",
+        domain="performance",
+        sensitivity="internal",
+        by="trial_id",
     ),
 )
 """In an order in which they can be answered."""

@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 import itertools
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 import yaml
@@ -19,8 +19,10 @@ from orchestration.registry.model import (
     Measure,
     MeasureFile,
     PayPlan,
+    RatingAudit,
     ScorecardTemplate,
     Term,
+    Trial,
 )
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ class Registers:
     scorecards: Sequence[ScorecardTemplate]
     drivers: Sequence[Driver] = ()
     pay_plans: Sequence[PayPlan] = ()
+    audits: Mapping[str, RatingAudit] = field(default_factory=dict)
+    trials: Mapping[str, Trial] = field(default_factory=dict)
 
 
 def load_registers(folders: Iterable[Path]) -> Registers:
@@ -52,9 +56,10 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     Parameters
     ----------
     folders : iterable of Path
-        Each may hold `measures.yml`, `drivers.yml`, `kpis/**/*.yml`, `scorecards/*.yml` and
-        `pay_plans/*.yml`. A KPI, measure, pay plan or scorecard version of a later folder replaces
-        the one of the same id, a driver that of the same KPI and factor.
+        Each may hold `measures.yml`, `drivers.yml`, `kpis/**/*.yml`, `scorecards/*.yml`,
+        `pay_plans/*.yml`, `audits/*.yml` and `trials/*.yml`. A KPI, measure, pay plan, scorecard
+        version, audit or trial of a later folder replaces the one of the same id, a driver that of
+        the same KPI and factor.
 
     Returns
     -------
@@ -64,12 +69,14 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     Raises
     ------
     RegisterError
-        If a file does not follow the schema, or a term or scorecard names something that
+        If a file does not follow the schema, or a term, scorecard or trial names something that
         does not exist.
     """
     measures: dict[str, Measure] = {}
     kpis: dict[str, Kpi] = {}
     scorecards: dict[tuple[str, int], ScorecardTemplate] = {}
+    audits: dict[str, RatingAudit] = {}
+    trials: dict[str, Trial] = {}
     drivers: dict[tuple[str, str], Driver] = {}
     pay_plans: dict[str, PayPlan] = {}
     for folder in folders:
@@ -81,6 +88,12 @@ def load_registers(folders: Iterable[Path]) -> Registers:
         for path in sorted(folder.glob("scorecards/*.yml")):
             template = read_entry(path, ScorecardTemplate)
             scorecards[template.id, template.version] = template
+        for path in sorted(folder.glob("audits/*.yml")):
+            audit = read_entry(path, RatingAudit)
+            audits[audit.id] = audit
+        for path in sorted(folder.glob("trials/*.yml")):
+            trial = read_entry(path, Trial)
+            trials[trial.id] = trial
         for path in sorted(folder.glob("drivers.yml")):
             declared = read_entry(path, DriverFile).drivers
             drivers |= {(driver.kpi, driver.factor): driver for driver in declared}
@@ -91,6 +104,8 @@ def load_registers(folders: Iterable[Path]) -> Registers:
         measures=dict(sorted(measures.items())),
         kpis=dict(sorted(kpis.items())),
         scorecards=[scorecards[key] for key in sorted(scorecards)],
+        audits=dict(sorted(audits.items())),
+        trials=dict(sorted(trials.items())),
         drivers=[drivers[key] for key in sorted(drivers)],
         pay_plans=[pay_plans[key] for key in sorted(pay_plans)],
     )
@@ -114,7 +129,8 @@ def register_tables(
     -------
     dict of str to list of dict
         Table name to rows: `kpis`, `kpi_terms`, `kpi_grains`, `measures`, `measure_feeds`,
-        `scorecard_templates`, `scorecard_items`, `kpi_drivers`, `pay_plan_items`.
+        `scorecard_templates`, `scorecard_items`, `kpi_drivers`, `pay_plan_items`,
+        `audit_attributes`, `trials`, `trial_lines`.
     """
     tables: dict[str, list[Row]] = {
         "kpis": [_kpi_row(kpi) for kpi in registers.kpis.values()],
@@ -160,6 +176,39 @@ def register_tables(
         ],
         "scorecard_templates": [],
         "scorecard_items": [],
+        "audit_attributes": [
+            {
+                "audit_id": audit.id,
+                "attribute_name": attribute,
+                "reference_group_code": reference,
+                "favourable_points": audit.favourable_points,
+                "ratio_cut": audit.ratio_cut,
+                "alpha": audit.alpha,
+                "least_members": audit.least_members,
+                "site_role": audit.strata.get("site"),
+                "level_role": audit.strata.get("level"),
+            }
+            for audit in registers.audits.values()
+            for attribute, reference in sorted(audit.references.items())
+        ],
+        "trials": [
+            {
+                "trial_id": trial.id,
+                "title": trial.title,
+                "question": trial.question,
+                "kpi_id": trial.kpi,
+                "decided_on_date": trial.decided_on,
+                "smallest_effect": trial.smallest_effect,
+                "decision": trial.decision,
+            }
+            for trial in registers.trials.values()
+        ],
+        "trial_lines": [
+            {"trial_id": trial.id, "line_id": line, "starts_on_date": wave.starts_on}
+            for trial in registers.trials.values()
+            for wave in trial.waves
+            for line in wave.lines
+        ],
         "kpi_drivers": [
             {
                 "kpi_id": driver.kpi,
@@ -279,6 +328,7 @@ def _check_references(registers: Registers) -> None:
                     f"KPI {kpi.id} names the counter-KPI {counter!r}, which has no file: "
                     "correct the id or add the KPI."
                 )
+    _check_trials(registers)
     _check_drivers(registers)
     _check_pay_plans(registers)
     _check_one_template_at_a_time(registers.scorecards)
@@ -296,6 +346,16 @@ def _check_references(registers: Registers) -> None:
                     f"{template.subject_kind} and {template.period_kind}, which the KPI's `grain` "
                     "does not list: add it there or drop the item."
                 )
+
+
+def _check_trials(registers: Registers) -> None:
+    for trial in registers.trials.values():
+        kpi = registers.kpis.get(trial.kpi)
+        if kpi is None or "month" not in kpi.grain.get("line", ()):
+            raise RegisterError(
+                f"Trial {trial.id} names {trial.kpi!r}, which is no KPI with a monthly reading of "
+                "lines: correct the id, or add the grain to the KPI."
+            )
 
 
 def _last_day(

@@ -296,3 +296,91 @@ class PayPlan(Entry):
         if len(set(kpis)) != len(kpis):
             raise ValueError("a KPI is listed twice in `items` and `gates`")
         return self
+
+
+StratumName = Literal["site", "level"]
+StratumRole = Literal["legitimate", "possibly_tainted"]
+AttributeName = Literal["gender", "age_band", "ethnicity", "disability"]
+
+
+class RatingAudit(Entry):
+    """What an audit of ratings holds to be fair, said before anybody has seen its result.
+
+    Attributes
+    ----------
+    favourable_points : Decimal
+        Rating points from which a rating counts as favourable.
+    ratio_cut : Decimal
+        Ratio of favourable shares below which a difference matters.
+    alpha : Decimal
+        Share of false findings that is put up with.
+    least_members : int
+        Members of a group, below which nothing is said of it.
+    references : mapping of attribute to group
+        Attributes that are audited, each with the group that the others are held against.
+    strata : mapping of stratum to role
+        Whether the stratum may rightly explain a difference (`legitimate`) or may itself come of
+        bias (`possibly_tainted`).
+    """
+
+    id: Identifier
+    title: str
+    declared_on: dt.date
+    favourable_points: Decimal
+    ratio_cut: Decimal = Field(gt=0, le=1)
+    alpha: Decimal = Field(gt=0, lt=1)
+    least_members: int = Field(ge=2)
+    references: dict[AttributeName, str] = Field(min_length=1)
+    strata: dict[StratumName, StratumRole] = Field(default_factory=dict)
+
+
+class TrialWave(Entry):
+    """Lines on which a change began on the same day."""
+
+    starts_on: dt.date
+    lines: tuple[str, ...] = Field(min_length=1)
+
+    @field_validator("starts_on")
+    @classmethod
+    def _begins_with_a_month(cls, value: dt.date) -> dt.date:
+        if value.day != 1:
+            raise ValueError(
+                f"{value} is no first day of a month: a month in which a change began is neither "
+                "before nor after it, so name the first whole month"
+            )
+        return value
+
+
+class Trial(Entry):
+    """A change that was tried on some lines, and what was decided about it before it began.
+
+    Attributes
+    ----------
+    smallest_effect : Decimal
+        In the unit of the KPI, above 0: what the change must be worth.
+    decision : str
+        What will be done on which result.
+    """
+
+    id: Identifier
+    title: str
+    question: str
+    kpi: Identifier
+    decided_on: dt.date
+    smallest_effect: Decimal = Field(gt=0)
+    decision: str
+    waves: tuple[TrialWave, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _is_decided_before_it_begins(self) -> Trial:
+        first = min(wave.starts_on for wave in self.waves)
+        if self.decided_on >= first:
+            raise ValueError(
+                f"it was decided on {self.decided_on} and began on {first}: what counts as success "
+                "is written down before the start"
+            )
+        lines = [line for wave in self.waves for line in wave.lines]
+        twice = sorted({line for line in lines if lines.count(line) > 1})
+        if twice:
+            raise ValueError(f"{', '.join(twice)} begins twice: keep each line in one wave")
+        return self

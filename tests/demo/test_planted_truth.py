@@ -13,15 +13,18 @@ import duckdb
 import pytest
 
 from orchestration.contracts.load import load_company
-from orchestration.demo import TINY, DemoSize, deliveries, generate, with_machine_events
+from orchestration.demo import DEFAULT, TINY, DemoSize, deliveries, generate, with_machine_events
 from orchestration.demo.company import found
 from orchestration.demo.faults import SYSTEMS
+from orchestration.demo.size import day_number
 from orchestration.ingest.guard import judge_file
+from orchestration.registry.load import load_registers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
+SEEDS = Path(__file__).parents[2] / "seeds"
 FEEDS = [feed for feeds in SYSTEMS.values() for feed in feeds]
 
 
@@ -364,3 +367,29 @@ def test_progress_ends_where_it_said(tmp_path):
 
     assert [step for _, step, _ in seen] == sorted(step for _, step, _ in seen)
     assert seen[-1][1] == seen[-1][2]
+
+
+def test_the_pilot_is_planted_where_the_register_declares_it_and_nowhere_else():
+    seed = 20_231_001
+    planted, idle = found(seed, DEFAULT), found(seed, DEFAULT, pilot_factor=1.0)
+    first, last = DEFAULT.first_day, DEFAULT.cut
+    with_pilot, without = (one.line_effects("performance", first, last) for one in (planted, idle))
+    declared = load_registers(
+        [SEEDS / "registry", SEEDS / "companies" / "demo" / "registry"]
+    ).trials["setup_standard"]
+    starts = {line: wave.starts_on for wave in declared.waves for line in wave.lines}
+
+    assert len(starts) == 12
+    assert len({line[:4] for line in starts}) == 5
+    for at, line in enumerate(planted.line_ids):
+        days = [first + day for day, ratio in enumerate(with_pilot[at] / without[at]) if ratio > 1]
+        expected = range(day_number(starts[line]), last + 1) if line in starts else []
+        assert days == list(expected), line
+    assert (with_pilot / without).max() == pytest.approx(1.03)
+    # Nothing else is moved, and a company without those lines or that past has no pilot.
+    for measure in ("availability", "scrap"):
+        assert (
+            planted.line_effects(measure, first, last) == idle.line_effects(measure, first, last)
+        ).all()
+    assert found(seed, TINY).pilot == []
+    assert found(seed, dataclasses.replace(DEFAULT, history_months=12)).pilot == []

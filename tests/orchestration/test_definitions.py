@@ -167,6 +167,12 @@ def test_every_asset_leads_to_publication(definitions):
         "scorecard/fct_leader_effects",
         "statistics/leader_bridges",
         "statistics/leader_effects",
+        "intermediate/int_raters__input",
+        "scorecard/fct_rater_severity",
+        "statistics/rater_severity",
+        "restricted/int_fairness__input",
+        "statistics/fairness_audit",
+        "governance/fct_fairness_audit",
         # These wait for the figures that will read them.
         "core/fct_complaints",
         "core/fct_exchange_rates",

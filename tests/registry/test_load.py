@@ -236,3 +236,67 @@ def test_a_driver_is_declared_once(company):
 
     with pytest.raises(RegisterError, match="declared twice"):
         load_registers([SHIPPED, company])
+
+
+AUDIT = """
+id: ratings
+title: Ours
+declared_on: 2024-01-01
+favourable_points: 4
+ratio_cut: 0.9
+alpha: 0.01
+least_members: 20
+references: {gender: female}
+strata: {level: possibly_tainted}
+"""
+TRIAL = """
+id: faster
+title: Faster
+question: Are they faster?
+kpi: KPI009
+decided_on: 2025-01-15
+smallest_effect: 0.01
+decision: Rolled out if it is worth it.
+waves:
+  - {starts_on: 2025-03-01, lines: [L1, L2]}
+  - {starts_on: 2025-06-01, lines: [L3]}
+"""
+
+
+def with_file(folder, kind, text):
+    (folder / kind).mkdir()
+    (folder / kind / "ours.yml").write_text(text, encoding="utf-8")
+    return load_registers([SHIPPED, folder])
+
+
+def test_a_company_declares_its_own_cuts_for_the_audit(tmp_path):
+    tables = register_tables(with_file(tmp_path, "audits", AUDIT), {})
+
+    (row,) = tables["audit_attributes"]
+    assert (row["attribute_name"], row["reference_group_code"]) == ("gender", "female")
+    assert (float(row["ratio_cut"]), row["least_members"]) == (0.9, 20)
+    assert (row["site_role"], row["level_role"]) == (None, "possibly_tainted")
+
+
+def test_a_trial_names_its_lines_by_wave(tmp_path):
+    tables = register_tables(with_file(tmp_path, "trials", TRIAL), {})
+
+    assert [row["trial_id"] for row in tables["trials"]] == ["faster"]
+    assert [(row["line_id"], str(row["starts_on_date"])) for row in tables["trial_lines"]] == [
+        ("L1", "2025-03-01"), ("L2", "2025-03-01"), ("L3", "2025-06-01"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("decided_on: 2025-01-15", "decided_on: 2025-03-01", "written down before the start"),
+        ("lines: [L3]", "lines: [L2]", "L2 begins twice"),
+        ("starts_on: 2025-06-01", "starts_on: 2025-06-02", "is no first day of a month"),
+        ("kpi: KPI009", "kpi: KPI999", "no KPI with a monthly reading of lines"),
+        ("smallest_effect: 0.01", "smallest_effect: 0", "smallest_effect"),
+    ],
+)
+def test_a_trial_that_could_be_read_as_one_likes_is_refused(tmp_path, old, new, said):
+    with pytest.raises(RegisterError, match=said):
+        with_file(tmp_path, "trials", TRIAL.replace(old, new))

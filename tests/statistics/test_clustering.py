@@ -1,13 +1,16 @@
-"""Moran's I: R's figures, its moments by enumeration, neighbours, refusals."""
+"""Clustering by place: R's figures, moments by enumeration; by function: Shrout and Fleiss."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import f_oneway
 
+from orchestration.statistics.calibration.agreement import intraclass_correlations
 from orchestration.statistics.fairness.clustering import (
     band_weights,
     distances,
+    intraclass,
     inverse_distance_weights,
     morans_i,
     nearest_neighbour_weights,
@@ -15,10 +18,15 @@ from orchestration.statistics.fairness.clustering import (
 )
 from orchestration.statistics.refusal import (
     IMPOSSIBLE_VALUE,
+    INFINITE_VALUE,
     NO_VARIATION,
     TOO_FEW_READINGS,
 )
 
+# Six targets, four judges (1979).
+SHROUT_FLEISS = [
+    [9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7],
+]  # fmt: skip
 # Place and value: thirty draws, rounded.
 PLACES = np.array([
     [0.17, 0.38, 1.08], [0.81, 0.37, 2.331], [0.38, 0.17, 1.221], [0.33, 0.45, 1.405],
@@ -128,3 +136,43 @@ def test_few_places_equal_values_and_impossible_weights_are_refused():
     assert morans_i(VALUES, np.eye(30)).reason == TOO_FEW_READINGS
     with pytest.raises(ValueError, match="do not pair"):
         morans_i(VALUES, weights[:5])
+
+
+def test_groups_of_one_size_have_the_one_way_correlation_of_shrout_and_fleiss():
+    table = np.array(SHROUT_FLEISS)
+    found = intraclass(table.ravel(), np.repeat(np.arange(6), 4))
+    oracle = intraclass_correlations(table)
+
+    # Six targets by four judges (1979, table 2): ICC(1,1) is .17.
+    assert found.icc == pytest.approx(0.166, abs=5e-4)
+    assert (found.icc, found.low, found.high) == pytest.approx(
+        (oracle.one_way.value, oracle.one_way.low, oracle.one_way.high)
+    )
+    assert found.p_value == pytest.approx(f_oneway(*table).pvalue)
+
+
+def test_groups_of_any_size_have_the_f_test_of_the_analysis_of_variance():
+    rng = np.random.default_rng(4)
+    group = np.repeat(np.arange(9), rng.integers(1, 20, 9))
+    values = rng.normal(size=group.size) + rng.normal(size=9)[group]
+    found = intraclass(values, group)
+
+    assert found.p_value == pytest.approx(
+        f_oneway(*(values[group == one] for one in range(9))).pvalue
+    )
+    shifted = intraclass(3 - 2 * values, group)
+    assert shifted.icc == pytest.approx(found.icc)
+    assert found.low < found.icc < found.high
+
+
+@pytest.mark.parametrize(
+    ("values", "group", "reason"),
+    [
+        ([1, 2, 3], ["a", "a", "a"], TOO_FEW_READINGS),
+        ([1, 2, 3], ["a", "b", "c"], TOO_FEW_READINGS),
+        ([1, 1, 2, 2], ["a", "a", "b", "b"], NO_VARIATION),
+        ([np.inf, 1, 2], ["a", "a", "b"], INFINITE_VALUE),
+    ],
+)
+def test_groups_that_cannot_be_compared_are_refused(values, group, reason):
+    assert intraclass(values, group).reason == reason

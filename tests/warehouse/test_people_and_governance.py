@@ -219,6 +219,43 @@ def test_consent_is_a_yes_in_force_and_nothing_else(day_by_day):
     assert 0 < len(found) < len(answers)
 
 
+def test_the_audit_knows_the_groups_of_those_who_agree_and_of_nobody_else(day_by_day):
+    agreeing = {
+        who
+        for (who,) in day_by_day.query(
+            "select employee_id from core.bridge_consent where purpose_code = 'bias_audit' "
+            "and date '2026-10-04' between valid_from and valid_to"
+        )
+    }
+    stated = {
+        who: groups
+        for who, *groups in day_by_day.query(
+            "select employee_id, gender, age_band, ethnicity, disability "
+            "from restricted.hr_demographics"
+        )
+    }
+    found = day_by_day.query(
+        "select distinct employee_id, attribute_name, group_code, has_consent "
+        "from restricted.int_fairness__input"
+    )
+
+    names = ("gender", "age_band", "ethnicity", "disability")
+    assert len(agreeing) > 5
+    assert {who for who, _, _, agrees in found if agrees} <= agreeing
+    assert {who for who, _, group, _ in found if group} <= agreeing
+    for who, attribute, group, agrees in found:
+        assert agrees == (who in agreeing)
+        if agrees and who in stated:
+            assert group == stated[who][names.index(attribute)]
+    # A tiny company has too few people for any figure of a group, and says so.
+    audit = day_by_day.query(
+        "select group_code, estimate_value, refusal from governance.fct_fairness_audit "
+        "where attribute_name <> '*'"
+    )
+    assert audit
+    assert all(value is None and refusal for _, value, refusal in audit)
+
+
 def test_usage_is_counted_by_day_and_names_nobody(day_by_day):
     events, users = Counter(), defaultdict(set)
     for row in rows_of(day_by_day, "bi_usage_log"):
@@ -261,6 +298,7 @@ def test_nothing_of_the_restricted_schema_is_anywhere_else(day_by_day):
         ("restricted", "stg_restricted__demographics"),
     }
     assert not [name for name in PUBLISHED if name.startswith(("raw.", "restricted."))]
+    assert "governance.fct_fairness_audit" not in PUBLISHED
     assert day_by_day.query("select count(*) from restricted.hr_demographics")[0][0] == 60
     lake = day_by_day.settings.company_home
     assert not (lake / "lake" / "hr_demographics").exists()

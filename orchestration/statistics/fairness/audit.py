@@ -7,6 +7,7 @@ whether one person more or less would turn it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Literal
 
 import numpy as np
@@ -20,6 +21,7 @@ from orchestration.statistics.fairness.tables import (
     TwoByTwo,
     compare_two_groups,
     compare_within_strata,
+    refuse_table,
 )
 from orchestration.statistics.refusal import (
     IMPOSSIBLE_COUNT,
@@ -80,10 +82,8 @@ class StrataAudit:
 
     Attributes
     ----------
-    marginal : TwoByTwo
-        Strata put together.
-    strata : tuple of (TwoByTwo or Refusal)
-        Each by itself.
+    tables : ndarray of int, shape (n_strata, 2, 2)
+        As they were given.
     pooled : Stratified or None
         Withheld where the strata disagree: one figure would hide that.
     homogeneity_p_value : float
@@ -96,12 +96,23 @@ class StrataAudit:
         False where nothing is pooled.
     """
 
-    marginal: TwoByTwo
-    strata: tuple[TwoByTwo | Refusal, ...]
+    tables: Ints
     pooled: Stratified | None
     homogeneity_p_value: float
     decides: Literal["strata", "marginal_and_strata"]
     reverses: bool
+
+    @cached_property
+    def marginal(self) -> TwoByTwo:
+        """Strata put together; exact intervals, found when they are asked for."""
+        found = compare_two_groups(self.tables.sum(axis=0))
+        assert not isinstance(found, Refusal)  # what is refused has no audit
+        return found
+
+    @cached_property
+    def strata(self) -> tuple[TwoByTwo | Refusal, ...]:
+        """Each stratum by itself, likewise."""
+        return tuple(compare_two_groups(one) for one in self.tables)
 
 
 @dataclass(frozen=True)
@@ -227,6 +238,19 @@ def impact_ratios(
     )
 
 
+def finding_of(ratio: float, adjusted_p_value: float, *, cut: float, alpha: float) -> Finding:
+    """Return what a ratio and its test say together, the p-value adjusted for all tests made.
+
+    Parameters
+    ----------
+    ratio, adjusted_p_value, cut, alpha : float
+    """
+    is_significant = adjusted_p_value < alpha
+    if ratio < cut:
+        return "adverse" if is_significant else "below_cut_by_chance"
+    return "significant_above_cut" if is_significant else "none"
+
+
 def audit_strata(tables: ArrayLike, *, role: Role, alpha: float = 0.05) -> StrataAudit | Refusal:
     """Return two groups overall and within strata.
 
@@ -250,16 +274,18 @@ def audit_strata(tables: ArrayLike, *, role: Role, alpha: float = 0.05) -> Strat
     Bickel, Hammel and O'Connell, *Science* 187 (1975) 398-404.
     """
     counts = np.asarray(tables, dtype=np.float64)
-    marginal = compare_two_groups(counts.sum(axis=0))
-    if isinstance(marginal, Refusal):
-        return marginal
+    together = counts.sum(axis=0)
+    refusal = refuse_table(together)
+    if refusal is not None:
+        return refusal
     within = compare_within_strata(counts)
     p = float("nan") if isinstance(within, Refusal) else within.breslow_day_p_value
     pooled = None if isinstance(within, Refusal) or p < alpha else within
-    reverses = pooled is not None and (pooled.odds_ratio - 1) * (marginal.odds_ratio - 1) < 0
+    # Above 0 where the reference group has the higher odds over all.
+    leans = together[0, 0] * together[1, 1] - together[0, 1] * together[1, 0]
+    reverses = pooled is not None and bool((pooled.odds_ratio - 1) * leans < 0)
     return StrataAudit(
-        marginal=marginal,
-        strata=tuple(compare_two_groups(one) for one in counts),
+        tables=counts.astype(np.int64),
         pooled=pooled,
         homogeneity_p_value=p,
         decides="strata" if role == "legitimate" else "marginal_and_strata",
@@ -413,16 +439,11 @@ def _ratio(
     rate, rate_reference = good / n, good_reference / n_reference
     ratio = _over(rate, rate_reference)
     low, high = _score_interval(table, confidence)
-    below, significant = ratio < cut, adjusted < alpha
+    below = ratio < cut
     # One outcome changes hands: to this group where the ratio is below the cut, else from it.
     moved = 1 if below else -1
     turned = _over((good + moved) / n, (good_reference - moved) / n_reference)
     possible = 0 <= good + moved <= n and 0 <= good_reference - moved <= n_reference
-    finding: Finding = "none"
-    if below:
-        finding = "adverse" if significant else "below_cut_by_chance"
-    elif significant:
-        finding = "significant_above_cut"
     return ImpactRatio(
         n=n,
         n_reference=n_reference,
@@ -435,7 +456,7 @@ def _ratio(
         mid_p_value=mid,
         adjusted_p_value=adjusted,
         turned_by_one=possible and (turned < cut) != below,
-        finding=finding,
+        finding=finding_of(ratio, adjusted, cut=cut, alpha=alpha),
     )
 
 

@@ -108,14 +108,11 @@ def compare_two_groups(table: ArrayLike, *, confidence: float = 0.95) -> TwoByTw
     Fisher, *Statistical Methods for Research Workers*; EEOC Uniform Guidelines (1978) for the
     ratio; R `fisher.test` for the conditional estimate.
     """
-    counts, refusal = _counts(table, (2, 2))
+    refusal = refuse_table(table)
     if refusal is not None:
         return refusal
+    counts = np.asarray(table, dtype=np.int64)
     groups, outcomes, n = counts.sum(axis=1), counts.sum(axis=0), int(counts.sum())
-    if np.any(groups == 0):
-        return Refusal(ZERO_DENOMINATOR, "a group has no members")
-    if np.any(outcomes == 0):
-        return Refusal(NO_VARIATION, "all outcomes are alike")
     expected = np.outer(groups, outcomes) / n
     off = abs(float(counts[0, 0] - expected[0, 0]))
     scale = float((1 / expected).sum())
@@ -135,6 +132,18 @@ def compare_two_groups(table: ArrayLike, *, confidence: float = 0.95) -> TwoByTw
         odds_ratio_high=float(interval.high),
         fisher_p_value=float(fisher_exact(counts).pvalue),
     )
+
+
+def refuse_table(table: ArrayLike) -> Refusal | None:
+    """Return why two groups cannot be compared in a table, or None."""
+    counts, refusal = _counts(table, (2, 2))
+    if refusal is not None:
+        return refusal
+    if np.any(counts.sum(axis=1) == 0):
+        return Refusal(ZERO_DENOMINATOR, "a group has no members")
+    if np.any(counts.sum(axis=0) == 0):
+        return Refusal(NO_VARIATION, "all outcomes are alike")
+    return None
 
 
 def compare_within_strata(tables: ArrayLike, *, confidence: float = 0.95) -> Stratified | Refusal:

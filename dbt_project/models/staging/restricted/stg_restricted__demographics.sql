@@ -1,5 +1,6 @@
 -- Grain: one row per employee and validity interval.
--- Lies in the schema `restricted`. No model reads it yet: what will leave are group results alone.
+-- Lies in the schema `restricted`. The input of the bias audit alone reads it: what leaves are
+-- results of groups.
 select
     employee_id,
     valid_from,
