@@ -109,19 +109,9 @@ def judge_readings(readings: pd.DataFrame) -> pd.DataFrame:
     return judged
 
 
-def _against_levels(
-    value: pd.Series, levels: pd.DataFrame, direction: NDArray[np.object_]
-) -> tuple[NDArray[np.object_], NDArray[np.float64]]:
-    """Return band and score of values against their floor, threshold, target and stretch."""
-    floor, threshold, target, stretch = (levels[name].to_numpy() for name in levels)
-    lines = {"threshold": threshold, "target": target, "stretch": stretch, "direction": direction}
-    return band(value, **lines), np.round(score(value, floor=floor, **lines), 10)
-
-
-def _charts(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return chart results for every row; rows without a chart plan are not charted."""
-    has_plan = (frame["chart_kind"] != "none").to_numpy()
-    series = pd.DataFrame(
+def as_series(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return readings as `judge_series` wants them, same order and index."""
+    return pd.DataFrame(
         {
             "series_id": frame["series_id"],
             "period_start": frame["period_start_date"],
@@ -135,7 +125,21 @@ def _charts(frame: pd.DataFrame) -> pd.DataFrame:
             "multiplier": frame["multiplier"],
         }
     )
-    judged = judge_series(series[has_plan])[list(_CHART_COLUMNS)]
+
+
+def _against_levels(
+    value: pd.Series, levels: pd.DataFrame, direction: NDArray[np.object_]
+) -> tuple[NDArray[np.object_], NDArray[np.float64]]:
+    """Return band and score of values against their floor, threshold, target and stretch."""
+    floor, threshold, target, stretch = (levels[name].to_numpy() for name in levels)
+    lines = {"threshold": threshold, "target": target, "stretch": stretch, "direction": direction}
+    return band(value, **lines), np.round(score(value, floor=floor, **lines), 10)
+
+
+def _charts(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return chart results for every row; rows without a chart plan are not charted."""
+    has_plan = (frame["chart_kind"] != "none").to_numpy()
+    judged = judge_series(as_series(frame[has_plan]))[list(_CHART_COLUMNS)]
     unplanned = frame.index[~has_plan]
     rest = pd.DataFrame(
         {

@@ -8,11 +8,14 @@ from typing import Final
 
 import pandas as pd
 
+from orchestration.governance.bridges import explain_changes, explain_changes_of_led
+from orchestration.governance.chart_review import propose_rebases, review_charts
 from orchestration.governance.comparisons import compare_with_peers
 from orchestration.governance.gaming import find_gaming
 from orchestration.governance.judgements import judge_readings
 from orchestration.governance.leaders import estimate_leaders
 from orchestration.governance.outlook import foreseen_rows
+from orchestration.governance.payouts import simulate_plans
 from orchestration.governance.relations import relate_kpis
 
 Method = Callable[..., pd.DataFrame]
@@ -91,6 +94,60 @@ QUESTIONS: Final = (
         domain="leadership",
         sensitivity="confidential",
         by="kpi_id",
+    ),
+    Question(
+        "chart_review",
+        ("intermediate.int_charts__input",),
+        review_charts,
+        "Declared and advised chart with the reason, flags beside those of chance, and the newest "
+        "signals ranked: one row per chart. Read by `fct_chart_review`, so that a chart that "
+        "accuses noise is changed and not obeyed.",
+        domain="performance",
+        sensitivity="internal",
+    ),
+    Question(
+        "rebase_proposals",
+        ("intermediate.int_charts__input",),
+        propose_rebases,
+        "Since when a process has had another level, with the evidence: one row per chart whose "
+        "baseline no longer holds. Read by `fct_rebase_proposals`. Limits are never redrawn here: "
+        "the act `chart.rebase` does.",
+        domain="performance",
+        sensitivity="internal",
+    ),
+    Question(
+        "kpi_bridges",
+        ("intermediate.int_bridges__input", "intermediate.int_bridges__drivers"),
+        explain_changes,
+        "Parts of changes: one row per KPI, site, month, month compared with, and part. Read by "
+        "`fct_kpi_bridge`, so that a site does not answer for the mix it was given or for a storm, "
+        "and the parts add up to what everybody sees.",
+        domain="performance",
+        sensitivity="internal",
+    ),
+    Question(
+        "leader_bridges",
+        (
+            "intermediate.int_bridges__input",
+            "intermediate.int_bridges__drivers",
+            "intermediate.int_leaders__input",
+            "statistics.leader_effects",
+        ),
+        explain_changes_of_led,
+        "Parts of changes with one for leaders: one row per KPI, site, two months, and part. Read "
+        "by `fct_leader_bridge`, which is not published: nobody is credited in public for what a "
+        "predecessor left.",
+        domain="leadership",
+        sensitivity="confidential",
+    ),
+    Question(
+        "payout_simulations",
+        ("intermediate.int_payouts__input", "intermediate.int_payouts__plans"),
+        simulate_plans,
+        "How much of the pay is luck: one row per plan, window and whether readings are drawn in. "
+        "Read by `fct_payout_simulations`, so that a plan is tried before anybody is paid by it.",
+        domain="performance",
+        sensitivity="confidential",
     ),
     Question(
         "kpi_relations",

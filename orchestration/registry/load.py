@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from orchestration.registry.model import Kpi, Measure, MeasureFile, ScorecardTemplate, Term
+from orchestration.registry.model import (
+    Driver,
+    DriverFile,
+    Kpi,
+    Measure,
+    MeasureFile,
+    PayPlan,
+    ScorecardTemplate,
+    Term,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,6 +42,8 @@ class Registers:
     measures: Mapping[str, Measure]
     kpis: Mapping[str, Kpi]
     scorecards: Sequence[ScorecardTemplate]
+    drivers: Sequence[Driver] = ()
+    pay_plans: Sequence[PayPlan] = ()
 
 
 def load_registers(folders: Iterable[Path]) -> Registers:
@@ -41,8 +52,9 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     Parameters
     ----------
     folders : iterable of Path
-        Each may hold `measures.yml`, `kpis/**/*.yml` and `scorecards/*.yml`. A KPI, measure or
-        scorecard version of a later folder replaces the one of the same id.
+        Each may hold `measures.yml`, `drivers.yml`, `kpis/**/*.yml`, `scorecards/*.yml` and
+        `pay_plans/*.yml`. A KPI, measure, pay plan or scorecard version of a later folder replaces
+        the one of the same id, a driver that of the same KPI and factor.
 
     Returns
     -------
@@ -58,6 +70,8 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     measures: dict[str, Measure] = {}
     kpis: dict[str, Kpi] = {}
     scorecards: dict[tuple[str, int], ScorecardTemplate] = {}
+    drivers: dict[tuple[str, str], Driver] = {}
+    pay_plans: dict[str, PayPlan] = {}
     for folder in folders:
         for path in sorted(folder.glob("measures.yml")):
             measures |= {entry.id: entry for entry in read_entry(path, MeasureFile).measures}
@@ -67,10 +81,18 @@ def load_registers(folders: Iterable[Path]) -> Registers:
         for path in sorted(folder.glob("scorecards/*.yml")):
             template = read_entry(path, ScorecardTemplate)
             scorecards[template.id, template.version] = template
+        for path in sorted(folder.glob("drivers.yml")):
+            declared = read_entry(path, DriverFile).drivers
+            drivers |= {(driver.kpi, driver.factor): driver for driver in declared}
+        for path in sorted(folder.glob("pay_plans/*.yml")):
+            plan = read_entry(path, PayPlan)
+            pay_plans[plan.id] = plan
     registers = Registers(
         measures=dict(sorted(measures.items())),
         kpis=dict(sorted(kpis.items())),
         scorecards=[scorecards[key] for key in sorted(scorecards)],
+        drivers=[drivers[key] for key in sorted(drivers)],
+        pay_plans=[pay_plans[key] for key in sorted(pay_plans)],
     )
     _check_references(registers)
     return registers
@@ -92,7 +114,7 @@ def register_tables(
     -------
     dict of str to list of dict
         Table name to rows: `kpis`, `kpi_terms`, `kpi_grains`, `measures`, `measure_feeds`,
-        `scorecard_templates`, `scorecard_items`.
+        `scorecard_templates`, `scorecard_items`, `kpi_drivers`, `pay_plan_items`.
     """
     tables: dict[str, list[Row]] = {
         "kpis": [_kpi_row(kpi) for kpi in registers.kpis.values()],
@@ -138,6 +160,16 @@ def register_tables(
         ],
         "scorecard_templates": [],
         "scorecard_items": [],
+        "kpi_drivers": [
+            {
+                "kpi_id": driver.kpi,
+                "factor_id": driver.factor,
+                "role_code": driver.role,
+                "lag_months": driver.lag_months,
+            }
+            for driver in registers.drivers
+        ],
+        "pay_plan_items": [row for plan in registers.pay_plans for row in _pay_plan_rows(plan)],
     }
     for template in registers.scorecards:
         identity = {"template_id": template.id, "template_version": template.version}
@@ -170,6 +202,32 @@ def _sides(kpi: Kpi) -> Iterator[tuple[int, str, tuple[Term, ...]]]:
         yield factor, "numerator", numerator
         yield factor, "denominator", denominator
     yield 1, "trials", kpi.trials
+
+
+def _pay_plan_rows(plan: PayPlan) -> Iterator[Row]:
+    """Return one row per KPI that pays or is a gate."""
+    whole = {
+        "plan_id": plan.id,
+        "plan_version": plan.version,
+        "title": plan.title,
+        "subject_kind": plan.subject_kind,
+        "cap": plan.cap,
+        "leverage": plan.leverage,
+    }
+    for item in plan.items:
+        at = dict(zip(("threshold", "target", "stretch"), item.pay_at, strict=True))
+        yield whole | {
+            "kpi_id": item.kpi,
+            "is_gate": False,
+            "weight": item.weight,
+            **{f"pay_at_{level}": pay for level, pay in at.items()},
+        }
+    for gate in plan.gates:
+        yield whole | {
+            "kpi_id": gate,
+            "is_gate": True,
+            **dict.fromkeys(("weight", "pay_at_threshold", "pay_at_target", "pay_at_stretch"), 0),
+        }
 
 
 def _kpi_row(kpi: Kpi) -> Row:
@@ -221,6 +279,8 @@ def _check_references(registers: Registers) -> None:
                     f"KPI {kpi.id} names the counter-KPI {counter!r}, which has no file: "
                     "correct the id or add the KPI."
                 )
+    _check_drivers(registers)
+    _check_pay_plans(registers)
     _check_one_template_at_a_time(registers.scorecards)
     for template in registers.scorecards:
         for item in template.items:
@@ -252,6 +312,46 @@ def _last_day(
     if template.valid_to is not None:
         ends.append(template.valid_to)
     return min(ends, default=None)
+
+
+def _check_drivers(registers: Registers) -> None:
+    for driver in registers.drivers:
+        if driver.kpi not in registers.kpis:
+            raise RegisterError(
+                f"drivers.yml names the KPI {driver.kpi!r}, which has no file: correct the id or "
+                "add the KPI."
+            )
+
+
+def _check_pay_plans(registers: Registers) -> None:
+    for plan in registers.pay_plans:
+        _check_pay_plan(plan, registers.kpis)
+
+
+def _check_pay_plan(plan: PayPlan, kpis: Mapping[str, Kpi]) -> None:
+    for name in [*(item.kpi for item in plan.items), *plan.gates]:
+        if name not in kpis:
+            raise RegisterError(
+                f"Pay plan {plan.id} names {name!r}, which has no file: correct the id or add the "
+                "KPI."
+            )
+        kpi = kpis[name]
+        if "month" not in kpi.grain.get(plan.subject_kind, ()):
+            raise RegisterError(
+                f"Pay plan {plan.id} pays {plan.subject_kind}s for {name}, which has no monthly "
+                f"readings of them: take another KPI, or add them to the grain of {name}."
+            )
+        if kpi.bands is None:
+            raise RegisterError(
+                f"Pay plan {plan.id} names {name}, which has no bands to pay along: add them to "
+                "its file."
+            )
+    for item in plan.items:
+        if "pay" not in kpis[item.kpi].consequences:
+            raise RegisterError(
+                f"Pay plan {plan.id} pays for {item.kpi}, whose file does not say so: add "
+                "`consequences: [pay]` to it, so that a change of it needs more consent."
+            )
 
 
 def _check_one_template_at_a_time(templates: Sequence[ScorecardTemplate]) -> None:

@@ -49,8 +49,14 @@ FRACTIONS = {
     "peers_value", "phi", "z", "peers_lower_limit", "peers_upper_limit",
     "widening", "expected_value", "low_value", "high_value", "odds_next_month", "odds_next_quarter",
     "effect_value", "effect_sd", "practical_difference", "probability_better", "probability_worse",
+    "zero_share", "expected_count", "dispersion", "dispersion_low", "dispersion_high",
+    "autocorrelation", "chance_flag_count", "value_before", "value_after", "bic_gain",
+    "break_autocorrelation", "p_value", "adjusted_p_value",
     "reliability", "busiest_share", "mean_waited_days",
-    "correlation_coefficient", "p_value", "adjusted_p_value", "forecast_lift", "variance_inflation",
+    "baseline_value", "outcome_value", "contribution_value",
+    "expected_pay", "pay_low", "pay_high", "overpaid", "underpaid", "luck_share", "cliff_share",
+    "better_earns_less_share", "same_pay_share", "best_earns_most_share",
+    "correlation_coefficient", "forecast_lift", "variance_inflation",
     "estimate",
 }  # fmt: skip
 
