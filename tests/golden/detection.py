@@ -8,7 +8,7 @@ from orchestration.statistics.detection import bunching as at_threshold
 from orchestration.statistics.detection import digits as by_digit
 from orchestration.statistics.detection import relations
 from orchestration.statistics.detection.threshold import judge_threshold
-from orchestration.statistics.refusal import Refusal
+from orchestration.statistics.refusal import TOO_FEW_READINGS, Refusal
 from tests.golden.cases import Answer, Case
 from tests.golden.design import also_joined
 
@@ -34,7 +34,9 @@ def bunching(case: Case) -> Any:
 def _windows(values: np.ndarray, cutoff: float, window: float) -> Any:
     found = at_threshold.count_in_windows(values, cutoff, window)
     if isinstance(found, Refusal):
-        return dict.fromkeys(("below", "above", "binom_p"), found)
+        # Of values that all lie elsewhere the counts are known, and the test is not.
+        count = 0 if found.reason == TOO_FEW_READINGS else found
+        return {"below": count, "above": count, "binom_p": found}
     return {"below": found.below, "above": found.above, "binom_p": found.p_value}
 
 

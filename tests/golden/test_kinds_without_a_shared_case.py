@@ -414,3 +414,9 @@ def test_a_model_of_counts_is_known_by_its_response(tmp_path):
     case = Case.read(written(tmp_path, header, rows, said, {}, formula=formula), tmp_path)
     expected = {"loglik": KINDS["glmm"](case)["loglik"]}
     assert wrong(tmp_path, header, rows, {"kind": "glmm"}, expected, formula=formula) == []
+
+
+def test_a_window_without_values_has_counts_and_no_test(tmp_path):
+    recipe = {"kind": "bunching", "columns": {"values": "kpi"}, "options": {"cutoff": 95}}
+    expected = {"below": 0, "above": 0, "binom_p": None}
+    assert wrong(tmp_path, ["kpi"], [[90], [91], [99]], recipe, expected) == []
