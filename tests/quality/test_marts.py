@@ -6,7 +6,8 @@ import duckdb
 import pytest
 
 from orchestration.contracts.model import Rule
-from orchestration.ingest.run_state import begin_run, finish_run
+from orchestration.ingest.delivery_log import create_tables
+from orchestration.ingest.run_state import begin_run
 from orchestration.quality.marts import MartRules, check_marts, judge_mart
 from orchestration.resources.warehouse import Warehouse
 
@@ -69,6 +70,13 @@ def company(tmp_path) -> Warehouse:
     with warehouse.connect() as con:
         con.execute("create schema mart")
         con.execute("create table mart.card as select 'BER' as site, 0.5 as share")
+        # What a run is planned with; nothing has been delivered.
+        con.execute("create schema registry")
+        con.execute(
+            "create table registry.feeds (feed varchar, latency_days int, moves_readings boolean,"
+            " cadence varchar, may_be_empty boolean)"
+        )
+        create_tables(con)
     return warehouse
 
 
@@ -107,7 +115,7 @@ def test_what_rules_said_in_a_run_that_was_killed_before_publication_is_not_kept
 def test_what_rules_said_in_runs_that_were_published_or_stopped_by_them_is_kept(company):
     judge_in_run(company, "published")
     with company.connect() as con:
-        finish_run(con, content_hash="of the marts")
+        con.execute("update ops.run_history set published_at_utc = timestamp '2026-03-02'")
         con.execute("update mart.card set share = 1.5")
     judge_in_run(company, "stopped")
     judge_in_run(company, "warned", severity="warn")
