@@ -26,6 +26,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             judgement.kpi_judgements(settings, days),
             judgement.kpi_comparisons(settings, days),
             judgement.kpi_outlook(settings, days),
+            judgement.target_impact(settings, days),
             judgement.leader_effects(settings, days),
             judgement.standing_figures(settings, days),
             publication.mart_rules(settings, days),

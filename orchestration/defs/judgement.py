@@ -9,6 +9,7 @@ from orchestration.governance.comparisons import compare_with_peers
 from orchestration.governance.judgements import judge_readings
 from orchestration.governance.leaders import estimate_leaders
 from orchestration.governance.outlook import foresee
+from orchestration.governance.target_impact import simulate
 from orchestration.publication.standing import write_standing
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
@@ -142,6 +143,36 @@ def kpi_outlook(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsD
         )
 
     return _kpi_outlook
+
+
+def target_impact(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """Return the asset that says what another target would do."""
+
+    @dg.asset(
+        **_found(
+            days,
+            "target_impact",
+            source="int_targets__asked",
+            domain="performance",
+            sensitivity="internal",
+        )
+    )
+    def _target_impact(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
+        """Score and odds under old and new levels: one row per asked or changed target and unit.
+
+        Read by `rpt_target_impact`, so that whoever decides on a target sees what it does first.
+        """
+        impact = simulate(warehouse.read("intermediate.int_targets__asked"))
+        warehouse.replace("statistics.target_impact", impact)
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": len(impact),
+                "dagster/column_schema": column_schema(impact.dtypes.astype(str).to_dict()),
+                "refused": int(impact["refusal"].notna().sum()),
+            }
+        )
+
+    return _target_impact
 
 
 def leader_effects(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:

@@ -5,7 +5,7 @@ Nothing is computed here; the words stand for the codes of `orchestration.govern
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rich import box
 from rich.console import Group
@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
@@ -323,3 +323,53 @@ def _word(words: dict[str, str], code: str | None) -> str:
 
 def _plain(code: str) -> str:
     return code.replace("_", " ")
+
+
+def impact_view(impacts: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Return what a target would change, as rows of `rpt_target_impact` say it.
+
+    Old beside new: levels, how many of the past months would have met them, their score, and the
+    odds of what is to come.
+    """
+    if not impacts:
+        return Padding(
+            Text(
+                "What it would change is not simulated: it was recorded after the last run, its "
+                "period is over, it moves nothing, or the unit has no final month of the KPI."
+            ),
+            (0, 0, 0, 8),
+        )
+    parts: list[RenderableType] = []
+    for row in impacts:
+        months = row["month_count"]
+        table = Table("", "Now", "Asked", box=None, header_style="bold", padding=(0, 2))
+        for said, name, written in (
+            ("Target", "target_level", _number),
+            (f"Months met, of the last {months}", "met_count", str),
+            ("Mean score of these months", "mean_score", _points),
+            ("Score of the expected next month", "expected_score", _points),
+            ("Odds of the next month", "odds_next_month", _percent),
+            (f"Odds of {row['period_label']} as a whole", "odds_rest_of_period", _percent),
+        ):
+            old, new = row[f"old_{name}"], row[f"new_{name}"]
+            if old is not None or new is not None:
+                table.add_row(
+                    said, *(ABSENT if level is None else written(level) for level in (old, new))
+                )
+        head = f"{row['kpi_id']} of {row['entity_kind']} {row['entity_id']}, if nothing changes:"
+        parts += [Text(head, style="bold"), table]
+        if row["refusal"]:
+            parts.append(Text(f"Nothing is foreseen: {row['refusal']}."))
+    return Padding(Group(*parts), (0, 0, 0, 8))
+
+
+def _number(level: float) -> str:
+    return f"{level:.6g}"
+
+
+def _points(score: float) -> str:
+    return f"{score:.1f}"
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}"

@@ -15,6 +15,7 @@ from orchestration.governance.comparisons import compare_with_peers
 from orchestration.governance.judgements import judge_readings
 from orchestration.governance.leaders import estimate_leaders
 from orchestration.governance.outlook import foresee
+from orchestration.governance.target_impact import simulate
 from orchestration.ingest.commit import content_hash
 from orchestration.ingest.pipeline import ingest_feed, prepare
 from orchestration.ingest.run_state import begin_run, finish_run
@@ -42,6 +43,7 @@ FOUND = {
         "intermediate.int_outlook__input",
         lambda readings: foresee(readings).rows,
     ),
+    "statistics.target_impact": ("intermediate.int_targets__asked", simulate),
     "statistics.leader_effects": ("intermediate.int_leaders__input", estimate_leaders),
 }
 READING = ("kpi_id", "entity_kind", "entity_id", "period_kind", "period_start_date")

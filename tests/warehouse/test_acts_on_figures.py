@@ -20,15 +20,19 @@ from .conftest import Bare, line, machine
 AS_OF = "2026-08-10"
 KPI, SITE = "KPI016", "DE01"
 LATENCY = dt.timedelta(days=3)
-RESULTS = (
+BUILT_FIRST = (
     *("int_locks__in_force", "int_kpis__publication"),
     *("reg_override", "reg_target", "reg_annotation", "reg_dispute", "fct_kpi_readings"),
     *("rpt_goalpost_drift", "rpt_accountability", "fct_rating_versions", "rpt_appeal_rates"),
     *("int_judgements__input", "int_comparisons__input", "int_outlook__input"),
-    "int_leaders__input",
-    *("fct_restatements", "fct_kpi_judgements"),
+    *("int_leaders__input", "int_targets__asked"),
+)
+# What reads what Python finds, or what stands.
+JUDGED = (
+    *("fct_restatements", "fct_kpi_judgements", "rpt_target_impact"),
     *("rpt_site_scorecard", "rpt_leader_scorecard"),
 )
+RESULTS = (*BUILT_FIRST, *JUDGED)
 
 
 def unit(name, parent, leader, kind, site):
@@ -66,7 +70,7 @@ class Plant(Bare):
             {"site": "DE01", "period": "2026-01-01", "person_kind": "employee", "hours": 1},
         )
         self.touch(("2026-01-01", "2026-08-09"))
-        self.build_with_parents(*RESULTS[:-4])
+        self.build_with_parents(*BUILT_FIRST)
         latency = "select latency_days from intermediate.int_kpis__inputs where kpi_id = ?"
         assert self.query(latency, [KPI]) == [(LATENCY.days,)]
 
@@ -181,6 +185,7 @@ def target(seq: int, at: str, level: str, **said: Any) -> Recorded:
     )  # fmt: skip
 
 
+SHORT = "too_few_readings: 6 months in a row, at least 24 are needed"
 MARCH = ("site", SITE, "2026-03-01", 0.03, "final", "ok")
 JULY = ("site", SITE, "2026-07-01", 0.03, "provisional", "ok")
 
@@ -455,6 +460,42 @@ def test_goalpost_drift_counts_moves_after_the_first_target_and_says_which_way(p
 
     # Targets, moved targets, moves, easier, harder; (0.025 - 0.02) / 0.02 and 0, in the mean.
     assert found == [("S-DE01", 2, 1, 2, 1, 1, 0.125)]
+
+
+def test_whoever_decides_on_a_target_sees_what_it_does_to_score_and_odds(plant):
+    plant.readings(
+        *(("site", SITE, f"2026-{month:02d}-01", 0.03, "final", "ok") for month in range(1, 7)),
+        JULY,
+    )
+    # In force: 0.03 (threshold 0.06), which a change of March had made out of 0.02.
+    agreed = [
+        target(1, "2026-01-05", "0.02"),
+        target(2, "2026-03-05", "0.03", act_type="target.change", valid_from="2026-03-05"),
+    ]
+    waiting = {"act_type": "target.change", "outcome": "pending"}
+    plant.decide(
+        *agreed,
+        target(3, "2026-08-01", "0.04", valid_from="2026-08-01", **waiting),
+        # For another period nothing was agreed: the levels of June stand in.
+        target(4, "2026-08-02", "0.02", period="2027", valid_from="2026-08-02", outcome="pending"),
+        # A period that is over moves nothing any more.
+        target(5, "2026-08-03", "0.02", period="2026-04", valid_from="2026-08-03", **waiting),
+    )
+
+    # July is not final. 0.03 earns 6.5 points by the first levels, half way from 0.04 to 0.02, 8 by
+    # those in force, and 9 half way from 0.04 to its stretch of 0.02.
+    assert plant.query(
+        "select act_seq, state_code, old_levels_code, month_count, old_target_level, "
+        "new_target_level, old_met_count, new_met_count, old_mean_score, new_mean_score, refusal "
+        "from governance.rpt_target_impact where entity_kind = 'site' order by act_seq"
+    ) == [
+        (2, "in_force", "earlier", 6, 0.02, 0.03, 0, 6, 6.5, 8.0, SHORT),
+        (3, "waiting", "earlier", 6, 0.03, 0.04, 6, 6, 8.0, 9.0, SHORT),
+        (4, "waiting", "present", 6, 0.03, 0.02, 6, 0, 8.0, 6.5, SHORT),
+    ]
+    # Nobody asks for anything any more, and nothing moved.
+    plant.decide(agreed[0])
+    assert plant.query("select count(*) from governance.rpt_target_impact") == [(0,)]
 
 
 # --------------------------------------------------------------------- accountability, appeals

@@ -1,0 +1,56 @@
+"""What the published snapshot says to whoever decides: read there, computed nowhere here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from orchestration.ingest.sql import column_list, quote_relation
+from orchestration.publication.snapshot import CURRENT, DATABASE, read_current
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestration.settings import Settings
+
+IMPACT = "governance.rpt_target_impact"
+
+
+def target_impacts(settings: Settings) -> dict[int, list[dict[str, Any]]]:
+    """Return the rows of `rpt_target_impact` by the number of their act.
+
+    An act that was recorded after the last run has none yet.
+
+    Raises
+    ------
+    SnapshotError
+        If the snapshot is damaged.
+    """
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in published_rows(settings, IMPACT, order_by=("act_seq", "entity_kind", "entity_id")):
+        found.setdefault(row["act_seq"], []).append(row)
+    return found
+
+
+def published_rows(
+    settings: Settings, relation: str, *, order_by: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return the rows of a published table; none before a run of this version has published it.
+
+    Raises
+    ------
+    SnapshotError
+        If the snapshot is damaged.
+    """
+    if not (settings.published / CURRENT).exists():
+        return []
+    snapshot = read_current(settings.published)
+    if relation not in {table.relation for table in snapshot.tables}:
+        return []
+    with duckdb.connect(str(snapshot.file(DATABASE)), read_only=True) as con:
+        rows = con.execute(
+            f"select * from {quote_relation(relation)} order by {column_list(list(order_by))}"
+        )
+        names = [column[0] for column in rows.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
