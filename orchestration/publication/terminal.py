@@ -118,6 +118,7 @@ def card_view(card: Scorecard, as_of: str) -> RenderableType:
         "Changed by acts:",
         [f"{line.kpi_name}: {words}" for line in card.lines for words in _changes(line)],
     )
+    parts += _listed("In use and approved by nobody:", _unapproved(card.lines))
     parts += [Text(), Text(_LEGEND, style="dim")]
     parts.append(Text(f"As of {as_of}, by template {card.template}.", style="dim"))
     return _Narrow(Group(*parts))
@@ -292,6 +293,21 @@ def _changes(line: Line) -> Iterable[str]:
         yield f"when the period became final its value was {_in_unit(line, line.previous_value)}."
     if line.previous_target is not None and line.previous_target != line.target:
         yield f"when the period became final its target was {_in_unit(line, line.previous_target)}."
+
+
+def _unapproved(lines: Iterable[Line]) -> Iterable[str]:
+    """Return which KPIs of a card nobody approved, and from when on that takes them off cards."""
+    unapproved = [one for one in lines if one.lifecycle_state in {"grandfathered", "unapproved"}]
+    for line in unapproved:
+        if line.approval_due is not None:
+            yield (
+                f"{line.kpi_name}: something hangs on it for people from {line.approval_due} on; "
+                "no card of a period that begins then has it, unless the board approves it "
+                f"(steelyard act lifecycle.adopt --kpi-id {line.kpi_id})."
+            )
+    others = [one.kpi_name for one in unapproved if one.approval_due is None]
+    if others:
+        yield f"{', '.join(others)}: in use since before acts were kept."
 
 
 def _in_unit(line: Line, value: float | None) -> str:

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from orchestration.registry.model import Kpi, Measure, MeasureFile, ScorecardTemplate, Term
+from orchestration.registry.model import (
+    Consequence,
+    ConsequenceFile,
+    Kpi,
+    Measure,
+    MeasureFile,
+    ScorecardTemplate,
+    Term,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -41,8 +49,9 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     Parameters
     ----------
     folders : iterable of Path
-        Each may hold `measures.yml`, `kpis/**/*.yml` and `scorecards/*.yml`. A KPI, measure or
-        scorecard version of a later folder replaces the one of the same id.
+        Each may hold `measures.yml`, `kpis/**/*.yml`, `consequences.yml` and `scorecards/*.yml`.
+        A KPI, measure, consequence or scorecard version of a later folder replaces the one of the
+        same id.
 
     Returns
     -------
@@ -58,7 +67,10 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     measures: dict[str, Measure] = {}
     kpis: dict[str, Kpi] = {}
     scorecards: dict[tuple[str, int], ScorecardTemplate] = {}
+    hanging: dict[str, Consequence] = {}
     for folder in folders:
+        for path in sorted(folder.glob("consequences.yml")):
+            hanging |= {one.kpi: one for one in read_entry(path, ConsequenceFile).consequences}
         for path in sorted(folder.glob("measures.yml")):
             measures |= {entry.id: entry for entry in read_entry(path, MeasureFile).measures}
         for path in sorted(folder.glob("kpis/**/*.yml")):
@@ -67,6 +79,15 @@ def load_registers(folders: Iterable[Path]) -> Registers:
         for path in sorted(folder.glob("scorecards/*.yml")):
             template = read_entry(path, ScorecardTemplate)
             scorecards[template.id, template.version] = template
+    for one in hanging.values():
+        if one.kpi not in kpis:
+            raise RegisterError(
+                f"consequences.yml names the KPI {one.kpi!r}, which has no file: correct the id or "
+                "drop the entry."
+            )
+        kpis[one.kpi] = kpis[one.kpi].model_copy(
+            update={"consequences": one.hang_on_it, "consequences_from": one.since}
+        )
     registers = Registers(
         measures=dict(sorted(measures.items())),
         kpis=dict(sorted(kpis.items())),
@@ -189,6 +210,7 @@ def _kpi_row(kpi: Kpi) -> Row:
         "steward": kpi.steward,
         "sensitivity": kpi.sensitivity,
         "has_consequences": bool(kpi.consequences),
+        "consequences_from_date": kpi.consequences_from,
         "factor_count": len(kpi.ratios()),
         "has_denominator": bool(kpi.denominator or kpi.factors),
         "absent_numerator_is_zero": kpi.absent_numerator_is_zero,

@@ -37,6 +37,7 @@ _TYPES: dict[str, dict[str, str]] = {
         "steward": "VARCHAR",
         "sensitivity": "VARCHAR",
         "has_consequences": "BOOLEAN",
+        "consequences_from_date": "DATE",
         "factor_count": "BIGINT",
         "has_denominator": "BOOLEAN",
         "has_trials": "BOOLEAN",
