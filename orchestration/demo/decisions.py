@@ -7,6 +7,7 @@ is refused is refused by the rules. Planted in it, and written to `truth_acts.js
 - a disputed target: proposed, countered twice, agreed on 75 days late;
 - a goalpost that drifts: one plant makes its OEE levels easier four times in a year;
 - an unjust override: a bad month of scrap shown better than it was, for a reason that says nothing;
+- three KPIs on no card and without a target that the yearly review forgot;
 - attempts that are refused, consents that come late, proposals that wait to this day.
 """
 
@@ -34,6 +35,8 @@ OEE, SCRAP, TURNOVER, TRIR = "KPI006", "KPI016", "KPI053", "KPI039"
 ON_CARDS: Final = (OEE, SCRAP, "KPI015", "KPI037", TRIR, TURNOVER, "KPI062")
 # KPIs whose logic is under change control from the first day on.
 UNDER_CONTROL: Final = (OEE, SCRAP, TRIR)
+# On no card and without a target, and left out of the yearly review.
+FORGOTTEN: Final = ("KPI040", "KPI044", "KPI045")
 YEARS: Final = 3
 LEADING: Final = frozenset({"enterprise", "site"})
 AUDITOR: Final = "AUDITOR-01"
@@ -55,6 +58,7 @@ class Planted:
     disputed_target: dict[str, Any] = field(default_factory=dict)
     goalpost_drift: dict[str, Any] = field(default_factory=dict)
     unjust_override: dict[str, Any] = field(default_factory=dict)
+    forgotten_kpis: list[str] = field(default_factory=list)
     refused: list[int] = field(default_factory=list)
     late_consents: list[int] = field(default_factory=list)
     waiting: list[int] = field(default_factory=list)
@@ -90,6 +94,7 @@ def decide(office: Office, *, seed: int, today: dt.date, snapshot: str) -> Plant
     history.set_up()
     for year in range(history.first.year + 1, today.year + 1):
         history.agree_on_targets(year)
+    history.review_kpis()
     history.drift()
     history.dispute_a_target()
     history.annotate()
@@ -266,6 +271,21 @@ class _History:
             proposed,
             mark="late" if is_late else None,
         )
+
+    def review_kpis(self) -> None:
+        """The board looks at the KPIs again, and forgets a few that nobody has a target for."""
+        day = max(self.today - dt.timedelta(days=200), self.first + dt.timedelta(days=60))
+        for kpi in sorted(self.facts.kpis.keys() - set(FORGOTTEN)):
+            kept = self.add(
+                day,
+                "lifecycle.review",
+                self.head(day),
+                kpi_id=kpi,
+                reason="Looked at with its owner: it still answers its question.",
+                review_on=(self.today + dt.timedelta(days=200)).isoformat(),
+            )
+            self.agree(day + dt.timedelta(days=5), self.board[2], kept)
+        self.planted.forgotten_kpis = list(FORGOTTEN)
 
     def levels(self, kpi: str, ease: Decimal = Decimal(0)) -> dict[str, str]:
         """Return levels around the register's, easier by a share of the target."""

@@ -33,6 +33,18 @@ def target_impacts(settings: Settings) -> dict[int, list[dict[str, Any]]]:
     return found
 
 
+def kpi_review(settings: Settings, *, every: bool = False) -> list[dict[str, Any]]:
+    """Return the rows of `rpt_kpi_review`: candidates for retirement, or every KPI.
+
+    Raises
+    ------
+    SnapshotError
+        If the snapshot is damaged.
+    """
+    rows = published_rows(settings, "governance.rpt_kpi_review", order_by=("kpi_id",))
+    return [row for row in rows if every or row["is_candidate"]]
+
+
 def published_rows(
     settings: Settings, relation: str, *, order_by: Sequence[str]
 ) -> list[dict[str, Any]]:

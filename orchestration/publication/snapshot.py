@@ -112,6 +112,7 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
     "governance.rpt_goalpost_drift": ("org_unit_id",),
     "governance.rpt_target_impact": ("act_seq", "entity_kind", "entity_id"),
     "governance.rpt_target_cascade": ("kpi_id", "org_unit_id", "label_kind", "label_start_date"),
+    "governance.rpt_kpi_review": ("kpi_id",),
     "governance.rpt_accountability": ("subject_kind", "subject_id"),
     **{f"governance.reg_{register}": ("act_seq", "valid_from") for register in REGISTERS},
     "registry.kpis": ("kpi_id",),

@@ -379,6 +379,31 @@ def impact_view(impacts: Sequence[Mapping[str, Any]]) -> RenderableType:
     return Padding(Group(*parts), (0, 0, 0, 8))
 
 
+def review_view(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Return what speaks for retiring KPIs, as rows of `rpt_kpi_review` say it."""
+    if not rows:
+        return Text("No KPI is a candidate for retirement (--all shows each with its evidence).")
+    table = _table()
+    for heading in ("KPI", "State", "What speaks for retiring it"):
+        table.add_column(heading)
+    for row in rows:
+        said = {name: "never" if value is None else value for name, value in row.items()}
+        reasons = [words.format(**said) for name, words in _REASONS.items() if row[name]]
+        table.add_row(row["kpi_id"], row["lifecycle_state"], "; ".join(reasons) or ABSENT)
+    return _Narrow(table)
+
+
+_REASONS: Final = {
+    "has_no_owner": "nobody answers for it",
+    "has_no_reading": "last month measured: {last_month_date}",
+    "is_unchanged": "no value moved in {unchanged_series_count} units",
+    "is_on_no_card": "on no card",
+    "has_no_target": "no target for today",
+    "is_unused": "nobody opened it",
+    "is_review_due": "last review: {last_reviewed_date}",
+}
+
+
 def _number(level: float) -> str:
     return f"{level:.6g}"
 

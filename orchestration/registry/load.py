@@ -16,6 +16,7 @@ from orchestration.registry.model import (
     Consequence,
     ConsequenceFile,
     Kpi,
+    KpiReview,
     Measure,
     MeasureFile,
     ScorecardTemplate,
@@ -41,6 +42,7 @@ class Registers:
     measures: Mapping[str, Measure]
     kpis: Mapping[str, Kpi]
     scorecards: Sequence[ScorecardTemplate]
+    review: KpiReview | None = None
 
 
 def load_registers(folders: Iterable[Path]) -> Registers:
@@ -49,9 +51,9 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     Parameters
     ----------
     folders : iterable of Path
-        Each may hold `measures.yml`, `kpis/**/*.yml`, `consequences.yml` and `scorecards/*.yml`.
-        A KPI, measure, consequence or scorecard version of a later folder replaces the one of the
-        same id.
+        Each may hold `measures.yml`, `kpis/**/*.yml`, `consequences.yml`, `kpi_review.yml` and
+        `scorecards/*.yml`. A KPI, measure, consequence or scorecard version of a later folder
+        replaces the one of the same id.
 
     Returns
     -------
@@ -68,7 +70,10 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     kpis: dict[str, Kpi] = {}
     scorecards: dict[tuple[str, int], ScorecardTemplate] = {}
     hanging: dict[str, Consequence] = {}
+    review: KpiReview | None = None
     for folder in folders:
+        for path in sorted(folder.glob("kpi_review.yml")):
+            review = read_entry(path, KpiReview)
         for path in sorted(folder.glob("consequences.yml")):
             hanging |= {one.kpi: one for one in read_entry(path, ConsequenceFile).consequences}
         for path in sorted(folder.glob("measures.yml")):
@@ -92,6 +97,7 @@ def load_registers(folders: Iterable[Path]) -> Registers:
         measures=dict(sorted(measures.items())),
         kpis=dict(sorted(kpis.items())),
         scorecards=[scorecards[key] for key in sorted(scorecards)],
+        review=review,
     )
     _check_references(registers)
     return registers
@@ -113,7 +119,7 @@ def register_tables(
     -------
     dict of str to list of dict
         Table name to rows: `kpis`, `kpi_terms`, `kpi_grains`, `measures`, `measure_feeds`,
-        `scorecard_templates`, `scorecard_items`.
+        `scorecard_templates`, `scorecard_items`, `kpi_review`.
     """
     tables: dict[str, list[Row]] = {
         "kpis": [_kpi_row(kpi) for kpi in registers.kpis.values()],
@@ -157,6 +163,7 @@ def register_tables(
             for measure in registers.measures.values()
             for feed in measure.feeds
         ],
+        "kpi_review": [registers.review.model_dump()] if registers.review else [],
         "scorecard_templates": [],
         "scorecard_items": [],
     }

@@ -107,6 +107,16 @@ class Version(Entry):
     change: str
 
 
+class KpiReview(Entry):
+    """What makes a KPI a candidate for retirement; the file `kpi_review.yml`."""
+
+    months_without_reading: int = Field(ge=1)
+    months_unchanged: int = Field(ge=2)
+    days_without_use: int = Field(ge=1)
+    months_between_reviews: int = Field(ge=1)
+    reasons_needed: int = Field(ge=1)
+
+
 Hanging = Literal["pay", "promotion", "termination"]
 
 

@@ -73,6 +73,13 @@ _TYPES: dict[str, dict[str, str]] = {
         "distribution": "VARCHAR",
     },
     "measure_feeds": {"measure_id": "VARCHAR", "feed": "VARCHAR", "latency_days": "BIGINT"},
+    "kpi_review": {
+        "months_without_reading": "BIGINT",
+        "months_unchanged": "BIGINT",
+        "days_without_use": "BIGINT",
+        "months_between_reviews": "BIGINT",
+        "reasons_needed": "BIGINT",
+    },
     "scorecard_templates": {
         "template_id": "VARCHAR",
         "template_version": "BIGINT",

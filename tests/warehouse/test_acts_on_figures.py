@@ -25,7 +25,7 @@ BUILT_FIRST = (
     *("reg_override", "reg_target", "reg_annotation", "reg_dispute", "fct_kpi_readings"),
     *("rpt_goalpost_drift", "rpt_accountability", "fct_rating_versions", "rpt_appeal_rates"),
     *("int_judgements__input", "int_comparisons__input", "int_outlook__input"),
-    *("int_leaders__input", "int_targets__asked"),
+    *("int_leaders__input", "int_targets__asked", "rpt_kpi_review"),
 )
 # What reads what Python finds, or what stands.
 JUDGED = (
@@ -544,6 +544,66 @@ def test_every_live_kpi_says_who_answers_for_it_or_that_nobody_does(plant):
     assert plant.query(f"{asked} where subject_id = 'KPI001'") == [('["E9"]', None)]
     plant.decide(*acts, disputed, retired)
     assert "KPI001" not in {row[0] for row in plant.query(said)}
+
+
+def test_a_kpi_is_proposed_for_retirement_with_every_reason_and_its_evidence(plant):
+    plant.execute("delete from raw.hr_employees")
+    plant.write("hr_employees", {"employee_id": "E2", "hire_date": "2020-01-01"})
+    plant.build_with_parents("dim_people")
+    year = [f"2025-{month:02d}-01" for month in range(8, 13)] + [
+        f"2026-{month:02d}-01" for month in range(1, 8)
+    ]
+    adopted = entry(
+        1, "2025-01-05", "lifecycle.adopt", subject=f"lifecycle|{KPI}", fields={"kpi_id": KPI}
+    )
+    others_owner = entry(
+        2, "2025-01-06", "ownership.propose", subject="ownership|KPI001",
+        fields={"kpi_id": "KPI001", "owner_id": "E2"},
+    )  # fmt: skip
+    last_year = target(3, "2025-01-07", "0.02", period="2025")
+    reasons = (
+        "select reason_count, is_candidate, has_no_owner, has_no_reading, is_unchanged, "
+        "is_on_no_card, has_no_target, is_unused, is_review_due from governance.rpt_kpi_review "
+        f"where kpi_id = '{KPI}'"
+    )
+    evidence = (
+        "select owner_id, last_month_date::varchar, unchanged_series_count, moving_series_count, "
+        "active_target_count, use_count, last_reviewed_date::varchar, review_on_date::varchar "
+        f"from governance.rpt_kpi_review where kpi_id = '{KPI}'"
+    )
+
+    # Twelve equal months; nobody owns it; its target was for 2025; adopted nineteen months ago.
+    plant.readings(*(("site", SITE, month, 0.03, "final", "ok") for month in year))
+    plant.decide(adopted, others_owner, last_year)
+    assert plant.query(reasons) == [(4, True, True, False, True, False, True, False, True)]
+    assert plant.query(evidence) == [(None, "2026-07-01", 1, 0, 0, None, "2025-01-05", None)]
+
+    # One month moved, somebody answers for it, there is a target, and the board looked again.
+    plant.readings(
+        *(("site", SITE, month, 0.03, "final", "ok") for month in year[:-1]),
+        ("site", SITE, year[-1], 0.031, "final", "ok"),
+    )
+    review = {"kpi_id": KPI, "review_on": "2027-06-01"}
+    plant.decide(
+        adopted, others_owner, last_year, target(4, "2026-01-07", "0.02"),
+        entry(5, "2026-01-08", "ownership.propose", subject=f"ownership|{KPI}",
+              fields={"kpi_id": KPI, "owner_id": "E2"}),
+        entry(6, "2026-06-01", "lifecycle.review", subject=f"lifecycle|{KPI}", fields=review),
+    )  # fmt: skip
+    assert plant.query(reasons) == [(0, False, *([False] * 7))]
+    assert plant.query(evidence) == [
+        ("E2", "2026-07-01", 0, 1, 1, None, "2026-06-01", "2027-06-01")
+    ]
+
+    # Its last month lies more than six months back.
+    plant.readings(("site", SITE, "2026-01-01", 0.03, "final", "ok"))
+    plant.decide(adopted)
+    assert plant.query(reasons)[0][3] is True
+    retired = entry(
+        7, "2026-07-01", "lifecycle.retire", subject=f"lifecycle|{KPI}", fields={"kpi_id": KPI}
+    )
+    plant.decide(adopted, retired)
+    assert plant.query(reasons) == []
 
 
 def test_a_decided_appeal_is_a_new_version_of_the_rating_and_counts_its_days(plant):
