@@ -163,6 +163,30 @@ def pending(company: CompanyOption = None, json_output: JsonOption = False) -> N
         out.print("There are none.")
 
 
+@acts_app.command()
+def precedents(
+    kpi: Annotated[str, typer.Argument(metavar="KPI", help="Id of a KPI.")],
+    company: CompanyOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Show what was ruled in disputes over a KPI: a dispute cites these."""
+    from orchestration.publication.decisions import precedents as rulings_on  # noqa: PLC0415
+
+    with _plain_failures():
+        rulings = rulings_on(chosen_settings(company), kpi)
+    if json_output:
+        out.print_json(json.dumps(rulings, default=str))
+        return
+    for one in rulings:
+        out.print(f"{one['act_seq']:>6}  {one['ruling']}", highlight=False, markup=False)
+        out.print(f"        Principle: {one['principle']}", highlight=False, markup=False)
+        if one["ordered_change"]:
+            ordered = f"Ordered by {one['change_by']}: {one['ordered_change']}"
+            out.print(f"        {ordered}", highlight=False, markup=False)
+    if not rulings:
+        out.print("There are none.")
+
+
 class _UsageError(ValueError):
     """What was typed cannot be understood."""
 

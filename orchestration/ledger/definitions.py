@@ -47,6 +47,7 @@ CheckName = Literal[
     "expiry_within_policy",
     "hashes_are_known",
     "high_impact_is_assessed",
+    "order_names_change_and_day",
     "deadline_has_not_passed",
     "reviewer_is_independent",
     "auditor_is_independent",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
@@ -31,6 +31,28 @@ def target_impacts(settings: Settings) -> dict[int, list[dict[str, Any]]]:
     for row in published_rows(settings, IMPACT, order_by=("act_seq", "entity_kind", "entity_id")):
         found.setdefault(row["act_seq"], []).append(row)
     return found
+
+
+def precedents(settings: Settings, kpi: str) -> list[dict[str, Any]]:
+    """Return the rulings on disputes over a KPI, the oldest first, from `reg_dispute`.
+
+    Raises
+    ------
+    SnapshotError
+        If the snapshot is damaged.
+    """
+    rows = published_rows(settings, "governance.reg_dispute", order_by=("act_seq",))
+    return [
+        {name: row.get(name) for name in _RULING}
+        for row in rows
+        if row["kpi_id"] == kpi and row["state_code"] == "ruled" and row["recorded_to_utc"] is None
+    ]
+
+
+_RULING: Final = (
+    *("act_seq", "kpi_id", "org_unit_id", "claim", "ruling", "principle", "cites"),
+    *("ordered_change", "change_by"),
+)
 
 
 def kpi_review(settings: Settings, *, every: bool = False) -> list[dict[str, Any]]:

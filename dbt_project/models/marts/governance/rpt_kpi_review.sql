@@ -7,16 +7,16 @@ with
 thresholds as (
 
     select
-        parameters.as_of_date,
-        {{ add_months('parameters.as_of_date', '-review.months_without_reading') }}
+        run.as_of_date,
+        {{ add_months('run.as_of_date', '-criteria.months_without_reading') }}
             as measured_since_date,
-        review.months_unchanged,
-        {{ add_days('parameters.as_of_date', '-review.days_without_use') }} as used_since_date,
-        {{ add_months('parameters.as_of_date', '-review.months_between_reviews') }}
+        criteria.months_unchanged,
+        {{ add_days('run.as_of_date', '-criteria.days_without_use') }} as used_since_date,
+        {{ add_months('run.as_of_date', '-criteria.months_between_reviews') }}
             as reviewed_since_date,
-        review.reasons_needed
-    from {{ ref('int_run__parameters') }} as parameters
-    cross join {{ source('registry', 'kpi_review') }} as review
+        criteria.reasons_needed
+    from {{ ref('int_run__parameters') }} as run
+    cross join {{ source('registry', 'kpi_review') }} as criteria
 
 ),
 
