@@ -164,6 +164,38 @@ def pending(company: CompanyOption = None, json_output: JsonOption = False) -> N
 
 
 @acts_app.command()
+def notices(
+    person: Annotated[
+        str | None, typer.Option("--for", metavar="PERSON", help="Only those to this person.")
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Also what was acknowledged or need not be.")
+    ] = False,
+    company: CompanyOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Show who was told of which act as of the last run, and has not acknowledged it."""
+    from orchestration.publication.decisions import notices as notices_of  # noqa: PLC0415
+
+    with _plain_failures():
+        rows = notices_of(chosen_settings(company), person=person, every=every)
+    if json_output:
+        out.print_json(json.dumps(rows, default=str))
+        return
+    for row in rows:
+        reminder = "  [bold]reminder due[/]" if row["is_reminder_due"] else ""
+        out.print(
+            f"{row['act_seq']:>6}  {row['told_since_utc']:%Y-%m-%d}  {row['person_id']:<10} "
+            f"{row['act_type']}  {row['subject_key'].partition('|')[2].replace('|', ' ')}"
+            f"{reminder}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if not rows:
+        out.print("There are none.")
+
+
+@acts_app.command()
 def precedents(
     kpi: Annotated[str, typer.Argument(metavar="KPI", help="Id of a KPI.")],
     company: CompanyOption = None,

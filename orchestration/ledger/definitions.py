@@ -61,6 +61,7 @@ NO_STATE = "none"
 APPROVE = "decision.approve"
 REJECT = "decision.reject"
 WITHDRAW = "decision.withdraw"
+ACKNOWLEDGE = "acknowledgement.give"
 # In `not_by` and in a consent's `person`: whoever did the act that is answered.
 ACTOR = "actor"
 

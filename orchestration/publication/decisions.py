@@ -55,6 +55,24 @@ _RULING: Final = (
 )
 
 
+def notices(
+    settings: Settings, *, person: str | None = None, every: bool = False
+) -> list[dict[str, Any]]:
+    """Return who was told of what and has not acknowledged it; or all that was told.
+
+    Raises
+    ------
+    SnapshotError
+        If the snapshot is damaged.
+    """
+    rows = published_rows(settings, "governance.fct_notices", order_by=("act_seq", "person_id"))
+    return [
+        row
+        for row in rows
+        if (every or row["is_open"]) and (person is None or row["person_id"] == person)
+    ]
+
+
 def kpi_review(settings: Settings, *, every: bool = False) -> list[dict[str, Any]]:
     """Return the rows of `rpt_kpi_review`: candidates for retirement, or every KPI.
 

@@ -101,6 +101,7 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
     ),
     "governance.kpi_publication": ("kpi_id",),
     "governance.fct_acts": ("act_seq",),
+    "governance.fct_notices": ("act_seq", "person_id"),
     "governance.rpt_waiting_decisions": ("act_seq", "consent_position"),
     "governance.rpt_decision_bottlenecks": ("right_name",),
     "governance.rpt_open_disputes": ("subject_key",),

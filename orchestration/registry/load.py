@@ -19,6 +19,7 @@ from orchestration.registry.model import (
     KpiReview,
     Measure,
     MeasureFile,
+    Notices,
     ScorecardTemplate,
     Term,
 )
@@ -43,6 +44,7 @@ class Registers:
     kpis: Mapping[str, Kpi]
     scorecards: Sequence[ScorecardTemplate]
     review: KpiReview | None = None
+    notices: Notices | None = None
 
 
 def load_registers(folders: Iterable[Path]) -> Registers:
@@ -51,8 +53,8 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     Parameters
     ----------
     folders : iterable of Path
-        Each may hold `measures.yml`, `kpis/**/*.yml`, `consequences.yml`, `kpi_review.yml` and
-        `scorecards/*.yml`. A KPI, measure, consequence or scorecard version of a later folder
+        Each may hold `measures.yml`, `kpis/**/*.yml`, `consequences.yml`, `kpi_review.yml`,
+        `notices.yml` and `scorecards/*.yml`. A KPI, measure, consequence or scorecard version of a later folder
         replaces the one of the same id.
 
     Returns
@@ -71,9 +73,12 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     scorecards: dict[tuple[str, int], ScorecardTemplate] = {}
     hanging: dict[str, Consequence] = {}
     review: KpiReview | None = None
+    notices: Notices | None = None
     for folder in folders:
         for path in sorted(folder.glob("kpi_review.yml")):
             review = read_entry(path, KpiReview)
+        for path in sorted(folder.glob("notices.yml")):
+            notices = read_entry(path, Notices)
         for path in sorted(folder.glob("consequences.yml")):
             hanging |= {one.kpi: one for one in read_entry(path, ConsequenceFile).consequences}
         for path in sorted(folder.glob("measures.yml")):
@@ -98,6 +103,7 @@ def load_registers(folders: Iterable[Path]) -> Registers:
         kpis=dict(sorted(kpis.items())),
         scorecards=[scorecards[key] for key in sorted(scorecards)],
         review=review,
+        notices=notices,
     )
     _check_references(registers)
     return registers
@@ -119,7 +125,7 @@ def register_tables(
     -------
     dict of str to list of dict
         Table name to rows: `kpis`, `kpi_terms`, `kpi_grains`, `measures`, `measure_feeds`,
-        `scorecard_templates`, `scorecard_items`, `kpi_review`.
+        `scorecard_templates`, `scorecard_items`, `kpi_review`, `notices`.
     """
     tables: dict[str, list[Row]] = {
         "kpis": [_kpi_row(kpi) for kpi in registers.kpis.values()],
@@ -164,6 +170,7 @@ def register_tables(
             for feed in measure.feeds
         ],
         "kpi_review": [registers.review.model_dump()] if registers.review else [],
+        "notices": [registers.notices.model_dump()] if registers.notices else [],
         "scorecard_templates": [],
         "scorecard_items": [],
     }

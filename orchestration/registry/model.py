@@ -117,6 +117,12 @@ class KpiReview(Entry):
     reasons_needed: int = Field(ge=1)
 
 
+class Notices(Entry):
+    """When whoever was told of an act is reminded; the file `notices.yml`."""
+
+    remind_after_days: int = Field(ge=1)
+
+
 Hanging = Literal["pay", "promotion", "termination"]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.ingest.delivery_log import contract_hash, relation_hash
 from orchestration.ingest.sql import quote_identifier
+from orchestration.ledger.definitions import ACKNOWLEDGE
 from orchestration.registry.load import register_tables
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ _TYPES: dict[str, dict[str, str]] = {
         "distribution": "VARCHAR",
     },
     "measure_feeds": {"measure_id": "VARCHAR", "feed": "VARCHAR", "latency_days": "BIGINT"},
+    "notices": {"remind_after_days": "BIGINT"},
     "kpi_review": {
         "months_without_reading": "BIGINT",
         "months_unchanged": "BIGINT",
@@ -106,6 +108,11 @@ _TYPES: dict[str, dict[str, str]] = {
         "is_end": "BOOLEAN",
         "replaces_pending": "BOOLEAN",
         "definition_hash": "VARCHAR",
+    },
+    "act_notify": {
+        "act_type": "VARCHAR",
+        "who_code": "VARCHAR",
+        "needs_acknowledgement": "BOOLEAN",
     },
     "act_consents": {
         "act_type": "VARCHAR",
@@ -150,6 +157,8 @@ def all_tables(
     """Return every register table of a company: its KPIs, its acts, its feeds and its sites."""
     latency = {feed: contract.delivery.latency_days for feed, contract in company.canonical.items()}
     enterprise = company.facts.enterprise
+    acknowledgement = act_types.find(ACKNOWLEDGE)
+    acknowledged = acknowledgement.follows if acknowledgement else ()
     return register_tables(registers, latency) | {
         "act_types": [
             {
@@ -163,6 +172,15 @@ def all_tables(
                 "definition_hash": act_types.hash_of(act.type),
             }
             for act in act_types
+        ],
+        "act_notify": [
+            {
+                "act_type": act.type,
+                "who_code": who,
+                "needs_acknowledgement": act.type in acknowledged,
+            }
+            for act in act_types
+            for who in act.notify
         ],
         "act_consents": [
             {

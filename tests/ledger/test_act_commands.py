@@ -133,6 +133,37 @@ def test_whoever_looks_at_a_waiting_target_sees_what_the_last_run_simulated(stee
     assert "is not simulated" in " ".join(steelyard("acts", "show", "2").output.split())
 
 
+def test_whoever_was_told_and_has_not_acknowledged_is_listed(steelyard):
+    settings = Settings.from_environment()
+    assert "There are none." in steelyard("acts", "notices").output
+    with duckdb.connect() as con:
+        con.execute("create schema governance")
+        con.execute(
+            "create table governance.fct_notices as select * from (values "
+            "(1, 'E2', 'target.change', 'target|KPI006|S-A|2026', timestamp '2026-09-01 08:00:00', "
+            "true, true), (1, 'E3', 'target.change', 'target|KPI006|S-A|2026', "
+            "timestamp '2026-09-01 08:00:00', false, false), (2, 'E3', 'dispute.rule', 'dispute|1', "
+            "timestamp '2026-09-29 08:00:00', true, false)) as told(act_seq, person_id, act_type, "
+            "subject_key, told_since_utc, is_open, is_reminder_due)"
+        )
+        publish(
+            con,
+            settings.published,
+            company="demo",
+            as_of=dt.date(2026, 9, 30),
+            relations={"governance.fct_notices": ("act_seq", "person_id")},
+            keep_days=7,
+        )
+
+    shown = [" ".join(one.split()) for one in steelyard("acts", "notices").output.splitlines()]
+    assert shown == [
+        "1 2026-09-01 E2 target.change KPI006 S-A 2026 reminder due",
+        "2 2026-09-29 E3 dispute.rule 1",
+    ]
+    mine = json.loads(steelyard("acts", "notices", "--for", "E3", "--all", "--json").output)
+    assert [(one["act_seq"], one["is_open"]) for one in mine] == [(1, False), (2, True)]
+
+
 def test_a_csv_file_holds_an_act_per_row_with_lists_between_semicolons(tmp_path):
     path = tmp_path / "acts.csv"
     path.write_text(
