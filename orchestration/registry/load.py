@@ -54,8 +54,8 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     ----------
     folders : iterable of Path
         Each may hold `measures.yml`, `kpis/**/*.yml`, `consequences.yml`, `kpi_review.yml`,
-        `notices.yml` and `scorecards/*.yml`. A KPI, measure, consequence or scorecard version of a later folder
-        replaces the one of the same id.
+        `notices.yml` and `scorecards/*.yml`. A KPI, measure, consequence or scorecard version of a
+        later folder replaces the one of the same id.
 
     Returns
     -------

@@ -53,7 +53,7 @@ FRACTIONS = {
     "old_threshold_level", "old_target_level", "old_stretch_level", "old_mean_score",
     "old_expected_score", "old_odds_next_month", "old_odds_rest_of_period",
     "new_threshold_level", "new_target_level", "new_stretch_level", "new_mean_score",
-    "new_expected_score", "new_odds_next_month", "new_odds_rest_of_period",
+    "upheld_ratio", "new_expected_score", "new_odds_next_month", "new_odds_rest_of_period",
 }  # fmt: skip
 
 

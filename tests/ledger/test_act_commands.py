@@ -142,9 +142,10 @@ def test_whoever_was_told_and_has_not_acknowledged_is_listed(steelyard):
             "create table governance.fct_notices as select * from (values "
             "(1, 'E2', 'target.change', 'target|KPI006|S-A|2026', timestamp '2026-09-01 08:00:00', "
             "true, true), (1, 'E3', 'target.change', 'target|KPI006|S-A|2026', "
-            "timestamp '2026-09-01 08:00:00', false, false), (2, 'E3', 'dispute.rule', 'dispute|1', "
-            "timestamp '2026-09-29 08:00:00', true, false)) as told(act_seq, person_id, act_type, "
-            "subject_key, told_since_utc, is_open, is_reminder_due)"
+            "timestamp '2026-09-01 08:00:00', false, false), "
+            "(2, 'E3', 'dispute.rule', 'dispute|1', timestamp '2026-09-29 08:00:00', true, false)) "
+            "as told(act_seq, person_id, act_type, subject_key, told_since_utc, is_open, "
+            "is_reminder_due)"
         )
         publish(
             con,

@@ -161,7 +161,6 @@ def test_every_asset_leads_to_publication(definitions):
         # About persons: published once an access policy cuts them.
         "governance/fct_rating_appeals",
         "governance/fct_rating_versions",
-        "governance/rpt_appeal_rates",
         "intermediate/int_leaders__input",
         "scorecard/fct_leader_effects",
         "statistics/leader_effects",

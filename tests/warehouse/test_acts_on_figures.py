@@ -634,9 +634,9 @@ def test_a_decided_appeal_is_a_new_version_of_the_rating_and_counts_its_days(pla
     assert plant.query(
         "select days_used, days_allowed, is_overdue, state_code from governance.fct_rating_appeals"
     ) == [(20, 19, True, "decided")]
-    # One of four who were rated.
+    # One of four who were rated; what came of it is nobody's but theirs.
     assert plant.query("select * from governance.rpt_appeal_rates") == [
-        ("2025", 4, 1, 1, 1, 1, 20, 0.25)
+        ("2025", 4, 1, 1, None, 1, None, None, 0.25)
     ]
 
 

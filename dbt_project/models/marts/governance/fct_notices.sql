@@ -8,10 +8,10 @@ with
 parameters as (
 
     select
-        parameters.as_of_date,
-        notices.remind_after_days
-    from {{ ref('int_run__parameters') }} as parameters
-    cross join {{ source('registry', 'notices') }} as notices
+        run.as_of_date,
+        reminders.remind_after_days
+    from {{ ref('int_run__parameters') }} as run
+    cross join {{ source('registry', 'notices') }} as reminders
 
 ),
 
