@@ -16,6 +16,7 @@ import pandas as pd
 INK: Final = "#333333"
 QUIET: Final = "#767676"
 OTHERS: Final = "#B0B0B0"
+PALE: Final = "#DDDDDD"
 READING: Final = "#0072B2"
 SIGNAL: Final = "#D55E00"
 RUN: Final = "#AA3377"
@@ -238,6 +239,113 @@ def then_and_now(
     ).properties(width=380, height=320, title=_title(title, subtitle), description=title)
 
 
+def bridge(
+    parts: pd.DataFrame, *, title: str, subtitle: str = "", number_format: str = ".2f"
+) -> alt.LayerChart:
+    """Return the way from one figure to another, part by part, each with its interval.
+
+    Parameters
+    ----------
+    parts : DataFrame, one row per part of one change, in the order in which they are drawn
+        `part` (its name), `contribution_value`, `low_value`, `high_value`, and on each row
+        `baseline_value` and `outcome_value`, all in the unit of the figure.
+    title, subtitle, number_format : str
+
+    Returns
+    -------
+    LayerChart
+        The two figures as points, as the axis does not begin at 0; each part as a bar from where
+        the one above it ends, with a line for its interval about its own end. Up is blue and down
+        vermilion, and the label has a sign: whether up is good the chart does not say.
+    """
+    begins = parts["baseline_value"].iloc[0] + parts["contribution_value"].cumsum().shift(1).fillna(
+        0
+    )
+    drawn = parts.assign(
+        begin=begins,
+        end=begins + parts["contribution_value"],
+        low=begins + parts["low_value"],
+        high=begins + parts["high_value"],
+        way=(parts["contribution_value"] >= 0).map({True: "up", False: "down"}),
+    )
+    ends = pd.DataFrame(
+        {
+            "part": ["before", "after"],
+            "value": [parts["baseline_value"].iloc[0], parts["outcome_value"].iloc[0]],
+        }
+    )
+    order = ["before", *parts["part"], "after"]
+    y = alt.Y("part:N", sort=order, title=None, axis=alt.Axis(labelLimit=220, grid=False))
+    colour = alt.Color(
+        "way:N", scale=alt.Scale(domain=["up", "down"], range=[READING, SIGNAL]), legend=None
+    )
+    base = alt.Chart(drawn).encode(y=y)
+    return alt.layer(
+        base.mark_bar(height=14).encode(x=_x("begin", number_format), x2="end:Q", color=colour),
+        base.mark_rule(color=INK).encode(x=_x("low", number_format), x2="high:Q"),
+        base.transform_calculate(label=f"format(datum.contribution_value, '+{number_format}')")
+        .mark_text(align="left", dx=6, color=INK, fontSize=11)
+        .encode(x=_x("high", number_format), text="label:N"),
+        alt.Chart(ends)
+        .mark_point(filled=True, size=80, color=INK, opacity=1)
+        .encode(x=_x("value", number_format), y=y),
+        alt.Chart(ends)
+        .transform_calculate(label=f"format(datum.value, '{number_format}')")
+        .mark_text(align="left", dx=10, color=INK, fontSize=11)
+        .encode(x=_x("value", number_format), y=y, text="label:N"),
+    ).properties(
+        width=WIDTH - 160,
+        height=26 * len(order),
+        title=_title(title, subtitle),
+        description=title,
+    )
+
+
+def bullet(
+    units: pd.DataFrame, *, title: str, subtitle: str = "", number_format: str = ".2f"
+) -> alt.LayerChart:
+    """Return figures against the levels that they are measured by, a row per unit.
+
+    Parameters
+    ----------
+    units : DataFrame, one row per unit
+        `entity_id`, `reading`, `low` and `high` (what it would be read between, of the same
+        performance), `threshold_level`, `target_level` and `stretch_level` (in one unit).
+    title, subtitle, number_format : str
+
+    Returns
+    -------
+    LayerChart
+        Threshold to target in one grey, target to stretch in a lighter one, the target as a stroke,
+        the reading as a point on the line of its noise. Few, *Information Dashboard Design* (2006).
+    """
+    names = list(dict.fromkeys(units["entity_id"]))
+    y = alt.Y("entity_id:N", sort=names, title=None, axis=alt.Axis(grid=False))
+    base = alt.Chart(units).encode(y=y)
+    return alt.layer(
+        base.mark_bar(height=18, color=OTHERS).encode(
+            x=_x("threshold_level", number_format), x2="target_level:Q"
+        ),
+        base.mark_bar(height=18, color=PALE).encode(
+            x=_x("target_level", number_format), x2="stretch_level:Q"
+        ),
+        base.mark_tick(height=22, thickness=3, color=INK).encode(
+            x=_x("target_level", number_format)
+        ),
+        base.mark_rule(color=READING, strokeWidth=2).encode(
+            x=_x("low", number_format), x2="high:Q"
+        ),
+        base.mark_point(filled=True, size=70, color=READING, opacity=1).encode(
+            x=_x("reading", number_format)
+        ),
+    ).properties(
+        width=WIDTH - 120,
+        height=30 * len(names),
+        title=_title(title, subtitle),
+        description=title,
+    )
+
+
 def _named_together(marks: pd.DataFrame, column: str) -> pd.DataFrame:
     """Return one row for marks whose labels would lie on each other, with all their `names`."""
     lines = 25  # of text, one above the other, in a chart of this height
@@ -314,6 +422,15 @@ def _y(name: str, number_format: str) -> alt.Y:
         f"{name}:Q",
         title=None,
         scale=alt.Scale(zero=False, padding=10),
+        axis=alt.Axis(format=number_format, grid=False, tickCount=5),
+    )
+
+
+def _x(name: str, number_format: str) -> alt.X:
+    return alt.X(
+        f"{name}:Q",
+        title=None,
+        scale=alt.Scale(zero=False, padding=24),
         axis=alt.Axis(format=number_format, grid=False, tickCount=5),
     )
 

@@ -6,6 +6,7 @@ import dagster as dg
 
 from orchestration.defs import automation, guard, judgement, landing, publication, warehouse
 from orchestration.defs.common import delivery_days, progress_logger, warehouse_resource
+from orchestration.governance.questions import QUESTIONS
 from orchestration.settings import Settings
 
 
@@ -23,11 +24,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             warehouse.registers(settings, days),
             warehouse.run_plan(settings, days),
             warehouse.models(settings, days),
-            judgement.kpi_judgements(settings, days),
-            judgement.kpi_comparisons(settings, days),
-            judgement.kpi_outlook(settings, days),
-            judgement.target_impact(settings, days),
-            judgement.leader_effects(settings, days),
+            *(judgement.answer(question, days) for question in QUESTIONS),
             judgement.standing_figures(settings, days),
             publication.mart_rules(settings, days),
             publication.snapshot(settings, days),

@@ -76,7 +76,7 @@ def judge_readings(readings: pd.DataFrame) -> pd.DataFrame:
     rule_1 = charted["rule_1"].to_numpy()
     rule_2 = charted["rule_2"].to_numpy()
     is_charted = charted["is_charted"].to_numpy(dtype=bool)
-    return frame[[*KEY, *LEVELS[1:], "target_version", "chart_kind"]].assign(
+    judged = frame[[*KEY, *LEVELS[1:], "target_version", "chart_kind"]].assign(
         band=reached,
         variation=variation(rule_1, rule_2, is_charted=is_charted, direction=direction),
         assurance=assurance(
@@ -105,6 +105,26 @@ def judge_readings(readings: pd.DataFrame) -> pd.DataFrame:
         previous_band=pd.Series(reached_before, dtype="str").where(is_changed),
         previous_score=np.where(is_changed, points_before, np.nan),
     )
+    judged.attrs["signals"] = int((judged["signal_side"] != 0).sum())
+    return judged
+
+
+def as_series(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return readings as `judge_series` wants them, same order and index."""
+    return pd.DataFrame(
+        {
+            "series_id": frame["series_id"],
+            "period_start": frame["period_start_date"],
+            "chart": frame["chart_kind"],
+            "value": frame["computed_value"],
+            "numerator": frame["numerator"],
+            "denominator": frame["denominator"],
+            "is_final": frame["finality"] != "provisional",
+            "is_excluded": frame["is_excluded"],
+            "baseline_readings": frame["baseline_readings"],
+            "multiplier": frame["multiplier"],
+        }
+    )
 
 
 def _against_levels(
@@ -119,21 +139,7 @@ def _against_levels(
 def _charts(frame: pd.DataFrame) -> pd.DataFrame:
     """Return chart results for every row; rows without a chart plan are not charted."""
     has_plan = (frame["chart_kind"] != "none").to_numpy()
-    series = pd.DataFrame(
-        {
-            "series_id": frame["series_id"],
-            "period_start": frame["period_start_date"],
-            "chart": frame["chart_kind"],
-            "value": frame["computed_value"],
-            "numerator": frame["numerator"],
-            "denominator": frame["denominator"],
-            "is_final": frame["finality"] != "provisional",
-            "is_excluded": frame["is_excluded"],
-            "baseline_readings": frame["baseline_readings"],
-            "multiplier": frame["multiplier"],
-        }
-    )
-    judged = judge_series(series[has_plan])[list(_CHART_COLUMNS)]
+    judged = judge_series(as_series(frame[has_plan]))[list(_CHART_COLUMNS)]
     unplanned = frame.index[~has_plan]
     rest = pd.DataFrame(
         {

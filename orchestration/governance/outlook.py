@@ -91,6 +91,23 @@ def foresee(readings: pd.DataFrame) -> Outlook:
     return Outlook(frame, pooled_coverage(tests))
 
 
+def foreseen_rows(readings: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of `foresee`, with the coverage of past forecasts in their ``attrs``."""
+    outlook = foresee(readings)
+    coverage = outlook.coverage
+    outlook.rows.attrs = (
+        {"coverage_refused": coverage.detail}
+        if isinstance(coverage, Refusal)
+        else {
+            "coverage": coverage.share,
+            "coverage_low": coverage.low,
+            "coverage_high": coverage.high,
+            "coverage_stated": coverage.stated,
+        }
+    )
+    return outlook.rows
+
+
 _NOTHING: Final[dict[str, Any]] = {
     "last_month_date": None,
     "month_count": 0,

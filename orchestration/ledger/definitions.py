@@ -243,6 +243,11 @@ class ActTypes:
         """Return the names of the types that end a truth."""
         return frozenset(act.type for act in self if act.ends)
 
+    def acknowledged(self) -> frozenset[str]:
+        """Return the names of the types of which whom they concern takes note by an act."""
+        acknowledgement = self.find(ACKNOWLEDGE)
+        return frozenset(acknowledgement.follows if acknowledgement else ())
+
 
 def load_act_types(folders: Sequence[Path]) -> ActTypes:
     """Read the act definitions; a later folder's file replaces an earlier one's register.

@@ -15,11 +15,14 @@ from pydantic import BaseModel, ValidationError
 from orchestration.registry.model import (
     Consequence,
     ConsequenceFile,
+    Driver,
+    DriverFile,
     Kpi,
     KpiReview,
     Measure,
     MeasureFile,
     Notices,
+    PayPlan,
     ScorecardTemplate,
     Term,
 )
@@ -45,6 +48,8 @@ class Registers:
     scorecards: Sequence[ScorecardTemplate]
     review: KpiReview | None = None
     notices: Notices | None = None
+    drivers: Sequence[Driver] = ()
+    pay_plans: Sequence[PayPlan] = ()
 
 
 def load_registers(folders: Iterable[Path]) -> Registers:
@@ -53,9 +58,10 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     Parameters
     ----------
     folders : iterable of Path
-        Each may hold `measures.yml`, `kpis/**/*.yml`, `consequences.yml`, `kpi_review.yml`,
-        `notices.yml` and `scorecards/*.yml`. A KPI, measure, consequence or scorecard version of a
-        later folder replaces the one of the same id.
+        Each may hold `measures.yml`, `drivers.yml`, `kpis/**/*.yml`, `consequences.yml`,
+        `kpi_review.yml`, `notices.yml`, `scorecards/*.yml` and `pay_plans/*.yml`. A KPI, measure,
+        consequence, pay plan or scorecard version of a later folder replaces the one of the same
+        id, a driver that of the same KPI and factor.
 
     Returns
     -------
@@ -71,16 +77,10 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     measures: dict[str, Measure] = {}
     kpis: dict[str, Kpi] = {}
     scorecards: dict[tuple[str, int], ScorecardTemplate] = {}
-    hanging: dict[str, Consequence] = {}
-    review: KpiReview | None = None
-    notices: Notices | None = None
+    drivers: dict[tuple[str, str], Driver] = {}
+    pay_plans: dict[str, PayPlan] = {}
+    folders = list(folders)
     for folder in folders:
-        for path in sorted(folder.glob("kpi_review.yml")):
-            review = read_entry(path, KpiReview)
-        for path in sorted(folder.glob("notices.yml")):
-            notices = read_entry(path, Notices)
-        for path in sorted(folder.glob("consequences.yml")):
-            hanging |= {one.kpi: one for one in read_entry(path, ConsequenceFile).consequences}
         for path in sorted(folder.glob("measures.yml")):
             measures |= {entry.id: entry for entry in read_entry(path, MeasureFile).measures}
         for path in sorted(folder.glob("kpis/**/*.yml")):
@@ -89,24 +89,48 @@ def load_registers(folders: Iterable[Path]) -> Registers:
         for path in sorted(folder.glob("scorecards/*.yml")):
             template = read_entry(path, ScorecardTemplate)
             scorecards[template.id, template.version] = template
-    for one in hanging.values():
-        if one.kpi not in kpis:
-            raise RegisterError(
-                f"consequences.yml names the KPI {one.kpi!r}, which has no file: correct the id or "
-                "drop the entry."
-            )
-        kpis[one.kpi] = kpis[one.kpi].model_copy(
-            update={"consequences": one.hang_on_it, "consequences_from": one.since}
-        )
+        for path in sorted(folder.glob("drivers.yml")):
+            declared = read_entry(path, DriverFile).drivers
+            drivers |= {(driver.kpi, driver.factor): driver for driver in declared}
+        for path in sorted(folder.glob("pay_plans/*.yml")):
+            plan = read_entry(path, PayPlan)
+            pay_plans[plan.id] = plan
     registers = Registers(
         measures=dict(sorted(measures.items())),
-        kpis=dict(sorted(kpis.items())),
+        kpis=dict(sorted(_with_consequences(kpis, folders).items())),
         scorecards=[scorecards[key] for key in sorted(scorecards)],
-        review=review,
-        notices=notices,
+        review=_last(folders, "kpi_review.yml", KpiReview),
+        notices=_last(folders, "notices.yml", Notices),
+        drivers=[drivers[key] for key in sorted(drivers)],
+        pay_plans=[pay_plans[key] for key in sorted(pay_plans)],
     )
     _check_references(registers)
     return registers
+
+
+def _last(folders: Iterable[Path], name: str, model: type[Model]) -> Model | None:
+    """Return what the last of the folders that has a file says in it."""
+    found = [folder / name for folder in folders if (folder / name).exists()]
+    return read_entry(found[-1], model) if found else None
+
+
+def _with_consequences(kpis: Mapping[str, Kpi], folders: Iterable[Path]) -> dict[str, Kpi]:
+    """Return the KPIs with what a company says hangs on them."""
+    hanging: dict[str, Consequence] = {}
+    for folder in folders:
+        for path in sorted(folder.glob("consequences.yml")):
+            hanging |= {one.kpi: one for one in read_entry(path, ConsequenceFile).consequences}
+    for unknown in sorted(hanging.keys() - kpis.keys()):
+        raise RegisterError(
+            f"consequences.yml names the KPI {unknown!r}, which has no file: correct the id or "
+            "drop the entry."
+        )
+    return dict(kpis) | {
+        one.kpi: kpis[one.kpi].model_copy(
+            update={"consequences": one.hang_on_it, "consequences_from": one.since}
+        )
+        for one in hanging.values()
+    }
 
 
 def register_tables(
@@ -125,7 +149,8 @@ def register_tables(
     -------
     dict of str to list of dict
         Table name to rows: `kpis`, `kpi_terms`, `kpi_grains`, `measures`, `measure_feeds`,
-        `scorecard_templates`, `scorecard_items`, `kpi_review`, `notices`.
+        `scorecard_templates`, `scorecard_items`, `kpi_review`, `notices`, `kpi_drivers`,
+        `pay_plan_items`.
     """
     tables: dict[str, list[Row]] = {
         "kpis": [_kpi_row(kpi) for kpi in registers.kpis.values()],
@@ -173,6 +198,16 @@ def register_tables(
         "notices": [registers.notices.model_dump()] if registers.notices else [],
         "scorecard_templates": [],
         "scorecard_items": [],
+        "kpi_drivers": [
+            {
+                "kpi_id": driver.kpi,
+                "factor_id": driver.factor,
+                "role_code": driver.role,
+                "lag_months": driver.lag_months,
+            }
+            for driver in registers.drivers
+        ],
+        "pay_plan_items": [row for plan in registers.pay_plans for row in _pay_plan_rows(plan)],
     }
     for template in registers.scorecards:
         identity = {"template_id": template.id, "template_version": template.version}
@@ -205,6 +240,32 @@ def _sides(kpi: Kpi) -> Iterator[tuple[int, str, tuple[Term, ...]]]:
         yield factor, "numerator", numerator
         yield factor, "denominator", denominator
     yield 1, "trials", kpi.trials
+
+
+def _pay_plan_rows(plan: PayPlan) -> Iterator[Row]:
+    """Return one row per KPI that pays or is a gate."""
+    whole = {
+        "plan_id": plan.id,
+        "plan_version": plan.version,
+        "title": plan.title,
+        "subject_kind": plan.subject_kind,
+        "cap": plan.cap,
+        "leverage": plan.leverage,
+    }
+    for item in plan.items:
+        at = dict(zip(("threshold", "target", "stretch"), item.pay_at, strict=True))
+        yield whole | {
+            "kpi_id": item.kpi,
+            "is_gate": False,
+            "weight": item.weight,
+            **{f"pay_at_{level}": pay for level, pay in at.items()},
+        }
+    for gate in plan.gates:
+        yield whole | {
+            "kpi_id": gate,
+            "is_gate": True,
+            **dict.fromkeys(("weight", "pay_at_threshold", "pay_at_target", "pay_at_stretch"), 0),
+        }
 
 
 def _kpi_row(kpi: Kpi) -> Row:
@@ -257,6 +318,8 @@ def _check_references(registers: Registers) -> None:
                     f"KPI {kpi.id} names the counter-KPI {counter!r}, which has no file: "
                     "correct the id or add the KPI."
                 )
+    _check_drivers(registers)
+    _check_pay_plans(registers)
     _check_one_template_at_a_time(registers.scorecards)
     for template in registers.scorecards:
         for item in template.items:
@@ -288,6 +351,46 @@ def _last_day(
     if template.valid_to is not None:
         ends.append(template.valid_to)
     return min(ends, default=None)
+
+
+def _check_drivers(registers: Registers) -> None:
+    for driver in registers.drivers:
+        if driver.kpi not in registers.kpis:
+            raise RegisterError(
+                f"drivers.yml names the KPI {driver.kpi!r}, which has no file: correct the id or "
+                "add the KPI."
+            )
+
+
+def _check_pay_plans(registers: Registers) -> None:
+    for plan in registers.pay_plans:
+        _check_pay_plan(plan, registers.kpis)
+
+
+def _check_pay_plan(plan: PayPlan, kpis: Mapping[str, Kpi]) -> None:
+    for name in [*(item.kpi for item in plan.items), *plan.gates]:
+        if name not in kpis:
+            raise RegisterError(
+                f"Pay plan {plan.id} names {name!r}, which has no file: correct the id or add the "
+                "KPI."
+            )
+        kpi = kpis[name]
+        if "month" not in kpi.grain.get(plan.subject_kind, ()):
+            raise RegisterError(
+                f"Pay plan {plan.id} pays {plan.subject_kind}s for {name}, which has no monthly "
+                f"readings of them: take another KPI, or add them to the grain of {name}."
+            )
+        if kpi.bands is None:
+            raise RegisterError(
+                f"Pay plan {plan.id} names {name}, which has no bands to pay along: add them to "
+                "its file."
+            )
+    for item in plan.items:
+        if "pay" not in kpis[item.kpi].consequences:
+            raise RegisterError(
+                f"Pay plan {plan.id} pays for {item.kpi}, whose file does not say so: add "
+                "`consequences: [pay]` to it, so that a change of it needs more consent."
+            )
 
 
 def _check_one_template_at_a_time(templates: Sequence[ScorecardTemplate]) -> None:

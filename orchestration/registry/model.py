@@ -268,3 +268,72 @@ class ScorecardTemplate(Entry):
         if len(set(kpis)) != len(kpis):
             raise ValueError("a KPI is listed twice in `items`")
         return self
+
+
+class Driver(Entry):
+    """What a series of the world outside does to a KPI of the sites in its country, as declared.
+
+    Only an `exogenous` one may be taken out of a change: what leaders share in (`shared`) or bring
+    about (`leader_influenced`) would take their work with it.
+    """
+
+    kpi: Identifier
+    factor: Identifier
+    role: Literal["exogenous", "shared", "leader_influenced"]
+    lag_months: int = Field(default=0, ge=0, le=24)
+    why: str = Field(min_length=10)
+
+
+class DriverFile(Entry):
+    """The file `drivers.yml`: every declared driver."""
+
+    drivers: tuple[Driver, ...]
+
+    @model_validator(mode="after")
+    def _each_once(self) -> DriverFile:
+        pairs = [(driver.kpi, driver.factor) for driver in self.drivers]
+        twice = sorted({pair for pair in pairs if pairs.count(pair) > 1})
+        if twice:
+            raise ValueError(f"{twice[0][1]} is declared twice for {twice[0][0]}: remove one")
+        return self
+
+
+class PayItem(Entry):
+    """One KPI of a pay plan: its weight, and what is paid at threshold, target and stretch."""
+
+    kpi: Identifier
+    weight: Decimal = Field(gt=0, le=1)
+    pay_at: tuple[Decimal, Decimal, Decimal]
+
+    @model_validator(mode="after")
+    def _pay_rises(self) -> PayItem:
+        if list(self.pay_at) != sorted(self.pay_at) or self.pay_at[0] < 0:
+            raise ValueError("`pay_at` must rise from threshold over target to stretch, from 0 on")
+        return self
+
+
+class PayPlan(Entry):
+    """What would be paid for which KPIs, in multiples of the pay on target.
+
+    Nothing is paid below a KPI's threshold and no more beyond its stretch; nothing at all while a
+    KPI of `gates` misses its threshold. `leverage` moves the sum about 1, `cap` ends it.
+    """
+
+    id: Identifier
+    version: int = Field(ge=1)
+    title: str
+    subject_kind: Literal["site", "line"]
+    items: tuple[PayItem, ...] = Field(min_length=1)
+    gates: tuple[Identifier, ...] = ()
+    cap: Decimal = Field(gt=0)
+    leverage: Decimal = Field(default=Decimal(1), ge=0)
+
+    @model_validator(mode="after")
+    def _weights_sum_to_one(self) -> PayPlan:
+        total = sum((item.weight for item in self.items), Decimal(0))
+        if total != 1:
+            raise ValueError(f"the weights sum to {total}, not to 1: change the weights of `items`")
+        kpis = [*(item.kpi for item in self.items), *self.gates]
+        if len(set(kpis)) != len(kpis):
+            raise ValueError("a KPI is listed twice in `items` and `gates`")
+        return self

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.ingest.delivery_log import contract_hash, relation_hash
 from orchestration.ingest.sql import quote_identifier
-from orchestration.ledger.definitions import ACKNOWLEDGE
 from orchestration.registry.load import register_tables
 
 if TYPE_CHECKING:
@@ -99,6 +98,26 @@ _TYPES: dict[str, dict[str, str]] = {
         "kpi_id": "VARCHAR",
         "weight": "DECIMAL(9,6)",
     },
+    "kpi_drivers": {
+        "kpi_id": "VARCHAR",
+        "factor_id": "VARCHAR",
+        "role_code": "VARCHAR",
+        "lag_months": "BIGINT",
+    },
+    "pay_plan_items": {
+        "plan_id": "VARCHAR",
+        "plan_version": "BIGINT",
+        "title": "VARCHAR",
+        "subject_kind": "VARCHAR",
+        "cap": "DECIMAL(18,6)",
+        "leverage": "DECIMAL(18,6)",
+        "kpi_id": "VARCHAR",
+        "is_gate": "BOOLEAN",
+        "weight": "DECIMAL(9,6)",
+        "pay_at_threshold": "DECIMAL(18,6)",
+        "pay_at_target": "DECIMAL(18,6)",
+        "pay_at_stretch": "DECIMAL(18,6)",
+    },
     "act_types": {
         "act_type": "VARCHAR",
         "register_code": "VARCHAR",
@@ -157,8 +176,7 @@ def all_tables(
     """Return every register table of a company: its KPIs, its acts, its feeds and its sites."""
     latency = {feed: contract.delivery.latency_days for feed, contract in company.canonical.items()}
     enterprise = company.facts.enterprise
-    acknowledgement = act_types.find(ACKNOWLEDGE)
-    acknowledged = acknowledgement.follows if acknowledgement else ()
+    acknowledged = act_types.acknowledged()
     return register_tables(registers, latency) | {
         "act_types": [
             {

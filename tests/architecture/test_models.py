@@ -49,11 +49,19 @@ FRACTIONS = {
     "peers_value", "phi", "z", "peers_lower_limit", "peers_upper_limit",
     "widening", "expected_value", "low_value", "high_value", "odds_next_month", "odds_next_quarter",
     "effect_value", "effect_sd", "practical_difference", "probability_better", "probability_worse",
+    "zero_share", "expected_count", "dispersion", "dispersion_low", "dispersion_high",
+    "autocorrelation", "chance_flag_count", "value_before", "value_after", "bic_gain",
+    "break_autocorrelation", "p_value", "adjusted_p_value",
     "reliability", "busiest_share", "mean_waited_days",
     "old_threshold_level", "old_target_level", "old_stretch_level", "old_mean_score",
     "old_expected_score", "old_odds_next_month", "old_odds_rest_of_period",
     "new_threshold_level", "new_target_level", "new_stretch_level", "new_mean_score",
     "upheld_ratio", "new_expected_score", "new_odds_next_month", "new_odds_rest_of_period",
+    "baseline_value", "outcome_value", "contribution_value",
+    "expected_pay", "pay_low", "pay_high", "overpaid", "underpaid", "luck_share", "cliff_share",
+    "better_earns_less_share", "same_pay_share", "best_earns_most_share",
+    "correlation_coefficient", "forecast_lift", "variance_inflation",
+    "estimate",
 }  # fmt: skip
 
 

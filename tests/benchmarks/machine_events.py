@@ -76,6 +76,7 @@ MASTER_FEEDS = (
 SIZE = DemoSize(events_per_machine_day=0.1, orders_per_machine_day=0.05, daily_deliveries=4)
 LAST_HISTORY_DAY, FURTHER_DAY = dt.date(2026, 10, 1), dt.date(2026, 10, 2)
 MEMORY_LIMIT = "6GB"
+READINGS = "model.steelyard.fct_kpi_readings"
 
 # Round the clock from the first production day on; the state follows from a fixed mixture.
 EVENTS = """
@@ -205,14 +206,8 @@ def _measure(folder: Path, landing: Path, events: int) -> None:
     warehouse = Warehouse(settings.company_home, memory_limit=MEMORY_LIMIT)
     dbt = DbtModels(settings.dbt_project, folder / "dbt", settings.environment())
     graph = json.loads(dbt.manifest_path.read_text(encoding="utf-8"))
-    # What is judged, or reads what was published before, comes after the readings.
-    later = {
-        model
-        for source in graph["sources"]
-        if source.endswith(".kpi_judgements") or ".standing." in source
-        for model in _below(graph, source)
-    }
-    models = [name for name in graph["nodes"] if name.startswith("model.") and name not in later]
+    # Registers, what is judged and reports come after the readings, or beside them.
+    models = [name for name in _reached(graph["parent_map"], READINGS) if "model." in name]
 
     prepare(warehouse, settings.company, as_of=LAST_HISTORY_DAY, run_id="first")
     for feed in MASTER_FEEDS:
@@ -308,12 +303,12 @@ def _timed(title: str) -> Iterator[None]:
     console.print(f"  {clock:6.1f} s, {cores:6.1f} CPU s  {title}")
 
 
-def _below(graph: dict, node: str) -> set[str]:
-    found, todo = set(), [node]
+def _reached(edges: dict[str, list[str]], node: str) -> set[str]:
+    found, todo = {node}, [node]
     while todo:
-        children = graph["child_map"].get(todo.pop(), [])
-        todo += [child for child in children if child not in found]
-        found.update(children)
+        further = set(edges.get(todo.pop(), [])) - found
+        todo += further
+        found |= further
     return found
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.golden.cases import Case, figures, find
+from tests.golden.cases import Case, figures, find, named
 from tests.golden.compare import MISSING, Figure, Refused, compare
 from tests.golden.kinds import KINDS
 
@@ -23,8 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"{chosen.directory} is no folder")
     total = differ = missing = 0
     for folder in find(chosen.directory):
-        case = Case.read(folder, chosen.directory)
-        for figure in _answered(case):
+        for figure in _answered(folder, chosen.directory):
             print(_as_json(figure) if chosen.json else _as_text(figure))  # noqa: T201
             total += 1
             differ += figure.verdict == "differs"
@@ -35,13 +34,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if total and not differ and not missing else 1
 
 
-def _answered(case: Case) -> list[Figure]:
+def _answered(folder: Path, root: Path) -> list[Figure]:
+    """The figures of a case; one that cannot be read or answered is reported and is missing."""
     try:
-        return figures(case, KINDS)
+        case = Case.read(folder, root)
+    except (OSError, ValueError, TypeError) as fault:
+        _say(f"{named(folder, root)} cannot be read: {fault}")
+        return compare(named(folder, root), _expected(folder), MISSING, {})
+    if case.kind not in KINDS:
+        _say(f"{case.name}: the kind {case.kind!r} is not known")
+    try:
+        found = figures(case, KINDS)
     except Exception:  # noqa: BLE001 - one case that fails is reported, and the others go on
-        print(f"{case.name} ({case.kind}):", file=sys.stderr)  # noqa: T201
+        _say(f"{case.name} ({case.kind}):")
         traceback.print_exc()
         return compare(case.name, case.expected, MISSING, case.tolerance, case.not_required)
+    if case.kind in KINDS and case.unread:
+        _say(f"{case.name} ({case.kind}): no answer reads the options {', '.join(case.unread)}")
+    return found
+
+
+def _expected(folder: Path) -> Any:
+    """What a case without readable data expects; one figure stands for what cannot be read."""
+    try:
+        return json.loads((folder / "expected.json").read_text(encoding="utf-8-sig"))["expected"]
+    except (OSError, ValueError, TypeError, KeyError):
+        return {"expected.json": None}
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr)  # noqa: T201
 
 
 def _as_text(figure: Figure) -> str:

@@ -8,12 +8,16 @@ from orchestration.statistics.calibration import agreement, funnel, pooling, shr
 from orchestration.statistics.calibration import rasch as one_scale
 from orchestration.statistics.fairness import multiplicity
 from orchestration.statistics.refusal import Refusal
-from tests.golden.cases import Answer, Case
+from tests.golden.cases import Answer, Case, labels
 
 
 def icc(case: Case) -> Any:
     confidence = case.options.get("confidence", 0.95)
-    found = agreement.intraclass_correlations(case.column("raters"), confidence=confidence)
+    ratings = _ratings(case)
+    # R's psych leaves out targets that some rater has not seen.
+    found = agreement.intraclass_correlations(
+        ratings[np.isfinite(ratings).all(axis=1)], confidence=confidence
+    )
     if isinstance(found, Refusal):
         return found
     named = {
@@ -30,16 +34,47 @@ def icc(case: Case) -> Any:
     }
 
 
+def _ratings(case: Case) -> np.ndarray:
+    """A row per target and a column per rater, also of data with a row per rating."""
+    if case.has("raters"):
+        return np.asarray(case.column("raters"))
+    wide = next((one for one in case.columns.values() if isinstance(one, list)), None)
+    if wide is not None:
+        return np.column_stack([case.table[name] for name in wide])
+    rating = _first_role(case, ("rating", "score", "value", "y"))
+    targets, row = np.unique(labels(case.column("target")), return_inverse=True)
+    raters, column = np.unique(labels(case.column("rater")), return_inverse=True)
+    table = np.full((targets.size, raters.size), np.nan)
+    table[row, column] = case.column(str(rating))
+    return table
+
+
 def meta_random_effects(case: Case) -> Any:
-    yi, vi = case.column("yi"), case.column("vi")
-    return {
+    """A tree per estimator; the first, which may be the only one, stands at the top too."""
+    variance = _first_role(case, ("vi", "v", "variance"))
+    error = _first_role(case, ("sei", "se"))
+    estimate = case.columns[str(_first_role(case, ("yi", "y", "estimate", "es")))]
+    case = case.complete(estimate, case.columns[str(variance or error)])
+    yi = case.table[estimate]
+    vi = case.column(variance) if variance else case.column(str(error)) ** 2
+    stated = next(
+        (
+            case.options[name]
+            for name in ("estimators", "estimator", "method")
+            if name in case.options
+        ),
+        pooling.ESTIMATORS,
+    )
+    each = {
         estimator: _pooled_tree(
             pooling.pool_random_effects(
                 yi, vi, estimator, pm_tolerance=pooling.METAFOR_PM_TOLERANCE
             )
         )
-        for estimator in case.options.get("estimators", pooling.ESTIMATORS)
+        for estimator in ([stated] if isinstance(stated, str) else stated)
     }
+    first = next(iter(each.values()))
+    return {**(first if isinstance(first, dict) else {}), **each}
 
 
 def _pooled_tree(found: pooling.RandomEffects | Refusal) -> Any:
@@ -108,8 +143,22 @@ def _exact_limits(case: Case) -> Any:
 
 
 def p_adjust(case: Case) -> Any:
-    p = np.asarray(case.column("p"))
-    return {method: multiplicity.adjust_p_values(p, method) for method in multiplicity.METHODS}
+    """Every method by name; where the options name one alone, its p-values."""
+    p = np.asarray(case.column(str(_first_role(case, ("p", "p_value", "pvalue", "values")))))
+    # R's n: tests that were made and of which no p-value is at hand count as ones.
+    more = int(case.options.get("n", 0)) - int(np.isfinite(p).sum())
+    padded = np.concatenate([p, np.ones(max(0, more))])
+    known = {
+        method: _first(multiplicity.adjust_p_values(padded, method), p.size)
+        for method in multiplicity.METHODS
+    }
+    known |= {"fdr": known["BH"], "none": p}
+    stated = case.options.get("method")
+    return known[stated] if isinstance(stated, str) else known
+
+
+def _first(found: np.ndarray | Refusal, count: int) -> np.ndarray | Refusal:
+    return found if isinstance(found, Refusal) else found[:count]
 
 
 def rasch(case: Case) -> Any:

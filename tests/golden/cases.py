@@ -4,7 +4,7 @@ import csv
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,13 +15,35 @@ from tests.golden.compare import MISSING, Figure, Refused, compare, leaves
 
 
 @dataclass(frozen=True)
+class Options(Mapping[str, Any]):
+    """Options of a recipe that remember which of them were looked up."""
+
+    stated: Mapping[str, Any]
+    read: set[str] = field(default_factory=set)
+
+    def __getitem__(self, name: str) -> Any:
+        self.read.add(name)
+        return self.stated[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.stated)
+
+    def __len__(self) -> int:
+        return len(self.stated)
+
+    def under(self, laid_over: Mapping[str, Any]) -> "Options":
+        """These options with those of a variant over them; what is read counts for both."""
+        return Options({**self.stated, **laid_over}, self.read)
+
+
+@dataclass(frozen=True)
 class Case:
     """One case; `options` are those of the recipe, or of the variant that is being answered."""
 
     name: str
     kind: str
     columns: Mapping[str, Any]
-    options: Mapping[str, Any]
+    options: Options
     variants: Mapping[str, Mapping[str, Any]]
     formula: str | None
     table: Mapping[str, np.ndarray]
@@ -31,21 +53,43 @@ class Case:
 
     @classmethod
     def read(cls, folder: Path, root: Path) -> Self:
-        """Read `data.csv` and `expected.json`."""
-        stated = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
+        """Read `data.csv` and `expected.json`.
+
+        Raises
+        ------
+        OSError, ValueError
+            If a file is missing or cannot be read as what it should be.
+        """
+        stated = json.loads((folder / "expected.json").read_text(encoding="utf-8-sig"))
+        for part, within in (("recipe", stated), ("expected", stated), ("kind", "recipe")):
+            if part not in (stated["recipe"] if within == "recipe" else within):
+                raise ValueError(f"expected.json states no {part!r}")
         recipe = stated["recipe"]
         return cls(
-            name=str(folder.relative_to(root)),
+            name=named(folder, root),
             kind=recipe["kind"],
-            columns=recipe.get("columns", {}),
-            options=recipe.get("options", {}),
-            variants=recipe.get("variants", {}),
+            columns=recipe.get("columns") or {},
+            options=Options(recipe.get("options") or {}),
+            variants=recipe.get("variants") or {},
             formula=stated.get("formula", recipe.get("formula")),
             table=_table(folder / "data.csv"),
             expected=stated["expected"],
-            tolerance=stated.get("tolerance", {}),
-            not_required=tuple(stated.get("not_required", ())),
+            tolerance=stated.get("tolerance") or {},
+            not_required=tuple(stated.get("not_required") or ()),
         )
+
+    @property
+    def unread(self) -> list[str]:
+        """Options, also of variants, that no answer has looked up so far."""
+        stated = {*self.options.stated, *(name for one in self.variants.values() for name in one)}
+        return sorted(stated - self.options.read)
+
+    def complete(self, *names: str) -> Self:
+        """The case with those rows alone in which all these columns have a value."""
+        there = np.ones(next(iter(self.table.values())).size, dtype=bool)
+        for name in names:
+            there &= is_there(self.table[name])
+        return replace(self, table={name: column[there] for name, column in self.table.items()})
 
     def has(self, role: str) -> bool:
         """Whether the recipe names a column for this role."""
@@ -60,6 +104,28 @@ class Case:
 
 
 Answer = Callable[[Case], Any]
+
+
+def named(folder: Path, root: Path) -> str:
+    """The case's name: its way below the folder that is run."""
+    return folder.name if folder == root else str(folder.relative_to(root))
+
+
+def is_there(column: np.ndarray) -> np.ndarray:
+    """Where a column of a table has a value: no NaN, no empty text."""
+    return ~np.isnan(column) if column.dtype.kind == "f" else column != ""
+
+
+def label(value: Any) -> str:
+    """A level as R writes it: 2021 and not 2021.0, TRUE and not True."""
+    if isinstance(value, bool):
+        return str(value).upper()
+    return f"{value:.15g}" if isinstance(value, int | float) else str(value)
+
+
+def labels(column: np.ndarray) -> np.ndarray:
+    """The levels of a column as text, row by row."""
+    return np.array([label(value) for value in column.tolist()])
 
 
 def find(root: Path) -> Iterator[Path]:
@@ -81,7 +147,7 @@ def answer(case: Case, compute: Answer | None) -> Any:
     if any(not _within(steps, case.variants) for steps, _ in leaves(case.expected)):
         tree = plain(compute(case))
     for name, laid_over in case.variants.items():
-        varied = replace(case, options={**case.options, **laid_over})
+        varied = replace(case, options=case.options.under(laid_over))
         *above, last = name.split(".")
         branch = tree if isinstance(tree, dict) else {}
         tree = branch
@@ -113,8 +179,15 @@ def _within(steps: tuple[str | int, ...], variants: Mapping[str, Any]) -> bool:
 
 
 def _table(path: Path) -> dict[str, np.ndarray]:
-    with path.open(encoding="utf-8", newline="") as file:
-        header, *rows = list(csv.reader(file))
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        header, *lines = list(csv.reader(file)) or [[]]
+    if not header:
+        raise ValueError("data.csv has no header")
+    # An empty line is the missing value of a table with one column, and nothing in others.
+    rows = [line or [""] for line in lines if line or len(header) == 1]
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(header):
+            raise ValueError(f"row {number} of data.csv has {len(row)} fields, not {len(header)}")
     return {name: _typed([row[at] for row in rows]) for at, name in enumerate(header)}
 
 
@@ -122,4 +195,4 @@ def _typed(texts: list[str]) -> np.ndarray:
     try:
         return np.array([float(text) if text not in {"", "NA"} else np.nan for text in texts])
     except ValueError:
-        return np.array(texts)
+        return np.array(["" if text == "NA" else text for text in texts])

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from tests.golden.cases import label
+
 Columns = dict[str, np.ndarray]
 
 
@@ -53,7 +55,7 @@ def _main(table: Mapping[str, np.ndarray], factor: str, base: str | None) -> Col
     if values.dtype.kind == "f" and factor == bare(factor):
         return {factor: values}
     levels = np.unique(values[values == values])  # noqa: PLR0124 - NaN is no level
-    named = {f"{level:g}" if values.dtype.kind == "f" else str(level): level for level in levels}
+    named = {label(level.item()): level for level in levels}
     first = str(base) if base is not None and str(base) in named else next(iter(named))
     return {
         f"{factor}{name}": (values == level).astype(float)

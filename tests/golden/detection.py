@@ -26,7 +26,7 @@ def bunching(case: Case) -> Any:
         density = _density(values, cutoff, alpha)
         # One column needs no name.
         tree["density_test"] |= {name: density} | (density if len(columns) == 1 else {})
-        if place == 0 and isinstance(tree[name], dict):
+        if place == 0:
             tree.update(tree[name])
     return tree
 
@@ -34,7 +34,7 @@ def bunching(case: Case) -> Any:
 def _windows(values: np.ndarray, cutoff: float, window: float) -> Any:
     found = at_threshold.count_in_windows(values, cutoff, window)
     if isinstance(found, Refusal):
-        return found
+        return dict.fromkeys(("below", "above", "binom_p"), found)
     return {"below": found.below, "above": found.above, "binom_p": found.p_value}
 
 
@@ -50,7 +50,13 @@ def _density(values: np.ndarray, cutoff: float, alpha: float) -> Any:
 
 
 def digits(case: Case) -> Any:
-    """The first column stands at the top, and every column under its name."""
+    """The first column stands at the top, and every column under its name.
+
+    Where first and last digits have columns of their own, each test is that of its column.
+    """
+    roles = {test: role for test, names in TESTS.items() for role in names if case.has(role)}
+    if len(roles) > 1 or "terminal" in roles:
+        return _by_test(case, roles)
     named = next(iter(case.columns.values())) if case.columns else list(case.table)
     tree: dict[str, Any] = {}
     for name in named if isinstance(named, list) else [named]:
@@ -59,10 +65,31 @@ def digits(case: Case) -> Any:
     return tree
 
 
+TESTS = {
+    "benford": ("benford", "first", "first_digit", "values", "value", "amount"),
+    "terminal": ("terminal", "last", "last_digit", "terminal_digit", "readings"),
+}
+
+
+def _by_test(case: Case, roles: dict[str, str]) -> dict[str, Any]:
+    each = {test: _digits(np.asarray(case.column(role)), case.options)
+            for test, role in roles.items()}  # fmt: skip
+    tree = {name: each[test][name] for test in each for name in (*TESTS[test], test)
+            if name in each[test]}  # fmt: skip
+    asked = str(case.options.get("test", next(iter(roles)))).lower()
+    chosen = "terminal" if any(word in asked for word in ("terminal", "last")) else "benford"
+    top = each.get(chosen, {}).get(chosen)
+    return also_joined({**(top if isinstance(top, dict) else {}), **tree})
+
+
 def _digits(values: np.ndarray, options: Any) -> dict[str, Any]:
     stated = next((options[key] for key in ("decimals", "digits") if key in options), None)
     decimals = _decimals(values) if stated is None else int(stated)
-    first, last = by_digit.first_digits(values), by_digit.last_digits(values, decimals=decimals)
+    fewest = int(options.get("fewest", 10))
+    # Over less than one power of ten no digit can be as likely as Benford's law has it.
+    orders = float(options.get("orders", 1.0))
+    first = by_digit.first_digits(values, fewest=fewest, orders=orders)
+    last = by_digit.last_digits(values, decimals=decimals, fewest=fewest)
     benford, terminal = _digit_tree(first), _digit_tree(last)
     tree = {
         **dict.fromkeys(("benford", "first", "first_digit"), benford),
@@ -139,7 +166,13 @@ def kpi_relations(case: Case) -> Any:
         )
         cut |= {"clusters": labels, "cluster": labels}
         tree |= {"clusters": labels, "cluster": labels}
-    return also_joined(tree | dict.fromkeys(("hclust", "linkage", "average_linkage"), cut))
+    tree |= dict.fromkeys(("hclust", "linkage", "average_linkage"), cut)
+    for name in ("spearman", "pearson", "partial"):
+        asked = case.expected.get(name) if isinstance(case.expected, dict) else None
+        if isinstance(asked, dict) and set(asked) <= set(names):
+            rows = zip(names, np.asarray(tree[name]).tolist(), strict=True)
+            tree[name] = {one: dict(zip(names, row, strict=True)) for one, row in rows}
+    return also_joined(tree)
 
 
 def _order(merges: np.ndarray, step: int) -> list[int]:

@@ -1,5 +1,6 @@
 """Fairness kinds: from a recipe to our functions."""
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 from orchestration.statistics.fairness import adjusted, clustering, ordinal, tables
 from orchestration.statistics.refusal import Refusal
 from tests.golden import design
-from tests.golden.cases import Answer, Case
+from tests.golden.cases import Answer, Case, is_there, label, labels
 
 OUTCOMES = ("outcome", "y", "response", "rating", "grade", "ordinal")
 FREQUENCIES = ("freq", "weights", "weight", "n")
@@ -22,13 +23,47 @@ LINKS: dict[str, ordinal.Link] = {
 }
 
 
+SELECTED = ("favourable", "selected", "hired", "successes", "events", "count", "yes")
+NOT_SELECTED = ("unfavourable", "rejected", "not_selected", "failures", "no")
+ALL = ("n", "total", "trials", "applicants", "size")
+
+
 def two_by_two(case: Case) -> Any:
+    case = _as_rows(case)
     groups = _groups(case)
     found = tables.compare_two_groups(_table(case, groups))
     return found if isinstance(found, Refusal) else _tree(found, groups)
 
 
+def _as_rows(case: Case) -> Case:
+    """A row per outcome, of those with all values; one row per group with counts becomes two."""
+    if case.has("outcome"):
+        roles = ("outcome", "group", "stratum", "freq")
+        return case.complete(*(case.columns[role] for role in roles if case.has(role)))
+    good = _counts(case, SELECTED)
+    bad = _counts(case, NOT_SELECTED)
+    if bad is None:
+        bad = _counts(case, ALL) - good
+    group = case.column("group")
+    table = {
+        "group": np.tile(group, 2),
+        "outcome": np.repeat([1.0, 0.0], group.size),
+        "freq": np.concatenate([good, bad]),
+    }
+    columns = {"group": "group", "outcome": "outcome", "freq": "freq", "favourable": 1}
+    stated = {"reference": case.columns["reference"]} if case.has("reference") else {}
+    return replace(case, table=table, columns=columns | stated)
+
+
+def _counts(case: Case, roles: tuple[str, ...]) -> Any:
+    there = [role for role in roles if case.columns.get(role) in case.table]
+    if not there and roles is not NOT_SELECTED:
+        raise ValueError(f"the recipe names no outcome, and no column of {', '.join(roles)}")
+    return case.column(there[0]) if there else None
+
+
 def stratified_2x2(case: Case) -> Any:
+    case = _as_rows(case)
     groups, strata = _groups(case), np.unique(case.column("stratum"))
     each = [_table(case, groups, case.column("stratum") == stratum) for stratum in strata]
     marginal = tables.compare_two_groups(np.sum(each, axis=0))
@@ -55,7 +90,7 @@ def stratified_2x2(case: Case) -> Any:
             "p_breslow_day": found.breslow_day_p_value,
         },
         f"rates_by_{named}": [
-            {named: str(stratum)}
+            {named: label(stratum.item())}
             | {group.lower(): row[0] / row.sum() for group, row in zip(groups, one, strict=True)}
             for stratum, one in zip(strata, each, strict=True)
         ],
@@ -64,9 +99,10 @@ def stratified_2x2(case: Case) -> Any:
 
 
 def _tree(found: tables.TwoByTwo, groups: list[str]) -> dict[str, Any]:
+    rates = dict(zip(groups, found.rates.tolist(), strict=True))
     return {
-        "rates": dict(zip(groups, found.rates.tolist(), strict=True)),
-        "adverse_impact_ratio": found.impact_ratio,
+        **dict.fromkeys(("rates", "selection_rates"), rates),
+        **dict.fromkeys(("adverse_impact_ratio", "impact_ratio", "ratio"), found.impact_ratio),
         "chi2": found.chi2,
         "chi2_p": found.chi2_p_value,
         "chi2_yates": found.chi2_yates,
@@ -74,19 +110,32 @@ def _tree(found: tables.TwoByTwo, groups: list[str]) -> dict[str, Any]:
         "fisher_or": found.odds_ratio,
         "fisher_p": found.fisher_p_value,
         "fisher_ci": [found.odds_ratio_low, found.odds_ratio_high],
+        "fisher": {
+            "or": found.odds_ratio,
+            "p": found.fisher_p_value,
+            "ci": [found.odds_ratio_low, found.odds_ratio_high],
+        },
     }
 
 
 def _groups(case: Case) -> list[str]:
     """Both groups, the reference first."""
-    named = np.unique(case.column("group")).astype(str).tolist()
-    reference = str(case.columns.get("reference", case.options.get("reference", named[0])))
+    named = labels(np.unique(case.column("group"))).tolist()
+    reference = label(case.columns.get("reference", case.options.get("reference", named[0])))
     return [reference, *(group for group in named if group != reference)]
 
 
 def _favourable(case: Case) -> np.ndarray:
-    outcome = case.column("outcome")
-    return outcome == case.columns.get("favourable", case.options.get("favourable", 1))
+    stated = label(case.columns.get("favourable", case.options.get("favourable", 1)))
+    outcome = labels(case.column("outcome"))
+    known = set(outcome.tolist())
+    same = {"1": "TRUE", "TRUE": "1", "0": "FALSE", "FALSE": "0"}
+    good = next((one for one in (stated, same.get(stated)) if one in known), None)
+    if good is None:
+        raise ValueError(
+            f"no outcome is the favourable one, {stated!r}: {', '.join(sorted(known))}"
+        )
+    return outcome == good
 
 
 def _freq(case: Case) -> np.ndarray:
@@ -94,7 +143,7 @@ def _freq(case: Case) -> np.ndarray:
 
 
 def _table(case: Case, groups: list[str], among: Any = True) -> np.ndarray:
-    group, freq, good = case.column("group").astype(str), _freq(case), _favourable(case)
+    group, freq, good = labels(case.column("group")), _freq(case), _favourable(case)
     return np.array(
         [[freq[(group == name) & (good == side) & among].sum() for side in (True, False)]
          for name in groups]
@@ -104,8 +153,8 @@ def _table(case: Case, groups: list[str], among: Any = True) -> np.ndarray:
 def _logit(case: Case, groups: list[str]) -> Any:
     found = adjusted.adjusted_log_odds(
         _favourable(case),
-        case.column("group"),
-        case.column("stratum"),
+        labels(case.column("group")),
+        labels(case.column("stratum")),
         reference=groups[0],
         frequency=_freq(case),
     )
@@ -134,7 +183,13 @@ def ordinal_regression(case: Case) -> Any:
         response = roles[next(role for role in OUTCOMES if role in roles)]
         predictors = [name for role, name in roles.items() if role not in (*OUTCOMES, *FREQUENCIES)]
         terms = [one for name in predictors for one in (name if isinstance(name, list) else [name])]
-    freq = next((case.table[roles[role]] for role in FREQUENCIES if role in roles), None)
+    weight = next((roles[role] for role in FREQUENCIES if role in roles), None)
+    needed = {design.bare(factor) for term in terms for factor in term.split(":")}
+    ranked_by = roles["group"] if "group" in roles else design.bare(terms[0].split(":")[0])
+    counted = [weight] if weight else []
+    paired = case.complete(response, ranked_by, *counted)
+    case = case.complete(response, *needed, *counted)
+    freq = case.table[weight] if weight else None
     outcome, levels = _ordered(case, response)
     reference = case.columns.get("reference", case.options.get("reference"))
     bases = {roles["group"]: reference} if reference is not None and "group" in roles else {}
@@ -146,8 +201,13 @@ def ordinal_regression(case: Case) -> Any:
         link: _polr(outcome, matrix, freq, LINKS[link], list(columns), levels) for link in links
     }
     first = each[links[0]]
-    ranked = case.table[roles["group"] if "group" in roles else design.bare(terms[0].split(":")[0])]
-    tests = _ranks(outcome, ranked, freq, reference)
+    # A row without a covariate still has its rank.
+    tests = _ranks(
+        _ordered(paired, response)[0],
+        paired.table[ranked_by],
+        paired.table[weight] if weight else None,
+        reference,
+    )
     return design.also_joined(
         {
             **each,
@@ -177,13 +237,9 @@ def _ordered(case: Case, response: str) -> tuple[np.ndarray, list[str]]:
     )
     if stated is None:
         levels = np.unique(values)
-        return np.searchsorted(levels, values), [_label(level) for level in levels]
-    texts, named = [_label(value) for value in values], [_label(level) for level in stated]
-    return np.array([named.index(text) for text in texts]), named
-
-
-def _label(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, int | float) else str(value)
+        return np.searchsorted(levels, values), labels(levels).tolist()
+    named = [label(level) for level in stated]
+    return np.array([named.index(text) for text in labels(values).tolist()]), named
 
 
 def _polr(
@@ -223,9 +279,8 @@ def _polr(
 
 def _ranks(outcome: np.ndarray, group: np.ndarray, freq: np.ndarray | None, first: Any) -> Any:
     times = np.ones(outcome.size, dtype=int) if freq is None else freq.astype(int)
-    labels = group.astype(str) if group.dtype.kind != "f" else group
     # The reference group, where one is named, comes first.
-    code = np.array([(_label(one) != _label(first), one) for one in labels.tolist()], dtype=object)
+    code = np.array([(label(one) != label(first), one) for one in group.tolist()], dtype=object)
     order = sorted({tuple(one) for one in code.tolist()})
     place = np.array([order.index(tuple(one)) for one in code.tolist()])
     found = ordinal.compare_by_ranks(np.repeat(outcome, times), np.repeat(place, times))
@@ -249,13 +304,16 @@ def morans_i(case: Case) -> Any:
     Places are coordinates, or the cells of a grid row by row.
     """
     places, value = _places(case)
-    there = np.isfinite(value)
-    weights = _weights(case, places[there])
+    there = is_there(value)
+    given = _given_weights(case)
+    weights = _weights(case, places[there]) if given is None else given[np.ix_(there, there)]
     found = clustering.morans_i(
         value[there],
         weights,
         permutations=int(_option(case, ("permutations", "nsim", "n_perm"), 999)),
         seed=int(case.options.get("seed", 0)),
+        # The moments need four; a reference may be as small as that.
+        fewest=int(case.options.get("fewest", 4)),
     )
     if isinstance(found, Refusal):
         return found
@@ -269,7 +327,7 @@ def morans_i(case: Case) -> Any:
     chosen = "normality" if _option(case, ("randomisation",), True) is False else "randomisation"
     figures = {
         **dict.fromkeys(("I", "i", "observed", "statistic", "moran", "morans_i"), found.i),
-        **dict.fromkeys(("expected", "expectation", "E", "EI"), found.expected),
+        **dict.fromkeys(("expected", "expectation", "E", "EI", "E_I"), found.expected),
         **dict.fromkeys(("p", "p_value", "p.value"), p),
         **dict.fromkeys(("p_permutation", "p_perm", "permutation_p"), found.p_permutation),
         "p_two_sided": found.p_two_sided,
@@ -277,25 +335,51 @@ def morans_i(case: Case) -> Any:
         "n": found.n,
     }
     one = by[chosen]
-    at_top = {"variance": one["variance"], "var": one["variance"], "sd": one["sd"], "z": one["z"]}
+    at_top = {
+        **dict.fromkeys(("variance", "var", "VI"), one["variance"]),
+        "sd": one["sd"],
+        "z": one["z"],
+    }
     return {**figures, **by, **at_top, "var_normality": normal, "var_randomisation": random}
 
 
 def _places(case: Case) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates, of one or two axes, and the values."""
+    taken = [role for role in WEIGHTS if case.has(role)]
     grid = case.options.get("grid")
+    value = next((role for role in ("value", "values", "z", "score") if case.has(role)), None)
+    if value is None:
+        axes = {role for pair in AXES for role in pair if set(pair) <= set(case.columns)}
+        beside = {*axes, *taken, "id", "place", "site", "unit", "position", "pos", "coords"}
+        value = next(role for role in case.columns if role not in beside)
+    values = np.asarray(case.column(value))
     if isinstance(grid, list):
         cell = np.arange(grid[0] * grid[1])
-        places = np.column_stack([cell // grid[1], cell % grid[1]]).astype(float)
-        return places, np.asarray(case.column(next(iter(case.columns))))
-    for pair in (("x", "y"), ("lat", "lon"), ("latitude", "longitude"), ("east", "north")):
-        if all(role in case.columns for role in pair):
-            places = np.column_stack([case.column(role) for role in pair])
-            break
-    else:
-        pair = tuple(role for role, name in case.columns.items() if isinstance(name, list))[:1]
-        places = np.asarray(case.column(pair[0]))
-    others = [role for role in case.columns if role not in (*pair, "id", "place", "site", "unit")]
-    return places, np.asarray(case.column("value" if case.has("value") else others[0]))
+        return np.column_stack([cell // grid[1], cell % grid[1]]).astype(float), values
+    for pair in AXES:
+        if all(role in case.columns and role != value for role in pair):
+            return np.column_stack([case.column(role) for role in pair]), values
+    for role, named in case.columns.items():
+        if role not in (value, *taken) and isinstance(named, list):
+            return np.asarray(case.column(role)), values
+    # In a line: by their position, else in the order of the rows.
+    line = next((role for role in ("position", "pos", "x", "order") if case.has(role)), None)
+    place = np.arange(values.size) if line is None or line == value else case.column(line)
+    return np.asarray(place, dtype=float)[:, None], values
+
+
+AXES = (("x", "y"), ("lat", "lon"), ("latitude", "longitude"), ("east", "north"), ("row", "col"))
+WEIGHTS = ("weights", "w", "neighbours", "neighbors", "adjacency")
+
+
+def _given_weights(case: Case) -> np.ndarray | None:
+    """Weights that stand in the data, a column per place."""
+    role = next((one for one in WEIGHTS if isinstance(case.columns.get(one), list)), None)
+    if role is None:
+        return None
+    weights = np.asarray(case.column(role))
+    plain = case.options.get("style") == "B" or not _among_flags(case.options)
+    return weights if plain else clustering.row_standardised(weights)
 
 
 def _weights(case: Case, places: np.ndarray) -> np.ndarray:

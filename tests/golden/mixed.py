@@ -9,10 +9,17 @@ import numpy as np
 from orchestration.statistics.mixed import generalised, linear
 from orchestration.statistics.mixed.covariance import GroupEffects, VarianceComponent
 from orchestration.statistics.refusal import Refusal
-from tests.golden.cases import Answer, Case
+from tests.golden.cases import Answer, Case, is_there
 
 RESPONSES = ("response", "outcome", "y", "rating", "value", "count", "events", "score")
-OVER_EXPECTED = ("predicted_over_expected", "predicted_expected", "pred_over_exp")
+OVER_EXPECTED = (
+    "predicted_over_expected",
+    "predicted_expected",
+    "predicted_to_expected",
+    "pred_over_exp",
+    "pe_ratio",
+    "ratio",
+)
 COVARIATES = ("fixed", "covariates", "covariate", "x", "criterion")
 
 
@@ -37,7 +44,7 @@ def lmm(case: Case) -> Any:
         "t": dict(zip(fixed, found.fixed / found.se, strict=True)),
         "satterthwaite_df": dict(zip(fixed, found.freedom, strict=True)),
         "p": dict(zip(fixed, found.p_value, strict=True)),
-        "varcomp": _components(found.components),
+        "varcomp": _components(case, found.components),
         "theta": found.theta,
         "sigma": np.sqrt(residual),
         "loglik": found.log_likelihood,
@@ -68,8 +75,10 @@ def glmm(case: Case) -> Any:
             offset = f"log({exposure})"
         if offset is not None:
             formula = f"{formula} + offset({offset})"
-    if trials is None and _family(case) == "binomial":
-        formula, table, trials = _of_shares(case, formula, table)
+    if case.options.get("nAGQ", 1) != 1:
+        raise ValueError("a glmm is fitted by the Laplace approximation (nAGQ = 1) alone")
+    if _family(case) == "binomial":
+        formula, table, trials = _of_shares(case, formula, _zero_one(formula, table), trials)
     found = generalised.fit_generalised(formula, table, family=_family(case), trials=trials)
     if isinstance(found, Refusal):
         return found
@@ -88,7 +97,7 @@ def glmm(case: Case) -> Any:
 
 
 def _of_shares(
-    case: Case, formula: str, table: dict[str, np.ndarray]
+    case: Case, formula: str, table: dict[str, np.ndarray], trials: np.ndarray | None
 ) -> tuple[str, dict[str, np.ndarray], np.ndarray | None]:
     """R's two other ways to say successes among trials: `y/n`, and shares with weights."""
     response, _, terms = formula.partition("~")
@@ -99,7 +108,18 @@ def _of_shares(
     if weights is not None and response.strip() in table:
         counted = {**table, "successes_": np.round(table[response.strip()] * weights)}
         return f"successes_ ~{terms}", counted, weights
-    return formula, table, None
+    return formula, table, trials
+
+
+def _zero_one(formula: str, table: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """A response of two words as R takes it: the first in sort order is the failure."""
+    response = formula.partition("~")[0].strip()
+    column = table.get(response)
+    if column is None or column.dtype.kind == "f":
+        return table
+    there = is_there(column)
+    code = np.where(there, (column != np.unique(column[there])[0]).astype(float), np.nan)
+    return {**table, response: code}
 
 
 def rater_severity(case: Case) -> Any:
@@ -107,7 +127,7 @@ def rater_severity(case: Case) -> Any:
     tree = {}
     for name, options in parts.items():
         expected = case.expected.get(name, {}) if isinstance(case.expected, Mapping) else {}
-        part = replace(case, options={**case.options, **options}, expected=expected)
+        part = replace(case, options=case.options.under(options), expected=expected)
         linear_part = name.startswith("lmm") or ("method" in options and "link" not in options)
         tree[name] = lmm(part) if linear_part else _cumulative(part)
     return tree
@@ -141,7 +161,7 @@ def _generalised(case: Case, found: generalised.GeneralisedMixed) -> dict[str, A
         "se": dict(zip(fixed, found.se, strict=True)),
         "z": dict(zip(fixed, found.z, strict=True)),
         "p": dict(zip(fixed, found.p_value, strict=True)),
-        "varcomp": _components(found.components),
+        "varcomp": _components(case, found.components),
         "theta": found.theta,
         "loglik": found.log_likelihood,
         "deviance": -2 * found.log_likelihood,
@@ -216,10 +236,11 @@ def _named(names: Sequence[str]) -> list[str]:
     return ["Intercept" if name == "(Intercept)" else name for name in names]
 
 
-def _components(components: Sequence[VarianceComponent]) -> list[dict[str, Any]]:
+def _components(case: Case, components: Sequence[VarianceComponent]) -> list[dict[str, Any]]:
+    nested = "/" in _formula(case).partition("~")[2]
     return [
         {
-            "grp": one.group,
+            "grp": _as_lme4_nests(one.group) if nested else one.group,
             "var1": one.first,
             "var2": one.second,
             "vcov": one.value,
@@ -227,6 +248,12 @@ def _components(components: Sequence[VarianceComponent]) -> list[dict[str, Any]]
         }
         for one in components
     ]
+
+
+def _as_lme4_nests(group: str) -> str:
+    """`c:(b:a)` of (1 | a/b/c)."""
+    inner, _, outer = group.partition(":")
+    return f"{inner}:({outer})" if ":" in outer else group
 
 
 def _shares(components: Sequence[VarianceComponent]) -> dict[str, float]:

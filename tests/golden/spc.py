@@ -1,6 +1,7 @@
 """Control chart kinds: from a recipe to our functions, and from their results to its tree."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,10 +23,18 @@ from orchestration.statistics.spc import (
     weighted,
 )
 from orchestration.statistics.spc.constants import D2_EXACT, D2_TABLE, D4_TABLE
-from orchestration.statistics.spc.rules import RULES, Rule, flag_rule
+from orchestration.statistics.spc.patterns import Rule
+from orchestration.statistics.spc.presets import PRESETS, flag_with_gaps
+from orchestration.statistics.spc.rules import RULES, flag_rule
 from tests.golden.cases import Answer, Case
 
 PATTERNS = {"both_sides": "outside_both_sides", "run": "one_side", "shift": "one_side"}
+TIES = {"break": "end", "breaks": "end", "ignore": "skip", "continue": "carry", "count": "carry"}
+RUN_OF_ONE_SIDE = ("nelson2", "we4")
+FORMS = {
+    "nelson7": {"either": "within", "either_side": "within", "both_sides": "within_both_sides"},
+    "nelson8": {"either": "outside", "either_side": "outside", "both_sides": "outside_both_sides"},
+}
 
 
 def i_mr(case: Case) -> Any:
@@ -36,7 +45,8 @@ def i_mr(case: Case) -> Any:
         freeze=options.get("freeze"),
         split_after=_listed(options.get("split_after")),
         exclude=exclude,
-        screen_moving_ranges=options.get("screen_mr", False),
+        screen_moving_ranges=_screens(case),
+        bridge_gaps=_gaps(case) == "bridge",
         d2=_d2(case),
     )
     if isinstance(chart, Refusal):
@@ -65,14 +75,12 @@ def rules(case: Case) -> Any:
     if "rule" not in options:
         return {"rules": _rules(case, values, centre, sigma)}
     named = {key: options[key] for key in ("length", "count", "sigmas") if key in options}
-    if options["rule"] in RULES:
-        rule = RULES[options["rule"]]
-    else:
-        rule = Rule(PATTERNS.get(options["rule"], options["rule"]), **named)
-    flags = flag_rule(
-        values, rule, centre=centre, sigma=sigma, all_members=options.get("flag") == "all_members"
-    )
-    return _points(flags.flagged)
+    name = options["rule"]
+    if name not in RULES:
+        rule = Rule(PATTERNS.get(name, name), **named)
+        return _points(_flagged(case, values, rule, centre, sigma, (0,)))
+    rule = replace(_rule(case, name), **named)
+    return _points(_flagged(case, values, rule, centre, sigma, (0,)))
 
 
 def xbar(case: Case) -> Any:
@@ -430,6 +438,8 @@ def process_capability(case: Case) -> Any:
     found = capability.capability(
         values,
         sigma_within=sigma,
+        # The tools of the cases do not ask whether the process is stable.
+        is_stable=options.get("is_stable", True),
         lower_spec=options.get("lsl"),
         upper_spec=options.get("usl"),
         target=options.get("target"),
@@ -658,20 +668,76 @@ def _ljung_box_tree(test: Any) -> Any:
 def _rules(
     case: Case, values: np.ndarray, centre: Any, sigma: Any, series_start: Any = (0,)
 ) -> dict[str, list[int]]:
+    named = case.options.get("rules", ())
+    known = PRESETS[_tool(case)].rules if _tool(case) else RULES
     return {
-        name: _points(
-            flag_rule(
-                values,
-                RULES[name],
-                centre=centre,
-                sigma=sigma,
-                series_start=series_start,
-                all_members=case.options.get("flag") == "all_members",
-            ).flagged
-        )
-        for name in case.options.get("rules", ())
-        if name in RULES
+        name: _points(_flagged(case, values, _rule(case, name), centre, sigma, series_start))
+        for name in (known if named == "all" else named)
+        if name in known
     }
+
+
+def _rule(case: Case, name: str) -> Rule:
+    """A named rule of the recipe's tool, with the conventions that its options state."""
+    options = case.options
+    rule = (PRESETS[_tool(case)].rules if _tool(case) else RULES)[name]
+    changes: dict[str, Any] = {}
+    if "run_length" in options and name in RUN_OF_ONE_SIDE:
+        changes["length"] = options["run_length"]
+    if "trend_length" in options and rule.pattern == "trend":
+        changes["length"] = options["trend_length"]
+    if "ties" in options:
+        changes["ties"] = TIES.get(options["ties"], options["ties"])
+    if "third_point" in options and rule.pattern == "zone":
+        changes["flagged_point_in_zone"] = options["third_point"] in {True, "in_zone", "inside"}
+    if "full_window" in options and rule.pattern == "zone":
+        changes["full_window"] = options["full_window"]
+    form = _first_of(options, f"{name}_form", f"rule{name[-1]}", default=None)
+    if form is not None and name in FORMS:
+        changes["pattern"] = FORMS[name].get(form, form)
+    return replace(rule, **changes)
+
+
+def _flagged(
+    case: Case, values: np.ndarray, rule: Rule, centre: Any, sigma: Any, series_start: Any
+) -> np.ndarray:
+    options = case.options
+    told = {"all_members": True, "all": True, "completing": False, "last": False}
+    default = PRESETS[_tool(case)].all_members if _tool(case) else False
+    all_members = told.get(options.get("flag"), default)
+    lines = [_single(np.atleast_1d(np.asarray(line, dtype=float))) for line in (centre, sigma)]
+    if len(series_start) == 1 and all(np.ndim(line) == 0 for line in lines):
+        return flag_with_gaps(
+            values,
+            rule,
+            centre=float(lines[0]),
+            sigma=float(lines[1]),
+            gaps=_gaps(case),
+            all_members=all_members,
+        ).flagged
+    return flag_rule(
+        values,
+        rule,
+        centre=centre,
+        sigma=sigma,
+        series_start=series_start,
+        all_members=all_members,
+    ).flagged
+
+
+def _screens(case: Case) -> bool:
+    default = PRESETS[_tool(case)].screen_moving_ranges if _tool(case) else False
+    return case.options.get("screen_mr", default)
+
+
+def _tool(case: Case) -> str | None:
+    return _first_of(case.options, "preset", "tool", "convention", default=None)
+
+
+def _gaps(case: Case) -> str:
+    if "bridge_gaps" in case.options:
+        return "bridge" if case.options["bridge_gaps"] else "hold"
+    return case.options.get("gaps", PRESETS[_tool(case)].gaps if _tool(case) else "hold")
 
 
 def _beyond(chart: attributes.AttributeChart) -> list[int]:

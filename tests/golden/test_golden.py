@@ -102,7 +102,9 @@ def test_an_unknown_kind_is_missing_and_the_others_go_on(tmp_path, capsys):
     written(tmp_path / "2", "i_mr", '{"mr_bar": 1.5}')
 
     assert main([str(tmp_path)]) == 1
-    assert capsys.readouterr().out.splitlines()[-1] == "3 figures, 0 differ, 2 missing"
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[-1] == "3 figures, 0 differ, 2 missing"
+    assert "the kind 'astrology' is not known" in printed.err
 
 
 def test_a_case_that_fails_is_reported_and_the_others_go_on(tmp_path, capsys):
@@ -125,6 +127,42 @@ def test_a_refusal_is_named_and_counts_as_missing(tmp_path, capsys):
     assert "no_variation" in line
     assert line.endswith("refused")
     assert total == "1 figures, 0 differ, 1 missing"
+
+
+def test_a_case_that_cannot_be_read_is_named_and_its_figures_are_missing(tmp_path, capsys):
+    for name in ("damaged", "ragged", "without_data", "without_kind"):
+        (tmp_path / name).mkdir()
+        written(tmp_path / name, "i_mr", '{"mr_bar": 1.5}')
+    (tmp_path / "damaged" / "a_case" / "expected.json").write_text('{"recipe": {')
+    (tmp_path / "ragged" / "a_case" / "data.csv").write_text("x,y\n1,2\n3\n")
+    (tmp_path / "without_data" / "a_case" / "data.csv").unlink()
+    (tmp_path / "without_kind" / "a_case" / "expected.json").write_text(
+        '{"recipe": {}, "expected": {"a": 1, "b": 2}}'
+    )
+
+    assert main([str(tmp_path)]) == 1
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[-1] == "5 figures, 0 differ, 5 missing"
+    assert "row 2 of data.csv has 1 fields, not 2" in printed.err
+    assert "expected.json states no 'kind'" in printed.err
+    assert len(printed.err.splitlines()) == 4
+
+
+def test_options_that_no_answer_reads_are_named(tmp_path, capsys):
+    folder = written(tmp_path, "i_mr", '{"mr_bar": 1.5}', recipe='{"freeze": 3, "moon": "full"}')
+
+    assert main([str(folder)]) == 0
+    assert capsys.readouterr().err.endswith("no answer reads the options moon\n")
+
+
+def test_one_case_may_be_run_by_its_own_folder_and_a_line_without_a_value_is_missing(
+    tmp_path, capsys
+):
+    # 1, missing, 2, 4 in a table of one column.
+    folder = written(tmp_path, "i_mr", '{"center": 2.3333333333333335}', data="x\n1\n\n2\n4\n")
+
+    assert main([str(folder / "a_case")]) == 0
+    assert capsys.readouterr().out.startswith("a_case  center  ")
 
 
 def test_a_folder_without_cases_proves_nothing(tmp_path, capsys):

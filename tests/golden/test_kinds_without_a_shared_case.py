@@ -14,15 +14,20 @@ from tests.statistics.test_relations import ATTITUDE
 from tests.statistics.test_shrinkage import HITS
 
 
-def wrong(folder, header, rows, recipe, expected, tolerance=1e-6, formula=None):
-    """The figures that do not agree."""
+def written(folder, header, rows, recipe, expected, tolerance=1e-6, formula=None):
+    """The folder with the two files of a case."""
     lines = [",".join(header), *(",".join(str(one) for one in row) for row in rows)]
     (folder / "data.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     stated = {"recipe": recipe, "expected": expected, "tolerance": {"default": tolerance}}
     if formula:
         stated["formula"] = formula
     (folder / "expected.json").write_text(json.dumps(stated), encoding="utf-8")
-    found = figures(Case.read(folder, folder), KINDS)
+    return folder
+
+
+def wrong(folder, *case, **options):
+    """The figures that do not agree."""
+    found = figures(Case.read(written(folder, *case, **options), folder), KINDS)
     assert found
     return [figure for figure in found if figure.verdict != "ok"]
 
@@ -150,3 +155,227 @@ def test_morans_i_on_a_grid(tmp_path):
     # 60 edges of which 6 cross: (54 - 6) / 60.
     rows = (cell // 6 < 3).astype(int)[:, None]
     assert wrong(tmp_path, ["v"], rows, recipe, {"I": 0.8, "n": 36}, 1e-12) == []
+
+
+def test_rules_by_every_convention_that_a_recipe_may_state(tmp_path):
+    # By hand: on the centre in fourth place, one reading missing, rising at the end.
+    values = [0.5, 0.5, 0.5, 0, 0.5, "", 0.5, 0.6, 0.7, 0.7, 0.8, 0.9]
+    recipe = {
+        "kind": "rules",
+        "columns": {"value": "x"},
+        "options": {"center": 0, "sigma": 1, "rules": ["nelson2", "nelson3"]},
+        "variants": {
+            "plain": {"run_length": 6, "trend_length": 4},
+            "skipped": {"run_length": 6, "trend_length": 4, "ties": "ignore"},
+            "carried": {"run_length": 5, "trend_length": 4, "ties": "continue"},
+            "bridged": {"run_length": 8, "bridge_gaps": True},
+            "members": {"run_length": 6, "flag": "all_members"},
+        },
+    }
+    expected = {
+        "plain": {"rules": {"nelson2": [12], "nelson3": []}},
+        "skipped": {"rules": {"nelson2": [12], "nelson3": [11, 12]}},
+        "carried": {"rules": {"nelson2": [5, 11, 12], "nelson3": [10, 11, 12]}},
+        "bridged": {"rules": {"nelson2": [], "nelson3": []}},
+        "members": {"rules": {"nelson2": [7, 8, 9, 10, 11, 12], "nelson3": []}},
+    }
+    rows = [[number, value] for number, value in enumerate(values)]
+    assert wrong(tmp_path, ["i", "x"], rows, recipe, expected) == []
+
+
+def test_rules_seven_and_eight_by_their_form_and_by_the_tool(tmp_path):
+    recipe = {
+        "kind": "rules",
+        "columns": {"value": "x"},
+        "options": {"center": 0, "sigma": 1, "rules": ["nelson8"]},
+        "variants": {
+            "both": {},
+            "either": {"nelson8_form": "either"},
+            "minitab": {"tool": "minitab"},
+            "jmp": {"tool": "jmp"},
+        },
+    }
+    found, none = {"rules": {"nelson8": [8]}}, {"rules": {"nelson8": []}}
+    expected = {"both": none, "either": found, "minitab": found, "jmp": none}
+    rows = [[number, 1.5] for number in range(8)]
+    assert wrong(tmp_path, ["i", "x"], rows, recipe, expected) == []
+
+
+def test_a_two_by_two_table_of_rows_with_gaps_of_truth_values_and_of_counts(tmp_path):
+    gaps = [("", "F"), ("TRUE", "")]
+    counts = {("TRUE", "F"): 10, ("FALSE", "F"): 13, ("TRUE", "M"): 23, ("FALSE", "M"): 34}
+    rows = gaps + [pair for pair, count in counts.items() for _ in range(count)]
+    columns = {"outcome": "hired", "group": "sex", "reference": "F", "favourable": True}
+    # R 4.2.2, chisq.test(correct = FALSE) and fisher.test() of 10, 13; 23, 34.
+    expected = {
+        "rates": {"F": 10 / 23, "M": 23 / 57},
+        "adverse_impact_ratio": 23 / 57 / (10 / 23),
+        "chi2": 0.0661368050238,
+        "fisher": {"or": 1.135286158088, "p": 0.8071139607225},
+    }
+    recipe = {"kind": "two_by_two", "columns": columns}
+    assert wrong(tmp_path, ["hired", "sex"], rows, recipe, expected, 1e-4) == []
+
+    by_group = {"group": "sex", "selected": "hired", "applicants": "n"}
+    recipe = {"kind": "two_by_two", "columns": by_group}
+    rows = [("F", 10, 23), ("M", 23, 57)]
+    assert wrong(tmp_path, ["sex", "hired", "n"], rows, recipe, expected, 1e-4) == []
+
+
+def test_an_ordinal_regression_leaves_rows_with_gaps_out(tmp_path):
+    cell = np.arange(72)
+    rows = list(zip(np.array(["a", "b"])[cell // 36], 1 + cell % 3, HOUSING, strict=True))
+    gaps = [("a", "", 500), ("", 2, 500)]
+    recipe = {
+        "kind": "ordinal_regression",
+        "columns": {"outcome": "grade", "group": "contact", "freq": "times"},
+        "options": {"link": "logit"},
+    }
+    # The statistic of the whole table, see above.
+    expected = {"wilcoxon": {"W": 328443.5, "p": 0.071202768722}, "n": int(sum(HOUSING))}
+    header = ["contact", "grade", "times"]
+    assert wrong(tmp_path, header, rows + gaps, recipe, expected) == []
+
+
+def test_ratings_in_long_form_are_those_of_the_table(tmp_path):
+    # Shrout and Fleiss (1979), table 2.
+    table = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
+    rows = [(t, r, score) for t, row in enumerate(table) for r, score in enumerate(row)]
+    columns = {"target": "person", "rater": "judge", "rating": "score"}
+    recipe = {"kind": "icc", "columns": columns}
+    # Their table 4 prints two decimals.
+    expected = {"ICC1": {"icc": 0.17}, "ICC2": {"icc": 0.29}, "ICC3": {"icc": 0.71}}
+    header = ["person", "judge", "score"]
+    assert wrong(tmp_path, header, rows[::-1], recipe, expected, 0.03) == []
+
+
+def test_a_meta_analysis_by_standard_errors_with_one_estimator(tmp_path):
+    rows = [(0.1, 0.1), (0.6, 0.03**0.5), ("", 1), (0.3, 0.02**0.5), (0.4, 0.2)]
+    recipe = {
+        "kind": "meta_random_effects",
+        "columns": {"yi": "effect", "sei": "error"},
+        "options": {"estimator": "HE"},
+        "variants": {"sj": {"estimator": "SJ"}},
+    }
+    # metafor 3.8.1; HE by hand: the variance of the effects less the mean of theirs.
+    expected = {"tau2": 0.13 / 3 - 0.025, "sj": {"tau2": 0.026965348367074}}
+    assert wrong(tmp_path, ["effect", "error"], rows, recipe, expected, 1e-9) == []
+
+
+def test_one_method_of_adjusting_p_values_with_tests_not_at_hand(tmp_path):
+    recipe = {
+        "kind": "p_adjust",
+        "columns": {"p": "p"},
+        "variants": {"a": {"method": "hommel"}, "b": {"method": "BH", "n": 20}},
+    }
+    # R 4.2.2, p.adjust().
+    expected = {
+        "a": [0.12, 0.05, None, 0.05, 0.4, 1, 0, 0.09],
+        "b": [0.16, 1 / 15, None, 1 / 15, 2 / 3, 1, 0, 0.15],
+    }
+    rows = [[one] for one in (0.04, 0.01, "", 0.01, 0.2, 1, 0, 0.03)]
+    assert wrong(tmp_path, ["p"], rows, recipe, expected, 1e-12) == []
+
+
+def test_successes_over_trials_and_outcomes_in_words(tmp_path):
+    groups = np.arange(60) % 6
+    good = 2 + groups + np.arange(60) % 3
+    recipe = {
+        "kind": "glmm",
+        "columns": {"trials": "n"},
+        "options": {"family": "binomial"},
+    }
+    counted = [(g, k, 10) for g, k in zip(groups, good, strict=True)]
+    words = [
+        (g, word, 1)
+        for g, k, n in counted
+        for word, times in (("left", n - k), ("stayed", k))
+        for _ in range(times)
+    ]
+    # Both are the same likelihood, but for the number of ways to place the successes.
+    formula = "y ~ 1 + (1 | leader)"
+    split = "y/n ~ 1 + (1 | leader)"
+    header = ["leader", "y", "n"]
+    case = Case.read(written(tmp_path, header, words, recipe, {}, formula=formula), tmp_path)
+    by_words = KINDS["glmm"](case)
+    expected = {name: by_words[name] for name in ("fixef", "se")}
+    assert wrong(tmp_path, header, counted, recipe, expected, 1e-6, split) == []
+
+
+def test_last_digits_of_a_column_of_their_own(tmp_path):
+    rows = zip([f"{one:.12g}" for one in POWERS[:400]], 500 + np.arange(400), strict=True)
+    recipe = {"kind": "digits", "columns": {"benford": "amount", "terminal": "weight"}}
+    expected = {"terminal": {"counts": [40] * 10, "chi2": 0, "p": 1}, "benford": {"n": 400}}
+    assert wrong(tmp_path, ["amount", "weight"], rows, recipe, expected) == []
+
+
+def test_a_model_nobody_knows_does_not_take_the_others_away(tmp_path):
+    recipe = {
+        "kind": "forecast",
+        "options": {
+            "known": {"column": "y", "model": "naive", "horizon": 2},
+            "unknown": {"column": "y", "model": "oracle", "horizon": 2},
+        },
+    }
+    expected = {"known": {"mean": [9, 9]}, "unknown": {"mean": [1, 1]}}
+    rows = [[one] for one in (3, 4, 2, 7, 8, 6, 5, 9)]
+    (figure,) = wrong(tmp_path, ["y"], rows, recipe, expected)
+    assert (figure.path, figure.verdict) == ("unknown.mean", "refused")
+
+
+def test_an_interrupted_series_with_gaps_leaves_their_rows_out(tmp_path):
+    months = np.arange(1, 41)
+    jump = (months > 20).astype(int)
+    rows = [(m, j, 2 + 0.5 * m + 3 * j + (m * 7 % 5)) for m, j in zip(months, jump, strict=True)]
+    recipe = {
+        "kind": "its",
+        "columns": {"y": "kpi", "t": "month", "step": "after"},
+        "options": {"newey_west_lag": 2, "newey_west_adjust": False},
+    }
+    header, holes = ["month", "after", "kpi"], {6, 30}
+    whole = [row for at, row in enumerate(rows) if at not in holes]
+    design = np.column_stack([np.ones(len(whole)), np.array(whole)[:, :2]])
+    solved = np.linalg.lstsq(design, np.array(whole)[:, 2], rcond=None)[0]
+    expected = {"coef": dict(zip(["Intercept", "month", "after"], solved.tolist(), strict=True))}
+    gappy = [(*row[:2], "") if at in holes else row for at, row in enumerate(rows)]
+    assert wrong(tmp_path, header, gappy, recipe, expected, 1e-9) == []
+
+
+def test_morans_i_of_a_line_and_of_weights_in_the_data(tmp_path):
+    # Values 1 to 6 in a line: 5 pairs of neighbours. By hand, 6 / 10 * 2 * 8.75 / 17.5.
+    recipe = {
+        "kind": "morans_i",
+        "columns": {"position": "place", "value": "v"},
+        "options": {"threshold": 1, "style": "B"},
+    }
+    rows = [(place, place) for place in range(1, 7)]
+    assert wrong(tmp_path, ["place", "v"], rows, recipe, {"observed": 0.6, "n": 6}, 1e-12) == []
+
+    beside = (np.abs(np.subtract.outer(np.arange(6), np.arange(6))) == 1).astype(int)
+    header = ["v", *(f"w{at}" for at in range(6))]
+    columns = {"value": "v", "weights": header[1:]}
+    recipe = {"kind": "morans_i", "columns": columns, "options": {"style": "B"}}
+    rows = [(at + 1, *row) for at, row in enumerate(beside.tolist())]
+    assert wrong(tmp_path, header, rows, recipe, {"I": 0.6}, 1e-12) == []
+
+
+def test_a_change_point_by_points_per_regime(tmp_path):
+    # strucchange 1.5-3: breakpoints(h = 3), sctest() of Fstats(from = 0.15) and of OLS-CUSUM.
+    recipe = {"kind": "change_point", "columns": {"value": "kpi"}, "options": {"h": 3}}
+    rows = [[one] for one in (5, 6, 5.5, 5.2, 6.1, 9, 9.4, 8.8, 9.1, 9.6, 9.2, 8.9)]
+    expected = {
+        "break": 5,
+        "supF": {"stat": 265.699513382},
+        "ols_cusum": {"stat": 1.60519019563, "p": 0.0115609280149},
+    }
+    assert wrong(tmp_path, ["kpi"], rows, recipe, expected, 1e-10) == []
+
+
+def test_terms_nested_twice_bear_the_names_that_lme4_gives_them(tmp_path):
+    at = np.arange(96)
+    rows = zip(at // 24, at // 8 % 3, at // 2 % 4, (at * 37 % 101) + 9 * (at // 24), strict=True)
+    recipe = {"kind": "lmm", "options": {"method": "REML"}}
+    groups = ("person:(leader:site)", "leader:site", "site", "Residual")
+    expected = {"varcomp": [{"grp": one} for one in groups]}
+    header, formula = ["site", "leader", "person", "y"], "y ~ 1 + (1 | site/leader/person)"
+    assert wrong(tmp_path, header, rows, recipe, expected, formula=formula) == []

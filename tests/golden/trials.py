@@ -1,6 +1,7 @@
 """Experiments and prediction: from a recipe to our functions."""
 
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
 
 import numpy as np
 
@@ -8,6 +9,8 @@ from orchestration.statistics.experiments import breaks, difference, interrupted
 from orchestration.statistics.prediction import arima, forecast, outlook, simple, smoothing
 from orchestration.statistics.refusal import Refusal
 from tests.golden.cases import Answer, Case
+
+UNKNOWN: Final = "unknown_model"
 
 
 def did(case: Case) -> Any:
@@ -94,6 +97,10 @@ def _cluster(case: Case) -> np.ndarray:
 
 def its(case: Case) -> Any:
     options = case.options
+    whole = case
+    named = [name for name in _flat(case.columns.values()) if name in case.table]
+    # R's lm leaves a row with a gap out; its arima bridges it.
+    case = case.complete(*named)
     y = _transformed(case.column("y"), options)
     terms = _segments(case)
     shown = {interrupted.INTERCEPT: "Intercept"} | {name: _as_r_prints(name) for name in terms}
@@ -117,8 +124,14 @@ def its(case: Case) -> Any:
         tree["sigma"] = float(np.sqrt((found.residual**2).sum() / found.freedom))
         tree["newey_west_lag"] = found.lag
     if "arima" in options:
-        tree["arima"] = _interrupted_arima(case, y, terms, options["arima"])
+        bridged = _transformed(whole.column("y"), options)
+        tree["arima"] = _interrupted_arima(whole, bridged, _segments(whole), options["arima"])
     return tree
+
+
+def _flat(named: Iterable[str | list[str]]) -> Iterator[str]:
+    for one in named:
+        yield from [one] if isinstance(one, str) else one
 
 
 def _segments(case: Case) -> dict[str, np.ndarray]:
@@ -190,17 +203,19 @@ def _transformed(values: np.ndarray, options: dict[str, Any]) -> np.ndarray:
 
 def change_point(case: Case) -> Any:
     options = case.options
-    y = _transformed(case.column(next(role for role in ("y", "value") if case.has(role))), options)
-    trim = options.get("h", options.get("trim", options.get("trimming", breaks.TRIM)))
+    y = _transformed(_series(case, options), options)
+    # R's two defaults are 15 % each: of a regime's length, and of the places left out by F.
+    trim = options.get("trim", options.get("trimming", breaks.TRIM))
+    smallest = options.get("h", options.get("min_segment", trim))
     found = breaks.find_breaks(
         y,
         breaks=options.get("n_breaks"),
         most=options.get("max_breaks", options.get("breaks", breaks.MOST_BREAKS)),
-        smallest=trim,
+        smallest=smallest,
         confidence=options.get("level", options.get("confidence", 0.95)),
     )
     return {
-        **_breaks_tree(case, y, found),
+        **_breaks_tree(case, y, found, smallest),
         **_sup_f_tree(
             case, breaks.sup_f(y, first=options.get("from", trim), final=options.get("to"))
         ),
@@ -208,7 +223,9 @@ def change_point(case: Case) -> Any:
     }
 
 
-def _breaks_tree(case: Case, y: np.ndarray, found: breaks.Breaks | Refusal) -> dict[str, Any]:
+def _breaks_tree(
+    case: Case, y: np.ndarray, found: breaks.Breaks | Refusal, smallest: float
+) -> dict[str, Any]:
     """Where there is one break, a figure is itself unless a list is asked for."""
     singular = ("break", "breakpoint", "break_index", "index", "at")
     plural = ("breaks", "breakpoints", "break_indices")
@@ -254,7 +271,8 @@ def _breaks_tree(case: Case, y: np.ndarray, found: breaks.Breaks | Refusal) -> d
             for name in ("breakdates", "break_dates"):
                 tree[name] = given(name, named)
     tree |= {"n_breaks": len(last), "bic": bic, "rss": found.rss, "RSS": found.rss}
-    tree["partitions"] = [breaks.find_breaks(y, breaks=m).last for m in range(1, found.bic.size)]
+    each = [breaks.find_breaks(y, breaks=m, smallest=smallest) for m in range(1, found.bic.size)]
+    tree["partitions"] = [one if isinstance(one, Refusal) else one.last for one in each]
     return tree | dict.fromkeys(("means", "segment_means", "regime_means", "coef"), found.mean)
 
 
@@ -305,7 +323,16 @@ def forecasts(case: Case) -> Any:
     if not models:
         return _forecast(case, case.options, season)
     shared = {key: value for key, value in case.options.items() if key not in models}
-    return {name: _forecast(case, {**shared, **one}, season) for name, one in models.items()}
+    return {name: _named_forecast(case, name, {**shared, **one}, season)
+            for name, one in models.items()}  # fmt: skip
+
+
+def _named_forecast(case: Case, name: str, options: dict[str, Any], season: int) -> Any:
+    """One of several models: what is wrong with it is its own and leaves the others be."""
+    try:
+        return _forecast(case, options, season)
+    except ValueError as fault:
+        return Refusal(UNKNOWN, f"{name}: {fault}")
 
 
 def _forecast(case: Case, options: dict[str, Any], season: int) -> Any:
@@ -350,10 +377,17 @@ def _regressors(case: Case, options: dict[str, Any], rows: int) -> dict[str, np.
     return columns
 
 
+SERIES = ("y", "value", "values", "series", "x", "kpi", "outcome", "response", "count", "rate")
+
+
 def _series(case: Case, options: dict[str, Any]) -> np.ndarray:
     named = options.get("column", options.get("y"))
     if named is None:
-        return case.column(next(role for role in ("y", "value", "series") if case.has(role)))
+        named = next((role for role in SERIES if case.has(role)), None)
+    if named is None:
+        raise ValueError(
+            f"the recipe names no column, neither as option nor as {', '.join(SERIES)}"
+        )
     return case.column(named) if case.has(named) else case.table[named]
 
 
@@ -368,6 +402,16 @@ def _season(options: dict[str, Any]) -> int:
     return int(options.get("period", options.get("frequency", 1)))
 
 
+# R's names for models of exponential smoothing.
+SMOOTHED = {
+    **dict.fromkeys(("ses", "simple"), "ANN"),
+    "holt": "AAN",
+    **dict.fromkeys(("damped_holt", "holt_damped", "damped"), "AAdN"),
+    **dict.fromkeys(("hw", "hw_additive", "holt_winters"), "AAA"),
+    "hw_multiplicative": "MAM",
+}
+
+
 def _fit(
     known: np.ndarray, options: dict[str, Any], period: int, regressors: dict[str, np.ndarray]
 ) -> Any:
@@ -375,7 +419,8 @@ def _fit(
         return arima.fit_arima(
             known, *_orders(options), regressors=regressors, intercept=_intercept(options)
         )
-    named = options.get("model", options.get("method"))
+    stated = options.get("model", options.get("method"))
+    named = SMOOTHED.get(str(stated).lower(), stated)
     damped = options.get("damped")
     letters = named.replace("ETS", "").strip("() ").replace(",", "")
     if damped and len(letters) == 3 and letters != "rwf":

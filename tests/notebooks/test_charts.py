@@ -262,3 +262,67 @@ def test_text_and_marks_stand_out_from_the_page(charts):
         # WCAG 2.2: 3 for graphics; 4.5 for text, which is in the first two.
         needed = 4.5 if colour in {charts.INK, charts.QUIET} else 3
         assert 1.05 / (luminance + 0.05) >= needed, colour
+
+
+def test_a_bridge_begins_each_part_where_the_one_before_it_ended(charts):
+    parts = pd.DataFrame(
+        {
+            "part": ["mix", "driver.PMI", "unexplained"],
+            "contribution_value": [0.02, -0.05, 0.01],
+            "low_value": [0.01, -0.08, -0.02],
+            "high_value": [0.03, -0.02, 0.04],
+            "baseline_value": 0.70,
+            "outcome_value": 0.68,
+        }
+    )
+
+    spec = charts.bridge(parts, title="OEE", number_format=".3f").to_dict()
+
+    bars, intervals, labels, ends, _ = layers(spec)
+    drawn = rows(spec, bars)
+    assert [round(row["begin"], 9) for row in drawn] == [0.70, 0.72, 0.67]
+    assert [round(row["end"], 9) for row in drawn] == [0.72, 0.67, 0.68]
+    # The last part ends at the figure that it leads to.
+    assert rows(spec, ends)[1]["value"] == pytest.approx(drawn[-1]["end"])
+    assert [round(row["low"], 9) for row in drawn] == [0.71, 0.64, 0.65]
+    assert (intervals["encoding"]["x"]["field"], intervals["encoding"]["x2"]["field"]) == (
+        "low",
+        "high",
+    )
+    # Up and down are told by a sign as well as by a colour.
+    assert "+.3f" in labels["transform"][0]["calculate"]
+    assert [row["way"] for row in drawn] == ["up", "down", "up"]
+    assert bars["encoding"]["y"]["sort"] == ["before", "mix", "driver.PMI", "unexplained", "after"]
+
+
+def test_a_bullet_shows_the_reading_and_its_noise_among_the_levels(charts):
+    units = pd.DataFrame(
+        {
+            "entity_id": ["US01", "DE01"],
+            "reading": [0.66, 0.61],
+            "low": [0.63, 0.58],
+            "high": [0.69, 0.64],
+            "threshold_level": 0.6,
+            "target_level": 0.65,
+            "stretch_level": 0.7,
+        }
+    )
+
+    spec = charts.bullet(units, title="OEE").to_dict()
+
+    assert [
+        (
+            one["mark"]["type"],
+            one["encoding"]["x"]["field"],
+            one["encoding"].get("x2", {}).get("field"),
+        )
+        for one in layers(spec)
+    ] == [
+        ("bar", "threshold_level", "target_level"),
+        ("bar", "target_level", "stretch_level"),
+        ("tick", "target_level", None),
+        ("rule", "low", "high"),
+        ("point", "reading", None),
+    ]
+    assert layers(spec)[0]["encoding"]["y"]["sort"] == ["US01", "DE01"]
+    assert not any(one["encoding"]["x"]["scale"]["zero"] for one in layers(spec))

@@ -178,3 +178,83 @@ def test_a_file_that_is_no_yaml_is_named(tmp_path):
 
     with pytest.raises(RegisterError, match=r"broken\.yml: not readable as YAML"):
         load_registers([folder])
+
+
+DEMO = Path(__file__).parents[2] / "seeds" / "companies" / "demo" / "registry"
+
+
+def plan(**changes) -> dict:
+    shipped = yaml.safe_load((DEMO / "pay_plans" / "line_bonus.yml").read_text("utf-8"))
+    return shipped | changes
+
+
+def test_a_pay_plan_is_tabulated_with_its_gates(company):
+    (company / "pay_plans").mkdir()
+    write(company / "pay_plans" / "mine.yml", plan(gates=["KPI015"], cap=1.2))
+
+    rows = register_tables(load_registers([SHIPPED, company]), {})["pay_plan_items"]
+
+    assert [(row["kpi_id"], float(row["weight"]), row["is_gate"]) for row in rows] == [
+        ("KPI006", 0.6, False),
+        ("KPI016", 0.4, False),
+        ("KPI015", 0.0, True),
+    ]
+    assert {float(row["cap"]) for row in rows} == {1.2}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"items": [{"kpi": "KPI006", "weight": 0.9, "pay_at": [0, 1, 2]}]}, "the weights sum to"),
+        ({"items": [{"kpi": "KPI006", "weight": 1, "pay_at": [1, 0.5, 2]}]}, "must rise"),
+        ({"items": [{"kpi": "KPI999", "weight": 1, "pay_at": [0, 1, 2]}]}, "which has no file"),
+        ({"items": [{"kpi": "KPI015", "weight": 1, "pay_at": [0, 1, 2]}]}, "`consequences: .pay.`"),
+        ({"items": [{"kpi": "KPI037", "weight": 1, "pay_at": [0, 1, 2]}]}, "no monthly readings"),
+        ({"gates": ["KPI003"]}, "no bands to pay along"),
+        ({"gates": ["KPI006"]}, "listed twice"),
+        ({"subject_kind": "leader"}, "subject_kind"),
+    ],
+)
+def test_a_pay_plan_that_cannot_be_meant_is_refused(company, changes, said):
+    (company / "pay_plans").mkdir()
+    write(company / "pay_plans" / "mine.yml", plan(**changes))
+
+    with pytest.raises(RegisterError, match=said):
+        load_registers([SHIPPED, company])
+
+
+def test_a_driver_of_a_later_folder_replaces_the_one_of_the_same_kpi_and_factor(company):
+    why = "Our suppliers come by rail."
+    mine = {"kpi": "KPI006", "factor": "FREIGHT_INDEX", "role": "shared", "why": why}
+    write(company / "drivers.yml", {"drivers": [mine]})
+
+    drivers = register_tables(load_registers([SHIPPED, DEMO, company]), {})["kpi_drivers"]
+
+    roles = {(row["kpi_id"], row["factor_id"]): row["role_code"] for row in drivers}
+    assert roles["KPI006", "FREIGHT_INDEX"] == "shared"
+    assert roles["KPI006", "PMI"] == "exogenous"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"kpi": "KPI999"}, "which has no file"),
+        ({"role": "causal"}, "role"),
+        ({"why": "so"}, "why"),
+        ({"lag_months": -1}, "lag_months"),
+    ],
+)
+def test_a_driver_that_cannot_be_meant_is_refused(company, changes, said):
+    one = {"kpi": "KPI006", "factor": "RAIN", "role": "exogenous", "why": "Water in the cellar."}
+    write(company / "drivers.yml", {"drivers": [one | changes]})
+
+    with pytest.raises(RegisterError, match=said):
+        load_registers([SHIPPED, company])
+
+
+def test_a_driver_is_declared_once(company):
+    one = {"kpi": "KPI006", "factor": "RAIN", "role": "exogenous", "why": "Water in the cellar."}
+    write(company / "drivers.yml", {"drivers": [one, one]})
+
+    with pytest.raises(RegisterError, match="declared twice"):
+        load_registers([SHIPPED, company])

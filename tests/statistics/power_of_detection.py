@@ -1,7 +1,8 @@
 """How often the detectors find what is there, and accuse what is not: `python -m` this module.
 
 Every row draws its own data, with and without the effect, over the same number of seeds; a refusal
-counts as no finding. The table of docs/methods.md is this output.
+counts as no finding. The table of docs/methods.md is this output. What the demo company plants is
+in recovery.py.
 """
 
 import argparse
@@ -16,7 +17,6 @@ from orchestration.statistics.detection.heaping import (
     heaps_at_round_figures,
     period_end_spike,
 )
-from orchestration.statistics.detection.relations import lead_lag, redundant
 from orchestration.statistics.detection.reopening import reopen_rates
 from orchestration.statistics.fairness.audit import by_rater, impact_ratios, stage_change
 from orchestration.statistics.fairness.clustering import (
@@ -33,14 +33,8 @@ ALPHA = 0.05
 Detector = Callable[[np.random.Generator, bool], bool]
 
 
-def gamed_target(rng: np.random.Generator, effect: bool) -> bool:
-    """400 values, a third within half a deviation below the target moved just above it."""
-    x = rng.normal(-0.25, 1, 400)
-    moved = (x < 0) & (x > -0.5) & (rng.random(400) < 1 / 3) & effect
-    return _p(density_break(np.where(moved, rng.uniform(0, 0.2, 400), x), 0))
-
-
 def gamed_target_of_many(rng: np.random.Generator, effect: bool) -> bool:
+    """2,000 values, a third within half a deviation below the target moved just above it."""
     x = rng.normal(-0.25, 1, 2000)
     moved = (x < 0) & (x > -0.5) & (rng.random(2000) < 1 / 3) & effect
     return _p(density_break(np.where(moved, rng.uniform(0, 0.2, 2000), x), 0))
@@ -87,25 +81,6 @@ def reopened_tickets(rng: np.random.Generator, effect: bool) -> bool:
     hurried = np.arange(400) < 60
     reopened = rng.random(400) < np.where(hurried & effect, 0.25, 0.1)
     return _p(reopen_rates(reopened, hurried))
-
-
-def redundant_pair(rng: np.random.Generator, effect: bool) -> bool:
-    """150 weeks, both with a trend; the second repeats the first at .97, or not at all."""
-    one, other = rng.normal(size=(2, 150))
-    repeated = 0.97 * one + np.sqrt(1 - 0.97**2) * other if effect else other
-    trend = np.arange(150) / 5
-    found = redundant(np.column_stack([one, repeated]) + trend[:, None])
-    return not isinstance(found, Refusal) and len(found) == 1
-
-
-def lead_of_three_weeks(rng: np.random.Generator, effect: bool) -> bool:
-    """150 weeks with memory .7; a third of the follower's shocks comes from the leader."""
-    shocks = rng.normal(size=(153, 2))
-    shocks[3:, 1] = np.sqrt(2 / 3) * shocks[3:, 1] + effect * np.sqrt(1 / 3) * shocks[:-3, 0]
-    x = np.zeros_like(shocks)
-    for t in range(1, 153):
-        x[t] = 0.7 * x[t - 1] + shocks[t]
-    return _p(lead_lag(x[3:, 0], x[3:, 1], max_lag=8, permutations=199, seed=int(rng.integers(99))))
 
 
 def group_bias(rng: np.random.Generator, effect: bool) -> bool:
@@ -170,7 +145,6 @@ def clustered_sites(rng: np.random.Generator, effect: bool) -> bool:
 
 
 DETECTORS: dict[str, Detector] = {
-    "density break, 400 values": gamed_target,
     "density break, 2,000 values": gamed_target_of_many,
     "break of counts, 1,000 whole percentages": gamed_percentages,
     "heaps at five minutes, 600 downtimes": rounded_minutes,
@@ -178,8 +152,6 @@ DETECTORS: dict[str, Detector] = {
     "last digits, 800 counts": invented_last_digits,
     "period end, 12 months": month_end,
     "reopened, 60 of 400 tickets closed late": reopened_tickets,
-    "redundant pair, 150 weeks": redundant_pair,
-    "lead of three weeks, 150 weeks": lead_of_three_weeks,
     "impact ratio, 750 and 750": group_bias,
     "impact ratio, 120 and 30": small_group_bias,
     "ordinal regression, 300 ratings": rating_bias,

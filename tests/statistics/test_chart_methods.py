@@ -27,7 +27,8 @@ from orchestration.statistics.spc import (
     weighted,
 )
 from orchestration.statistics.spc.constants import D2_EXACT
-from orchestration.statistics.spc.rules import RULES, Rule, flag_rule, violated_rules
+from orchestration.statistics.spc.patterns import Rule
+from orchestration.statistics.spc.rules import RULES, flag_rule, violated_rules
 
 rng = np.random.default_rng(20261)
 
@@ -312,11 +313,24 @@ def test_t2_of_the_baseline_adds_up_and_knows_no_unit():
 
 
 def test_capability_of_one_limit_has_no_cp():
-    found = capability.capability([9, 10, 11, 10], sigma_within=1, upper_spec=13)
+    found = capability.capability([9, 10, 11, 10], sigma_within=1, is_stable=True, upper_spec=13)
 
     assert found.cpk.value == pytest.approx(1)
     assert math.isnan(found.cp.value)
     assert math.isnan(found.cp_lower.value)
+
+
+def test_only_a_quiet_chart_has_a_capability():
+    quiet = [10, 12, 11, 13, 10, 12, 11, 13, 12, 11]
+    shifted = [*quiet, *(value + 4 for value in quiet)]
+    found = capability.individuals_capability(quiet, lower_spec=5, upper_spec=18)
+
+    assert found.sigma_within == pytest.approx(individuals.individuals_chart(quiet).sigma[0])
+    assert found.cp.value == pytest.approx(13 / 6 / found.sigma_within)
+    assert capability.individuals_capability(shifted, upper_spec=30).reason == "unstable_process"
+    assert capability.individuals_capability([*quiet, 60], upper_spec=90).reason == (
+        "unstable_process"
+    )
 
 
 @pytest.mark.parametrize("n", [10, 12, 20, 24, 30])
@@ -486,10 +500,13 @@ INFINITE = [1.0, 2.0, math.inf, *range(9)]
             lambda: multivariate.hotelling_chart([[x, 2 * x + 1] for x in range(9)]),
             "singular_covariance",
         ),
-        (lambda: capability.capability([1, 2], sigma_within=1), "no_specification"),
-        (lambda: capability.capability(CONSTANT, sigma_within=1, upper_spec=9), "no_variation"),
+        (lambda: capability.capability([1, 2], sigma_within=1, is_stable=True), "no_specification"),
         (
-            lambda: capability.capability([1, 2, 3], sigma_within=1, upper_spec=9, is_stable=False),
+            lambda: capability.capability(CONSTANT, sigma_within=1, is_stable=True, upper_spec=9),
+            "no_variation",
+        ),
+        (
+            lambda: capability.capability([1, 2, 3], sigma_within=1, is_stable=False, upper_spec=9),
             "unstable_process",
         ),
         (lambda: runs.analyse_runs(CONSTANT), "too_few_readings"),

@@ -1,8 +1,12 @@
 """Separability and effects of leaders: hand-made graphs, planted truth, refusals."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from orchestration.demo import DEFAULT, DemoSize
+from orchestration.demo.readings import PLANTED, line_months
 from orchestration.statistics.mixed.leaders import leader_effects, leave_one_move_out
 from orchestration.statistics.mixed.separability import separability, split_at
 from orchestration.statistics.refusal import Refusal
@@ -93,55 +97,23 @@ def test_spells_without_a_comparison_are_refused(leader, unit, period):
     assert isinstance(separability(leader, unit, period), Refusal)
 
 
-def company(seed, sites=4, lines=12, months=27):
-    """Line-months with known effects: leaders 1.0, lines 1.5, sites 1.0, residual 2.0 AR(1) .5."""
-    rng = np.random.default_rng(seed)
-    places = sites * lines
-    site_of = np.repeat(np.arange(sites), lines)
-    effect = rng.normal(size=places)
-    level = 80 + 1.5 * rng.normal(size=places) + rng.normal(size=sites)[site_of]
-    lead, now = np.empty((places, months), dtype=int), rng.permutation(places)
-    for month in range(months):
-        if month and month % 3 == 0:
-            # A fourth of the places change hands each quarter, so that spells last about a year;
-            # three in ten of these moves go across sites.
-            moved = rng.permutation(places)[: places // 4]
-            across = rng.random(moved.size) < 0.3
-            for site in range(sites):
-                within = moved[(site_of[moved] == site) & ~across]
-                now[within] = now[np.roll(within, 1)]
-            now[moved[across]] = now[np.roll(moved[across], 1)]
-        lead[:, month] = now
-    noise = np.empty((places, months))
-    noise[:, 0] = rng.normal(size=places)
-    for month in range(1, months):
-        noise[:, month] = 0.5 * noise[:, month - 1] + np.sqrt(0.75) * rng.normal(size=places)
-    outcome = effect[lead] + level[:, None] + 2 * noise
-    unit = np.repeat(np.arange(places), months)
-    period = np.tile(np.arange(months), places)
-    return (outcome.ravel(), lead.ravel(), unit, site_of[unit], period), effect
+def company(seed, size=DEFAULT):
+    """Line-months of the demo company's model with the effects planted in them."""
+    drawn = line_months(seed, replace(PLANTED, slump=0), size)
+    return (drawn.oee, drawn.leader, drawn.line, drawn.site, drawn.month), drawn.effect
 
 
-def test_intervals_hold_the_planted_effect_and_do_not_without_the_spell():
+def test_intervals_are_too_narrow_without_the_spell():
     covered = {True: [], False: []}
-    closer = []
     for seed in range(5):
         readings, truth = company(seed)
         for spell in (True, False):
             found = leader_effects(*readings, spell=spell)
             shown = np.isfinite(found.effect)
             covered[spell] += ((found.low <= truth) & (truth <= found.high))[shown].tolist()
-            if spell:
-                raw = np.array([readings[0][readings[1] == who].mean() for who in range(48)])
-                closer.append(
-                    np.corrcoef(found.effect[shown], truth[shown])[0, 1]
-                    - np.corrcoef(raw[shown], truth[shown])[0, 1]
-                )
 
-    # 214 intervals: the standard error of a share of .95 is .015.
-    assert np.mean(covered[True]) == pytest.approx(0.95, abs=0.04)
+    # What intervals hold and how close estimates come is measured in recovery.py.
     assert np.mean(covered[False]) < np.mean(covered[True]) - 0.05
-    assert np.mean(closer) > 0.12
 
 
 def test_leaders_without_any_effect_are_not_distinguished():
@@ -149,7 +121,7 @@ def test_leaders_without_any_effect_are_not_distinguished():
     outcome = readings[0] - truth[readings[1]]
     found = leader_effects(outcome, *readings[1:])
 
-    # Of 48 intervals of 95 %, one in twenty may err.
+    # Of 43 intervals of 95 %, one in twenty may err.
     assert sum(one in {"above", "below"} for one in found.verdict) <= 5
     # Not even where the most likely variance between them is nil is anything certain.
     assert np.nanmin(found.sd) > 0.05
@@ -184,7 +156,7 @@ def test_a_trait_counts_within_sites_beside_the_kind_of_site_it_is_found_in():
     (outcome, leader, unit, site, period), _ = company(4)
     rng = np.random.default_rng(8)
     # Good sites attract the tenured: over all sites, tenure looks better than it is.
-    tenure = rng.normal(size=48)[leader] + site
+    tenure = rng.normal(size=43)[leader] + site
     readings = (outcome + 0.5 * tenure + 2 * site, leader, unit, site, period)
     beside = leader_effects(*readings, traits={"tenure": tenure}).model
     alone = leader_effects(*readings, covariates={"tenure": tenure}).model
@@ -208,7 +180,9 @@ def test_no_move_at_all_is_refused():
 
 
 def test_leaving_one_move_out_changes_the_others_and_names_whom_most():
-    (outcome, leader, unit, site, period), _ = company(5, sites=3, lines=4, months=30)
+    (outcome, leader, unit, site, period), _ = company(
+        5, DemoSize(plants=3, lines=12, machines=12, leaders=17, history_months=30)
+    )
     found = leave_one_move_out(outcome, leader, unit, site, period)
     whole = leader_effects(outcome, leader, unit, site, period)
 

@@ -11,11 +11,7 @@ import pytest
 
 from orchestration.contracts.load import SHIPPED_ROOT
 from orchestration.demo import TINY, generate
-from orchestration.governance.comparisons import compare_with_peers
-from orchestration.governance.judgements import judge_readings
-from orchestration.governance.leaders import estimate_leaders
-from orchestration.governance.outlook import foresee
-from orchestration.governance.target_impact import simulate
+from orchestration.governance.questions import QUESTIONS
 from orchestration.ingest.commit import content_hash
 from orchestration.ingest.pipeline import ingest_feed, prepare
 from orchestration.ingest.run_state import begin_run, finish_run
@@ -35,17 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-# What Python finds between the models: the table, what it is found in and the function that does.
-FOUND = {
-    "statistics.kpi_judgements": ("intermediate.int_judgements__input", judge_readings),
-    "statistics.kpi_comparisons": ("intermediate.int_comparisons__input", compare_with_peers),
-    "statistics.kpi_outlook": (
-        "intermediate.int_outlook__input",
-        lambda readings: foresee(readings).rows,
-    ),
-    "statistics.target_impact": ("intermediate.int_targets__asked", simulate),
-    "statistics.leader_effects": ("intermediate.int_leaders__input", estimate_leaders),
-}
 READING = ("kpi_id", "entity_kind", "entity_id", "period_kind", "period_start_date")
 # What a later run must leave as a build from nothing would: what is published, and the large
 # tables beneath it that are built incrementally.
@@ -135,12 +120,13 @@ class House:
 
     def below_statistics(self) -> set[str]:
         """Return the models that read what Python finds."""
-        return self._downstream(*(f"source.steelyard.{name}" for name in FOUND))
+        return self._downstream(*(f"source.steelyard.statistics.{one.name}" for one in QUESTIONS))
 
     def find(self) -> None:
         """Let Python find what it finds in the models."""
-        for table, (source, find) in FOUND.items():
-            self.warehouse.replace(table, find(self.warehouse.read(source)))
+        for one in QUESTIONS:
+            found = one.method(*(self.warehouse.read(source) for source in one.sources))
+            self.warehouse.replace(f"statistics.{one.name}", found)
 
     def rebuild_incremental(self) -> None:
         """Build the incremental models from nothing, with what they replace."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from orchestration.ledger.landing import line as landed
@@ -26,6 +27,8 @@ BUILT_FIRST = (
     *("rpt_goalpost_drift", "rpt_accountability", "fct_rating_versions", "rpt_appeal_rates"),
     *("int_judgements__input", "int_comparisons__input", "int_outlook__input"),
     *("int_leaders__input", "int_targets__asked", "rpt_kpi_review"),
+    *("int_charts__input", "int_payouts__input", "int_payouts__plans"),
+    *("int_bridges__input", "int_bridges__drivers"),
 )
 # What reads what Python finds, or what stands.
 JUDGED = (
@@ -384,6 +387,88 @@ def test_only_a_confirmed_special_cause_leaves_the_limits(plant):
     # March was final before the cause was confirmed.
     assert plant.judged("finality") == ("restated",)
     assert restated(plant) == [("limits", 0.0, 1.0, 3, "2026-04-20")]
+
+
+# -------------------------------------------------------------------------------------- phases
+
+
+def rebase(seq: int, at: str, period: str) -> list[Recorded]:
+    """Return a new phase of the site's chart that was asked for, and the consent to it."""
+    subject = f"chart|{KPI}|site|{SITE}|{period}"
+    asked = entry(
+        seq, at, "chart.rebase", subject=subject, outcome="pending",
+        fields={
+            "kpi_id": KPI, "entity_kind": "site", "entity_id": SITE, "period": period,
+            "cause_code": "planned_change", "reason": "The second press was taken into use.",
+        },
+    )  # fmt: skip
+    agreed = entry(
+        seq + 1, f"{at}T09:00:01+00:00", "decision.approve", actor="E1", subject=subject,
+        refers_to=seq, completes=seq, outcome="recorded",
+    )  # fmt: skip
+    return [asked, agreed]
+
+
+def test_a_chart_begins_anew_from_the_period_that_an_act_says_once_it_is_agreed(plant):
+    # 24 months at 0.03 and 0.032 set the limits, those from January 2026 lie at 0.05 and 0.052.
+    months = pd.period_range("2024-01", "2026-07", freq="M").strftime("%Y-%m-01")
+    plant.readings(
+        *(
+            ("site", SITE, month, (0.03 if n < 24 else 0.05) + 0.002 * (n % 2), "final", "ok")
+            for n, month in enumerate(months)
+        )
+    )
+    [asked, agreed] = rebase(1, "2026-08-01", "2026-01")
+    back = entry(
+        3, "2026-08-09", "chart.rejoin", subject=asked.payload["subject"],
+        fields=dict(asked.payload["fields"]) | {"reason": "The press has been taken out."},
+    )  # fmt: skip
+    shown = "centre, signal_side"
+    found = {}
+    for name, acts in {"asked": [asked], "agreed": [asked, agreed]}.items():
+        plant.decide(*acts)
+        found[name] = [plant.judged(shown, month=month) for month in ("2025-12-01", "2026-07-01")]
+    phase = (
+        "select phase_start_date::date, n, is_charted from statistics.chart_review where kpi_id = ?"
+    )
+    reviewed = plant.query(phase, [KPI])
+    plant.decide(asked, agreed, back)
+
+    old = pytest.approx(0.031)
+    assert found["asked"] == [(old, 0), (old, 1)]
+    # Seven readings are one too few for limits of their own.
+    assert found["agreed"] == [(old, 0), (None, 0)]
+    assert reviewed == [(dt.date(2026, 1, 1), 7, False)]
+    assert plant.judged(shown, month="2026-07-01") == (old, 1)
+
+
+def test_a_phase_long_enough_has_limits_of_its_own(plant):
+    months = pd.period_range("2024-01", "2026-07", freq="M").strftime("%Y-%m-01")
+    plant.readings(
+        *(
+            ("site", SITE, month, (0.03 if n < 20 else 0.05) + 0.002 * (n % 2), "final", "ok")
+            for n, month in enumerate(months)
+        )
+    )
+    plant.decide()
+    before = plant.judged("signal_side", month="2026-07-01")
+    proposed = plant.query(
+        "select verdict, proposed_from_date, flag_count_if_rebased "
+        "from statistics.rebase_proposals where kpi_id = ?",
+        [KPI],
+    )
+    plant.decide(*rebase(1, "2026-08-01", "2025-09"))
+    after = plant.judged("centre, signal_side", month="2026-07-01")
+
+    assert before == (1,)
+    assert [(row[0], str(row[1])[:10], row[2]) for row in proposed] == [
+        ("supported", "2025-09-01", 0)
+    ]
+    # Eleven readings from September on: six of 0.05, five of 0.052.
+    assert after == (pytest.approx((6 * 50 + 5 * 52) / 11_000), 0)
+    assert plant.query(
+        "select count(*) from statistics.rebase_proposals where kpi_id = ?", [KPI]
+    ) == [(0,)]
 
 
 # ------------------------------------------------------------------------------------- targets

@@ -11,8 +11,8 @@ from scipy.stats import chi2
 from orchestration.statistics.refusal import NOT_POSITIVE, Refusal, refuse_values
 from orchestration.statistics.spc.flat import Floats
 
-Estimator = Literal["DL", "REML", "ML", "PM", "EB"]
-ESTIMATORS: Final[tuple[Estimator, ...]] = ("DL", "REML", "ML", "PM", "EB")
+Estimator = Literal["DL", "REML", "ML", "PM", "EB", "HE", "HS", "SJ"]
+ESTIMATORS: Final[tuple[Estimator, ...]] = ("DL", "REML", "ML", "PM", "EB", "HE", "HS", "SJ")
 
 METAFOR_PM_TOLERANCE: Final = float(np.finfo(np.float64).eps) ** 0.25
 """R's metafor searches the Paule-Mandel tau2 between 0 and 100 and stops within 1.2e-4."""
@@ -59,9 +59,10 @@ def pool_random_effects(
     ----------
     estimates, variances : array_like, shape (n,)
         Estimate of each unit and its sampling variance, above 0; no NaN.
-    estimator : {"DL", "REML", "ML", "PM", "EB"}
+    estimator : {"DL", "REML", "ML", "PM", "EB", "HE", "HS", "SJ"}
         Of tau2: DerSimonian-Laird, (restricted) maximum likelihood, Paule-Mandel, empirical Bayes
-        (Morris), the last two of which solve the same equation.
+        (Morris), which solves the same equation as the one before; Hedges, Hunter-Schmidt,
+        Sidik-Jonkman.
     pm_tolerance : float, optional
         By default the equation of ``PM`` is solved to rounding. `METAFOR_PM_TOLERANCE` stops where
         metafor stops, which differs in the fourth digit of a small tau2.
@@ -99,6 +100,14 @@ def pool_random_effects(
     spread = float(w.sum() - (w**2).sum() / w.sum())
     if estimator == "DL":
         tau2 = max(0.0, (q - (n - 1)) / spread)
+    elif estimator == "HE":
+        tau2 = max(0.0, float(y.var(ddof=1) - v.mean()))
+    elif estimator == "HS":
+        tau2 = max(0.0, (q - n) / float(w.sum()))
+    elif estimator == "SJ":
+        # One step from the plain variance of the estimates.
+        crude = float(y.var())
+        tau2 = _q(y, v / crude, 1.0) / (n - 1) if crude > 0 else 0.0
     else:
         tau2 = _tau2(y, v, estimator, pm_tolerance if estimator == "PM" else None)
     weight = 1 / (v + tau2)

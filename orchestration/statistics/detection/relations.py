@@ -344,12 +344,12 @@ def lead_lag(
         return found
     lags, correlations = found
     largest = np.abs(correlations).max()
-    rng = np.random.default_rng(seed)
-    by_chance = [
-        np.abs(_correlations(rng.permutation(filtered[0]), filtered[1], max_lag)).max()
-        for _ in range(permutations)
-    ]
-    as_large = int(np.count_nonzero(np.array(by_chance) >= largest))
+    x0, y0 = (one - one.mean() for one in filtered)
+    # All permutations and lags in one product: column k holds y moved by k.
+    moved = np.column_stack([_moved(y0, int(k)) for k in lags]) / np.sqrt((x0 @ x0) * (y0 @ y0))
+    drawn = np.random.default_rng(seed).permuted(np.tile(x0, (permutations, 1)), axis=1)
+    by_chance = np.abs(drawn @ moved).max(axis=1)
+    as_large = int(np.count_nonzero(by_chance >= largest))
     return LeadLag(
         lags=lags,
         correlations=correlations,
@@ -382,12 +382,11 @@ def detrended(series: ArrayLike, detrend: Detrend) -> Floats:
     return np.asarray(centred - np.outer(time, time @ centred) / (time @ time))
 
 
-def _correlations(x: Floats, y: Floats, max_lag: int) -> Floats:
-    """All lags at once; x and y are without gaps and vary."""
-    a, b = x - x.mean(), y - y.mean()
-    full = np.correlate(a, b, mode="full") / np.sqrt((a @ a) * (b @ b))
-    middle = a.size - 1
-    return np.asarray(full[middle - max_lag : middle + max_lag + 1])
+def _moved(y: Floats, k: int) -> Floats:
+    """Return y with y[t] at t + k, and nil where none is: x @ this is the sum of x[t + k] y[t]."""
+    there = np.zeros_like(y)
+    there[max(k, 0) : y.size + min(k, 0)] = y[max(-k, 0) : y.size - max(k, 0)]
+    return there
 
 
 def _complete(series: ArrayLike) -> tuple[Floats, Refusal | None]:

@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike
 from orchestration.statistics.refusal import IMPOSSIBLE_VALUE, Refusal, refuse_values
 from orchestration.statistics.spc.flat import Floats
 
-Method = Literal["BH", "BY", "holm", "hochberg", "bonferroni"]
-METHODS: Final[tuple[Method, ...]] = ("BH", "BY", "holm", "hochberg", "bonferroni")
+Method = Literal["BH", "BY", "holm", "hochberg", "hommel", "bonferroni"]
+METHODS: Final[tuple[Method, ...]] = ("BH", "BY", "holm", "hochberg", "hommel", "bonferroni")
 
 
 def adjust_p_values(p_values: ArrayLike, method: Method = "BH") -> Floats | Refusal:
@@ -19,7 +19,7 @@ def adjust_p_values(p_values: ArrayLike, method: Method = "BH") -> Floats | Refu
     ----------
     p_values : array_like, shape (n,)
         NaN marks a test that was not made: it stays NaN and does not count.
-    method : {"BH", "BY", "holm", "hochberg", "bonferroni"}
+    method : {"BH", "BY", "holm", "hochberg", "hommel", "bonferroni"}
         ``BH`` and ``BY`` hold the false discovery rate (independent or positively dependent
         tests; any tests), the others the chance of one false finding.
 
@@ -37,7 +37,7 @@ def adjust_p_values(p_values: ArrayLike, method: Method = "BH") -> Floats | Refu
     ----------
     Benjamini and Hochberg, *Journal of the Royal Statistical Society B* 57 (1995) 289-300;
     Benjamini and Yekutieli, *Annals of Statistics* 29 (2001) 1165-1188; Holm (1979); Hochberg
-    (1988).
+    (1988); Hommel (1988), by Wright, *Biometrics* 48 (1992) 1005-1013.
 
     Examples
     --------
@@ -56,6 +56,10 @@ def adjust_p_values(p_values: ArrayLike, method: Method = "BH") -> Floats | Refu
     there = np.flatnonzero(np.isfinite(p))
     order = there[np.argsort(p[there], kind="stable")]
     n, rank = order.size, np.arange(1, order.size + 1)
+    adjusted = np.full(p.size, np.nan)
+    if method == "hommel":
+        adjusted[order] = _hommel(p[order])
+        return adjusted
     factor = {
         "BH": n / rank,
         "BY": n / rank * (1 / rank).sum(),
@@ -69,6 +73,18 @@ def adjust_p_values(p_values: ArrayLike, method: Method = "BH") -> Floats | Refu
         raised = np.maximum.accumulate(raised)
     elif method != "bonferroni":
         raised = np.minimum.accumulate(raised[::-1])[::-1]
-    adjusted = np.full(p.size, np.nan)
     adjusted[order] = np.minimum(raised, 1.0)
     return adjusted
+
+
+def _hommel(p: Floats) -> Floats:
+    """Adjust p-values in rising order by Simes's test of every set that holds one."""
+    n, rank = p.size, np.arange(1, p.size + 1)
+    found = np.full(n, float((n * p / rank).min()))
+    for size in range(n - 1, 1, -1):
+        few = n - size + 1
+        least = float((size * p[few:] / np.arange(2, size + 1)).min())
+        raised = np.minimum(size * p[:few], least)
+        found[:few] = np.maximum(found[:few], raised)
+        found[few:] = np.maximum(found[few:], found[few - 1])
+    return np.minimum(np.maximum(found, p), 1.0)

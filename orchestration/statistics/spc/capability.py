@@ -13,6 +13,9 @@ from orchestration.statistics.refusal import (
     Refusal,
     refuse_values,
 )
+from orchestration.statistics.spc.constants import D2_TABLE, NELSON_2_RUN
+from orchestration.statistics.spc.individuals import individuals_chart
+from orchestration.statistics.spc.rules import flag_runs
 
 
 @dataclass(frozen=True)
@@ -59,15 +62,63 @@ class Capability:
     ppk: float
 
 
-def capability(
+def individuals_capability(
     values: ArrayLike,
     *,
-    sigma_within: float,
     lower_spec: float | None = None,
     upper_spec: float | None = None,
     target: float | None = None,
     confidence: float = 0.95,
-    is_stable: bool = True,
+    run_length: int = NELSON_2_RUN,
+    d2: float = D2_TABLE,
+) -> Capability | Refusal:
+    """Return the indices of a process seen one value at a time, if its I-MR chart is quiet.
+
+    Parameters as in `capability`, and ``run_length`` and ``d2`` as in `rules.flag_runs` and
+    `individuals.individuals_chart`.
+
+    Returns
+    -------
+    Capability or Refusal
+        Refused as `capability` and `individuals_chart`; unstable is a process of which a point
+        lies beyond a limit or completes a run on one side.
+
+    Examples
+    --------
+    >>> individuals_capability([10, 12, 11, 13, 10, 12, 11, 30], upper_spec=40).reason
+    'unstable_process'
+    """
+    chart = individuals_chart(values, d2=d2)
+    if isinstance(chart, Refusal):
+        return chart
+    flags = flag_runs(
+        values,
+        centre=chart.centre,
+        sigma=chart.sigma,
+        lower=chart.lower,
+        upper=chart.upper,
+        run_length=run_length,
+    )
+    return capability(
+        values,
+        sigma_within=float(chart.sigma[0]),
+        is_stable=not (flags.rule_1.any() or flags.rule_2.any()),
+        lower_spec=lower_spec,
+        upper_spec=upper_spec,
+        target=target,
+        confidence=confidence,
+    )
+
+
+def capability(
+    values: ArrayLike,
+    *,
+    sigma_within: float,
+    is_stable: bool,
+    lower_spec: float | None = None,
+    upper_spec: float | None = None,
+    target: float | None = None,
+    confidence: float = 0.95,
 ) -> Capability | Refusal:
     """Return capability and performance indices.
 
@@ -80,13 +131,14 @@ def capability(
     sigma_within : float
         Standard deviation within subgroups, or mean moving range / d2; the estimator belongs
         beside the index.
+    is_stable : bool
+        The caller's finding from the control chart of the same readings: it has no default, and
+        `individuals_capability` finds it itself.
     lower_spec, upper_spec : float, optional
         Specification limits; with one of them only the one-sided indices exist.
     target : float, optional
         By default the middle of both limits.
     confidence : float
-    is_stable : bool
-        The caller's finding from the control chart of the same readings.
 
     Returns
     -------
@@ -107,7 +159,9 @@ def capability(
 
     Examples
     --------
-    >>> found = capability([9, 10, 11, 10], sigma_within=1, lower_spec=7, upper_spec=14)
+    >>> found = capability(
+    ...     [9, 10, 11, 10], sigma_within=1, is_stable=True, lower_spec=7, upper_spec=14
+    ... )
     >>> round(found.cp.value, 4), found.cpk.value
     (1.1667, 1.0)
     """

@@ -89,7 +89,7 @@ def individuals_limits(
     series = FlatSeries.from_start(series_start, points.size)
     chosen = _baseline(baseline, points)
     counted = chosen & np.isfinite(points)
-    centre = _ratio(series.total(np.where(counted, points, 0.0)), series.total(counted))
+    centre = _ratio(series.total(_only(points, counted)), series.total(counted))
     sigma = _mean_moving_range(points, chosen, series, screen=screen_moving_ranges) / d2
     centre_of_point = series.spread(centre)
     sigma_of_point = series.spread(sigma)
@@ -272,9 +272,7 @@ def _attribute_limits(
     series = FlatSeries.from_start(series_start, events.size)
     chosen = _baseline(baseline, events)
     counted = chosen & np.isfinite(events) & np.isfinite(sizes)
-    rate = _ratio(
-        series.total(np.where(counted, events, 0.0)), series.total(np.where(counted, sizes, 0.0))
-    )
+    rate = _ratio(series.total(_only(events, counted)), series.total(_only(sizes, counted)))
     centre = series.spread(rate)
     variance = centre * (1.0 - centre) if binomial else centre
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -300,21 +298,22 @@ def _mean_moving_range(
     values: Floats, chosen: Bools, series: FlatSeries, *, screen: bool
 ) -> Floats:
     at = np.flatnonzero(chosen)
-    owner = series.of_point[at]
-    moving_range = np.abs(np.diff(values[at]))
-    usable = (owner[1:] == owner[:-1]) & np.isfinite(moving_range)
-    owner, moving_range = owner[1:][usable], moving_range[usable]
-    n_series = series.start.size
+    owner, kept = series.of_point, values
+    if at.size < values.size:
+        owner, kept = owner[at], kept[at]
+    moving_range = np.zeros(values.size)
+    is_usable = np.zeros(values.size, dtype=np.bool_)
+    difference = np.abs(kept[1:] - kept[:-1])
+    meets = (owner[1:] == owner[:-1]) & np.isfinite(difference)
 
     def mean() -> Floats:
-        totals = np.bincount(owner, weights=moving_range, minlength=n_series)
-        counts = np.bincount(owner, minlength=n_series)
-        return _ratio(totals.astype(np.float64), counts.astype(np.float64))
+        moving_range[at[1:]] = np.where(meets, difference, 0.0)
+        is_usable[at[1:]] = meets
+        return _ratio(series.total(moving_range), series.total(is_usable))
 
     if screen:
         # Of a series that stands still all stay: no range is far from the others.
-        kept = (moving_range < D4_TABLE * mean()[owner]) | (moving_range == 0)
-        owner, moving_range = owner[kept], moving_range[kept]
+        meets &= (difference < D4_TABLE * mean()[owner[1:]]) | (difference == 0)
     return mean()
 
 
@@ -327,6 +326,10 @@ def _baseline(baseline: ArrayLike | None, values: Floats) -> Bools:
     if chosen.shape != values.shape:
         raise ValueError(f"baseline {chosen.shape} and readings {values.shape} differ in shape")
     return chosen
+
+
+def _only(values: Floats, counted: Bools) -> Floats:
+    return values if counted.all() else np.where(counted, values, 0.0)
 
 
 def _ratio(numerator: Floats, denominator: Floats) -> Floats:

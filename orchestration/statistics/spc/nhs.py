@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from orchestration.statistics.refusal import Refusal
 from orchestration.statistics.spc.flat import Bools, FlatSeries, Floats, Ints
 from orchestration.statistics.spc.individuals import individuals_chart
-from orchestration.statistics.spc.rules import Rule, flag_rule
+from orchestration.statistics.spc.patterns import Rule
+from orchestration.statistics.spc.rules import flag_rule
 
 MOVING_RANGES_TO_LIMIT: Final = 2.66
 """Distance of the limits in mean moving ranges: 3 / 1.128, rounded as the programme has it."""

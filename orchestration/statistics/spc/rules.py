@@ -3,13 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from orchestration.statistics.spc.constants import NELSON_2_RUN, ON_LINE_SIGMAS
-from orchestration.statistics.spc.flat import Bools, FlatSeries, Floats, Ints
+from orchestration.statistics.spc.flat import Bools, Floats, Ints, blocks, checked_start
+from orchestration.statistics.spc.patterns import (
+    WITHOUT_SIDE,
+    Points,
+    Rule,
+    ends_of,
+    members_of,
+)
 
 
 @dataclass(frozen=True)
@@ -77,57 +84,20 @@ def flag_runs(
         raise ValueError(f"values must be one-dimensional, not of shape {points.shape}")
     if run_length < 2:  # noqa: PLR2004 - a run of one point is no run
         raise ValueError(f"run_length must be at least 2, not {run_length}")
-    near = ON_LINE_SIGMAS * np.asarray(sigma, dtype=np.float64)
+    scale = np.asarray(sigma, dtype=np.float64)
+    near = ON_LINE_SIGMAS * scale
     above = points > np.asarray(upper) + near
     below = points < np.asarray(lower) - near
-    beyond = above.astype(np.int8) - below.astype(np.int8)
-
-    offset = points - np.asarray(centre)
-    side = (offset > near).astype(np.int8) - (offset < -near).astype(np.int8)
-    if points.size == 0:
-        return RunFlags(rule_1=beyond, rule_2=side)
-    series = FlatSeries.from_start(series_start, points.size)
-    in_run = _in_run(side, run_length, series, all_members=all_members)
-    return RunFlags(rule_1=beyond, rule_2=np.where(in_run, side, 0).astype(np.int8))
-
-
-Pattern = Literal[
-    "beyond", "one_side", "trend", "alternating", "zone", "within", "outside_both_sides"
-]
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A pattern of points that chance alone seldom makes, with its conventions.
-
-    Attributes
-    ----------
-    pattern : str
-        ``beyond``: farther than ``sigmas`` from the centre. ``one_side``: ``length`` points on one
-        side of it. ``trend``: ``length`` points, each above (or each below) the one before.
-        ``alternating``: ``length`` points, up and down in turn. ``zone``: ``count`` of ``length``
-        points farther than ``sigmas`` on one side. ``within``: ``length`` points, none farther
-        than ``sigmas``. ``outside_both_sides``: ``length`` points, all farther than ``sigmas``,
-        on both sides.
-    length : int
-        Points of the pattern. A trend of 6 points has 5 steps.
-    count : int
-        ``zone`` only: points that must lie in the zone.
-    sigmas : float
-        Distance from the centre, in sigma.
-    flagged_point_in_zone : bool
-        ``zone`` only: whether the completing point must itself lie in the zone.
-    full_window : bool
-        ``zone`` only: whether ``length`` points must have been seen. R qcc and Nelson's wording
-        ask for them; a program that does not flags the second of two far points at once.
-    """
-
-    pattern: Pattern
-    length: int = 1
-    count: int = 0
-    sigmas: float = 3.0
-    flagged_point_in_zone: bool = True
-    full_window: bool = True
+    one_side = Rule("one_side", length=run_length)
+    run = flag_rule(
+        points,
+        one_side,
+        centre=centre,
+        sigma=scale,
+        series_start=series_start,
+        all_members=all_members,
+    )
+    return RunFlags(rule_1=above.astype(np.int8) - below.astype(np.int8), rule_2=run.side)
 
 
 RULES: Final[Mapping[str, Rule]] = MappingProxyType(
@@ -214,38 +184,14 @@ def flag_rule(
     >>> (np.flatnonzero(flags.flagged) + 1).tolist()
     [4, 5]
     """
-    points = np.asarray(values, dtype=np.float64)
-    if points.ndim != 1:
-        raise ValueError(f"values must be one-dimensional, not of shape {points.shape}")
-    if points.size == 0:
-        return RuleFlags(np.zeros(0, dtype=np.bool_), np.zeros(0, dtype=np.int8))
-    series = FlatSeries.from_start(series_start, points.size)
-    scale = np.broadcast_to(np.asarray(sigma, dtype=np.float64), points.shape)
-    offset = points - np.asarray(centre, dtype=np.float64)
-    near = ON_LINE_SIGMAS * scale
-    if rule.pattern == "beyond":
-        side = _side(offset, rule.sigmas * scale + near)
-        return RuleFlags(side != 0, side)
-    if rule.pattern == "one_side":
-        side = _side(offset, near)
-        flagged = _in_run(side, rule.length, series, all_members=all_members)
-        return RuleFlags(flagged, np.where(flagged, side, 0).astype(np.int8))
-    if rule.pattern in {"trend", "alternating"}:
-        return _flag_steps(_steps(points, near, series), rule, series, all_members)
-    if rule.pattern == "zone":
-        return _flag_zone(_side(offset, rule.sigmas * scale + near), rule, series, all_members)
-    far = _side(offset, rule.sigmas * scale + near)
-    if rule.pattern == "within":
-        inside = (np.isfinite(offset) & (far == 0)).astype(np.int8)
-        flagged = _in_run(inside, rule.length, series, all_members=all_members)
-    elif rule.pattern == "outside_both_sides":
-        flagged = _in_run((far != 0).astype(np.int8), rule.length, series, all_members=False)
-        above = _window_sum(far > 0, rule.length, series)
-        flagged &= (above > 0) & (above < rule.length)
-        flagged = _spread_back(flagged, rule.length, series) if all_members else flagged
-    else:
-        raise ValueError(f"unknown pattern {rule.pattern}")
-    return RuleFlags(flagged, np.zeros(points.size, dtype=np.int8))
+    points = _points(values, centre, sigma, series_start)
+    up, down = ends_of(points, rule)
+    if all_members:
+        up, down = members_of(points, rule, up, down)
+    flagged = up | down
+    if rule.pattern in WITHOUT_SIDE:
+        return RuleFlags(flagged, np.zeros(up.size, dtype=np.int8))
+    return RuleFlags(flagged, up.astype(np.int8) - down.astype(np.int8))
 
 
 def violated_rules(
@@ -255,15 +201,17 @@ def violated_rules(
     centre: ArrayLike,
     sigma: ArrayLike,
     series_start: ArrayLike = (0,),
-) -> Ints:
+) -> NDArray[np.unsignedinteger]:
     """Return all violated rules of each point as a bit mask: bit i for the i-th of ``rules``.
 
-    Parameters as in `flag_rule`; ``rules`` are names of `RULES`.
+    Parameters as in `flag_rule`; ``rules`` are names of `RULES`. ``centre`` and ``sigma`` may also
+    have the shape (n_series,). It is the same as `flag_rule` for one rule after the other, done for
+    some series at a time, so that twelve million points never leave the processor's cache.
 
     Raises
     ------
     ValueError
-        If a rule is unknown.
+        If a rule is unknown, or a line has another shape.
 
     Examples
     --------
@@ -273,97 +221,37 @@ def violated_rules(
     unknown = [name for name in rules if name not in RULES]
     if unknown:
         raise ValueError(f"unknown rule {', '.join(unknown)}; known: {', '.join(RULES)}")
-    mask = np.zeros(np.shape(values), dtype=np.int64)
-    for bit, name in enumerate(rules):
-        flags = flag_rule(
-            values, RULES[name], centre=centre, sigma=sigma, series_start=series_start
+    readings = np.asarray(values, dtype=np.float64)
+    start = checked_start(series_start, readings.size)
+    lines = [np.asarray(line, dtype=np.float64) for line in (centre, sigma)]
+    mask = np.zeros(readings.size, dtype=np.min_scalar_type((1 << len(rules)) - 1))
+    for series, here in blocks(start, readings.size):
+        begins = start[series] - here.start
+        lengths = np.diff(begins, append=here.stop - here.start)
+        centre_here, sigma_here = (
+            _of_points(line, start.size, series, here, lengths) for line in lines
         )
-        mask |= flags.flagged.astype(np.int64) << bit
+        points = Points.of(readings[here], centre_here, sigma_here, begins)
+        for bit, name in enumerate(rules):
+            up, down = ends_of(points, RULES[name])
+            mask[here] |= (up | down).astype(mask.dtype) << mask.dtype.type(bit)
     return mask
 
 
-def _side(offset: Floats, distance: Floats) -> NDArray[np.int8]:
-    side: NDArray[np.int8] = (offset > distance).astype(np.int8) - (offset < -distance).astype(
-        np.int8
+def _points(
+    values: ArrayLike, centre: ArrayLike, sigma: ArrayLike, series_start: ArrayLike
+) -> Points:
+    readings = np.asarray(values, dtype=np.float64)
+    if readings.ndim != 1:
+        raise ValueError(f"values must be one-dimensional, not of shape {readings.shape}")
+    start = checked_start(series_start, readings.size)
+    return Points.of(
+        readings, np.asarray(centre, dtype=np.float64), np.asarray(sigma, dtype=np.float64), start
     )
-    return side
 
 
-def _steps(points: Floats, near: Floats, series: FlatSeries) -> NDArray[np.int8]:
-    """Direction from the point before; 0 for a tie, a gap and the first point of a series."""
-    step = np.zeros(points.size, dtype=np.int8)
-    step[1:] = _side(np.diff(points), near[1:])
-    step[series.start] = 0
-    return step
-
-
-def _in_run(code: NDArray[np.int8], length: int, series: FlatSeries, *, all_members: bool) -> Bools:
-    """Tell the points of runs of one nonzero code, from the ``length``-th on or all of them."""
-    begins = np.empty(code.size, dtype=np.bool_)
-    begins[0] = True
-    begins[1:] = code[1:] != code[:-1]
-    begins[series.start] = True
-    first = np.flatnonzero(begins)
-    run = np.diff(first, append=code.size)
-    if all_members:
-        position = np.repeat(run, run)
-    else:
-        position = np.arange(code.size) - np.repeat(first, run) + 1
-    in_run: Bools = (position >= length) & (code != 0)
-    return in_run
-
-
-def _window_sum(there: Bools, length: int, series: FlatSeries) -> Ints:
-    """Count over the last ``length`` points of the same series."""
-    running = np.concatenate([[0], np.cumsum(there, dtype=np.int64)])
-    last = np.arange(there.size)
-    first = np.maximum(last - length + 1, series.start[series.of_point])
-    count: Ints = running[last + 1] - running[first]
-    return count
-
-
-def _flag_steps(
-    step: NDArray[np.int8], rule: Rule, series: FlatSeries, all_members: bool
-) -> RuleFlags:
-    """Flag trends and alternating points, which are patterns of the steps between points."""
-    if rule.pattern == "alternating":
-        turn = np.zeros(step.size, dtype=np.int8)
-        turn[1:] = step[1:] * step[:-1] < 0
-        turn[series.start] = 0
-        flagged = _in_run(turn, rule.length - 2, series, all_members=all_members)
-        flagged = _spread_back(flagged, 3, series) if all_members else flagged
-        return RuleFlags(flagged, np.zeros(step.size, dtype=np.int8))
-    flagged = _in_run(step, rule.length - 1, series, all_members=all_members)
-    if all_members:  # the first point of a trend has no step of its own
-        # Where one trend ends and the next begins, the point belongs to the later one.
-        goes_on = np.append(flagged[1:], False)
-        step = np.where(goes_on, np.append(step[1:], 0), step).astype(np.int8)
-        flagged = _spread_back(flagged, 2, series)
-    return RuleFlags(flagged, np.where(flagged, step, 0).astype(np.int8))
-
-
-def _flag_zone(
-    side: NDArray[np.int8], rule: Rule, series: FlatSeries, all_members: bool
-) -> RuleFlags:
-    seen = np.arange(side.size) - series.start[series.of_point] + 1
-    flagged_side = np.zeros(side.size, dtype=np.int8)
-    for sign in (1, -1):
-        there = side == sign
-        ends = _window_sum(there, rule.length, series) >= rule.count
-        if rule.full_window:
-            ends &= seen >= rule.length
-        if rule.flagged_point_in_zone:
-            ends &= there
-        if all_members:
-            ends = _spread_back(ends, rule.length, series) & there
-        flagged_side[ends] = sign
-    return RuleFlags(flagged_side != 0, flagged_side)
-
-
-def _spread_back(ends: Bools, length: int, series: FlatSeries) -> Bools:
-    """Flag the ``length`` points up to each flagged one, within its series."""
-    spread = ends.copy()
-    for back in range(1, length):
-        same = series.of_point[:-back] == series.of_point[back:]
-        spread[:-back] |= ends[back:] & same
-    return spread
+def _of_points(line: Floats, n_series: int, series: slice, here: slice, lengths: Ints) -> Floats:
+    """Return a line of a block: one figure for all, or one per point."""
+    if line.ndim == 0:
+        return line
+    return np.repeat(line[series], lengths) if line.size == n_series else line[here]

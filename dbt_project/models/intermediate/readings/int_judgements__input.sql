@@ -3,7 +3,8 @@
 -- Agreed levels win over the register's. Charts follow `computed_value`, bands and scores the value
 -- that is shown; what was shown when the period became final stands beside, where an act changed it
 -- since. The floor is the register's where it lies beyond the
--- agreed threshold, else as far below the threshold as the target is above it.
+-- agreed threshold, else as far below the threshold as the target is above it. A phase that an act
+-- has begun is a chart series of its own.
 with
 
 readings as (
@@ -62,6 +63,19 @@ targets as (
 
 ),
 
+phases as (
+
+    select
+        kpi_id,
+        entity_kind,
+        entity_id,
+        period_kind,
+        phase_start_date,
+        next_phase_start_date
+    from {{ ref('int_charts__phases') }}
+
+),
+
 levels as (
 
     select
@@ -84,6 +98,7 @@ levels as (
         kpis.chart_kind,
         kpis.baseline_readings,
         kpis.floor_level,
+        phases.phase_start_date,
         targets.target_version,
         coalesce(targets.threshold_level, kpis.threshold_level) as threshold_level,
         coalesce(targets.target_level, kpis.target_level) as target_level,
@@ -101,6 +116,14 @@ levels as (
             and readings.entity_id = targets.entity_id
             and readings.period_kind = targets.period_kind
             and readings.period_start_date = targets.period_start_date
+    left join phases
+        on
+            readings.kpi_id = phases.kpi_id
+            and readings.entity_kind = phases.entity_kind
+            and readings.entity_id = phases.entity_id
+            and readings.period_kind = phases.period_kind
+            and readings.period_start_date >= phases.phase_start_date
+            and readings.period_start_date < phases.next_phase_start_date
 
 )
 
@@ -110,7 +133,9 @@ select
     entity_id,
     period_kind,
     period_start_date,
-    kpi_id || '|' || entity_kind || '|' || entity_id || '|' || period_kind as series_id,
+    kpi_id || '|' || entity_kind || '|' || entity_id || '|' || period_kind
+    || coalesce('|' || cast(phase_start_date as varchar), '') as series_id,
+    phase_start_date,
     cast(numerator as double) as numerator,
     cast(denominator as double) as denominator,
     n,

@@ -1,0 +1,184 @@
+"""What Python is asked about the models: in which of them, and by which method."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+
+from orchestration.governance.bridges import explain_changes, explain_changes_of_led
+from orchestration.governance.chart_review import propose_rebases, review_charts
+from orchestration.governance.comparisons import compare_with_peers
+from orchestration.governance.gaming import find_gaming
+from orchestration.governance.judgements import judge_readings
+from orchestration.governance.leaders import estimate_leaders
+from orchestration.governance.outlook import foreseen_rows
+from orchestration.governance.payouts import simulate_plans
+from orchestration.governance.relations import relate_kpis
+from orchestration.governance.target_impact import simulate
+
+Method = Callable[..., pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question and how it is answered.
+
+    Attributes
+    ----------
+    name : str
+        The answer is the table ``statistics.<name>``, an asset of Dagster.
+    sources : tuple of str
+        ``schema.table`` of each argument of the method; a question may read an earlier answer.
+    method : callable
+        Takes a DataFrame per source and returns rows: the same for the same rows, whatever their
+        order. Figures over all rows may stand in their ``attrs``.
+    description : str
+        Grain, who reads it and why.
+    domain, sensitivity : str
+        As for models.
+    by : str, optional
+        Column of the one source and of the answer whose values the method treats apart from each
+        other, so that only those with other rows need be asked about again.
+    """
+
+    name: str
+    sources: tuple[str, ...]
+    method: Method
+    description: str
+    domain: str
+    sensitivity: str
+    by: str | None = None
+
+
+QUESTIONS: Final = (
+    Question(
+        "kpi_judgements",
+        ("intermediate.int_judgements__input",),
+        judge_readings,
+        "Chart limits, signals, three verdicts and a score: one row per reading. Read by "
+        "`fct_kpi_judgements` and through it by every scorecard, so that nobody is called to "
+        "account for noise.",
+        domain="performance",
+        sensitivity="confidential",
+    ),
+    Question(
+        "kpi_comparisons",
+        ("intermediate.int_comparisons__input",),
+        compare_with_peers,
+        "Funnels over sites and lines: one row per KPI of counts, unit and period. Read by "
+        "`fct_kpi_comparisons`, so that a league table never stands for a difference: a unit is "
+        "named only where it lies beyond the spread of its peers.",
+        domain="performance",
+        sensitivity="internal",
+        by="kpi_id",
+    ),
+    Question(
+        "kpi_outlook",
+        ("intermediate.int_outlook__input",),
+        foreseen_rows,
+        "Forecast of the next months and odds of the target: one row per KPI and site or company. "
+        "Read by `fct_kpi_outlook`, so that a target is discussed before it is missed. How often "
+        "past forecasts held what came is in the metadata of each run that made new ones.",
+        domain="performance",
+        sensitivity="internal",
+        by="kpi_id",
+    ),
+    Question(
+        "target_impact",
+        ("intermediate.int_targets__asked",),
+        simulate,
+        "Score and odds under old and new levels: one row per asked or changed target and unit. "
+        "Read by `rpt_target_impact`, so that whoever decides on a target sees what it does first.",
+        domain="performance",
+        sensitivity="internal",
+        by="kpi_id",
+    ),
+    Question(
+        "leader_effects",
+        ("intermediate.int_leaders__input",),
+        estimate_leaders,
+        "Effects of leaders with interval and separability: one row per KPI and leader. Read by "
+        "`fct_leader_effects`, so that nobody is credited or blamed for the line they got.",
+        domain="leadership",
+        sensitivity="confidential",
+        by="kpi_id",
+    ),
+    Question(
+        "chart_review",
+        ("intermediate.int_charts__input",),
+        review_charts,
+        "Declared and advised chart with the reason, flags beside those of chance, and the newest "
+        "signals ranked: one row per chart. Read by `fct_chart_review`, so that a chart that "
+        "accuses noise is changed and not obeyed.",
+        domain="performance",
+        sensitivity="internal",
+    ),
+    Question(
+        "rebase_proposals",
+        ("intermediate.int_charts__input",),
+        propose_rebases,
+        "Since when a process has had another level, with the evidence: one row per chart whose "
+        "baseline no longer holds. Read by `fct_rebase_proposals`. Limits are never redrawn here: "
+        "the act `chart.rebase` does.",
+        domain="performance",
+        sensitivity="internal",
+    ),
+    Question(
+        "kpi_bridges",
+        ("intermediate.int_bridges__input", "intermediate.int_bridges__drivers"),
+        explain_changes,
+        "Parts of changes: one row per KPI, site, month, month compared with, and part. Read by "
+        "`fct_kpi_bridge`, so that a site does not answer for the mix it was given or for a storm, "
+        "and the parts add up to what everybody sees.",
+        domain="performance",
+        sensitivity="internal",
+    ),
+    Question(
+        "leader_bridges",
+        (
+            "intermediate.int_bridges__input",
+            "intermediate.int_bridges__drivers",
+            "intermediate.int_leaders__input",
+            "statistics.leader_effects",
+        ),
+        explain_changes_of_led,
+        "Parts of changes with one for leaders: one row per KPI, site, two months, and part. Read "
+        "by `fct_leader_bridge`, which is not published: nobody is credited in public for what a "
+        "predecessor left.",
+        domain="leadership",
+        sensitivity="confidential",
+    ),
+    Question(
+        "payout_simulations",
+        ("intermediate.int_payouts__input", "intermediate.int_payouts__plans"),
+        simulate_plans,
+        "How much of the pay is luck: one row per plan, window and whether readings are drawn in. "
+        "Read by `fct_payout_simulations`, so that a plan is tried before anybody is paid by it.",
+        domain="performance",
+        sensitivity="confidential",
+    ),
+    Question(
+        "kpi_relations",
+        ("intermediate.int_relations__input",),
+        relate_kpis,
+        "What speaks for redundancy, conflict or a lead: one row per question and pair of KPIs. "
+        "Read by `fct_kpi_relations`, so that a KPI that says nothing new is dropped, and a goal "
+        "that is paid for with another one is seen. Evidence, never a cause.",
+        domain="performance",
+        sensitivity="internal",
+    ),
+    Question(
+        "gaming_evidence",
+        ("intermediate.int_gaming__events",),
+        find_gaming,
+        "What speaks for steered figures: one row per check and site, never per person. Read by "
+        "`fct_gaming_evidence`, so that a plan which bends behaviour or bookkeeping is changed "
+        "before it is paid by.",
+        domain="governance",
+        sensitivity="confidential",
+    ),
+)
+"""In an order in which they can be answered."""

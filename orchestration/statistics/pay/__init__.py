@@ -1,0 +1,1 @@
+"""What a pay plan pays for: performance, or luck."""

@@ -1,0 +1,128 @@
+"""How often rules 1 and 2 flag a process in which nothing has happened."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.stats import chi, norm
+
+from orchestration.statistics.spc.constants import LIMIT_SIGMAS, NELSON_2_RUN
+from orchestration.statistics.spc.flat import Floats
+
+EFFECTIVE_FREEDOM: Final = 0.62
+"""Degrees of freedom of the mean moving range, per reading less one (Wheeler 1995, table 4)."""
+
+NODES: Final = 80
+"""Quadrature nodes for each of centre and sigma; doubling them moves no digit that is shown."""
+
+
+def runs_arl(
+    *, run_length: int = NELSON_2_RUN, limit_sigmas: float = LIMIT_SIGMAS, shift: float = 0.0
+) -> float:
+    """Return the average run length of limits and one-sided runs together, lines known.
+
+    A Markov chain whose state is the side of the last reading and how many in a row lay there.
+
+    Parameters
+    ----------
+    run_length : int
+        Points on one side that signal; at least 2.
+    limit_sigmas : float
+        Distance of the limits, in sigma.
+    shift : float
+        Shift of the mean, in sigma, there from the first reading.
+
+    Raises
+    ------
+    ValueError
+        If ``run_length`` is below 2 or the limits are not above 0.
+
+    References
+    ----------
+    Champ and Woodall, "Exact results for Shewhart control charts with supplementary runs rules",
+    *Technometrics* 29 (1987) 393-399.
+
+    Examples
+    --------
+    >>> round(runs_arl(run_length=8), 1)
+    152.7
+    """
+    if run_length < 2 or limit_sigmas <= 0:  # noqa: PLR2004 - a run of one point is no run
+        raise ValueError(f"no chart has runs of {run_length} and limits at {limit_sigmas} sigma")
+    up = float(norm.cdf(limit_sigmas - shift) - norm.cdf(-shift))
+    down = float(norm.cdf(-shift) - norm.cdf(-limit_sigmas - shift))
+    longest = run_length - 1
+    # States: none yet, 1..longest above, 1..longest below.
+    above = np.arange(1, longest + 1)
+    below = above + longest
+    move = np.zeros((2 * longest + 1, 2 * longest + 1))
+    move[0, [above[0], below[0]]] = up, down
+    move[above[:-1], above[1:]] = up
+    move[above, below[0]] = down
+    move[below[:-1], below[1:]] = down
+    move[below, above[0]] = up
+    return float(np.linalg.solve(np.eye(len(move)) - move, np.ones(len(move)))[0])
+
+
+def false_flag_share(baseline_count: ArrayLike, *, run_length: int = NELSON_2_RUN) -> Floats:
+    """Return the share of later readings that are flagged by chance, limits being estimated.
+
+    Lines drawn from few readings miss the process, and go on missing it: the share depends on the
+    baseline far more than on the rules.
+
+    Parameters
+    ----------
+    baseline_count : array_like of int
+        Readings that the limits of an I-MR chart come from; at least 2.
+    run_length : int
+        Points on one side that signal.
+
+    Returns
+    -------
+    ndarray, same shape
+        Expected share of readings flagged by rule 1 or rule 2, of a process of independent normal
+        readings, averaged over the baselines it might have had.
+
+    Raises
+    ------
+    ValueError
+        If a count is below 2.
+
+    Notes
+    -----
+    Given how far centre and sigma are off, a reading is flagged with a probability in closed form:
+    beyond a limit, or the last of ``run_length`` on one side. Centre is off by a normal error of
+    variance 1/n, sigma by a chi variate of 0.62 (n - 1) degrees over its mean. Against simulation:
+    `tests/statistics/test_false_flags.py`.
+
+    Examples
+    --------
+    >>> false_flag_share([12, 24, 100]).round(4).tolist()
+    [0.0348, 0.0179, 0.0088]
+    """
+    counts = np.asarray(baseline_count, dtype=np.float64)
+    if np.any(counts < 2):  # noqa: PLR2004 - one moving range needs two points
+        raise ValueError("limits need at least 2 readings")
+    found, place = np.unique(counts, return_inverse=True)
+    shares = np.array([_share(count, run_length) for count in found])
+    return np.asarray(shares[place].reshape(counts.shape), dtype=np.float64)
+
+
+def _share(count: float, run_length: int) -> float:
+    node, weight = np.polynomial.legendre.leggauss(NODES)
+    chance, weight = (node + 1) / 2, weight / 2
+    off = (norm.ppf(chance) / np.sqrt(count))[:, None]
+    freedom = EFFECTIVE_FREEDOM * (count - 1)
+    # The mean moving range over d2 is right on average: its mean is one.
+    ratio = (chi.ppf(chance, freedom) / chi.mean(freedom))[None, :]
+    beyond_up = norm.sf(off + LIMIT_SIGMAS * ratio)
+    beyond_down = norm.cdf(off - LIMIT_SIGMAS * ratio)
+    up, down = norm.sf(off), norm.cdf(off)
+    # Beyond a limit, or at the end of a run without being beyond one.
+    flagged = (
+        beyond_up
+        + beyond_down
+        + up ** (run_length - 1) * (up - beyond_up)
+        + down ** (run_length - 1) * (down - beyond_down)
+    )
+    return float(weight @ flagged @ weight)
