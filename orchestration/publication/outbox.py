@@ -15,7 +15,7 @@ import os
 import secrets
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestration.ingest.landing import sync_folder
+from orchestration.ingest.landing import INCOMING, sync_folder
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FOLDER: Final = "outbox"
-UNFINISHED: Final = ".writing-"
 FIELDS: Final = (
     *("act_seq", "person_id", "act_type", "act_title", "subject_key", "kpi_id"),
     *("told_since_utc", "needs_acknowledgement"),
@@ -68,7 +67,7 @@ def write_notices(
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{as_of.isoformat()}_{len(files) + 1:06d}.jsonl"
     # Whole or not at all: a killed run leaves a file that no reader takes for an outbox.
-    unfinished = folder / f"{UNFINISHED}{secrets.token_hex(4)}"
+    unfinished = folder / f"{INCOMING}{secrets.token_hex(4)}"
     with unfinished.open("w", encoding="utf-8") as file:
         for row in sorted(news, key=lambda one: (one["act_seq"], one["person_id"])):
             said = {name: row[name] for name in FIELDS}

@@ -65,7 +65,7 @@ def test_what_was_acknowledged_before_the_outbox_began_is_not_told_any_more(tmp_
 
 def test_a_file_that_a_killed_run_left_half_written_is_no_outbox(tmp_path):
     (tmp_path / "outbox").mkdir()
-    (tmp_path / "outbox" / ".writing-1234").write_text('{"act_seq": 1, "per')
+    (tmp_path / "outbox" / ".incoming-1234").write_text('{"act_seq": 1, "per')
 
     path, count = write_notices([notice(1, "E2")], tmp_path, as_of=MONDAY)
 
