@@ -71,7 +71,10 @@ def find_gaming(events: pd.DataFrame) -> pd.DataFrame:
     found = table["adjusted_p_value"].lt(FALSE_DISCOVERIES) & table["is_the_good_way"].eq(True)
     lumpy = table["is_lumpy"].eq(True)
     said = np.select([found & lumpy, found], ["lumpy", "evidence"], "no_evidence")
-    table["verdict"] = np.where(tested, said, None)
+    table["verdict"] = [
+        verdict if there else None
+        for verdict, there in zip(said.tolist(), tested.tolist(), strict=True)
+    ]
     return table.drop(columns=["is_the_good_way", "is_lumpy"])
 
 

@@ -161,14 +161,23 @@ def _first(found: np.ndarray | Refusal, count: int) -> np.ndarray | Refusal:
     return found if isinstance(found, Refusal) else found[:count]
 
 
+NAMES: dict[str, one_scale.Model] = {
+    **dict.fromkeys(("rm", "rasch", "dichotomous"), "RM"),
+    **dict.fromkeys(("pcm", "partial_credit", "partial credit"), "PCM"),
+    **dict.fromkeys(("rsm", "rating_scale", "rating scale"), "RSM"),
+}
+
+
 def rasch(case: Case) -> Any:
     """The named model, or those that the answers allow; the first stands at the top too."""
     named = next((one for one in case.columns.values() if isinstance(one, list)), None)
+    named = case.options.get("items", named)
     items = named or [name for name, column in case.table.items() if column.dtype.kind == "f"]
     answers = np.column_stack([case.table[name] for name in items])
     dichotomous = np.nanmax(answers - np.nanmin(answers, axis=0)) <= 1
     stated = case.options.get("model", case.options.get("models"))
     asked = [stated] if isinstance(stated, str) else stated
+    asked = asked and [NAMES.get(one.lower(), one) for one in asked]
     models = asked or (["RM"] if dichotomous else ["PCM", "RSM"])
     each = {model: _scale(answers, model, items) for model in models}
     first = each[models[0]]

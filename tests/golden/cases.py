@@ -82,7 +82,7 @@ class Case:
     def unread(self) -> list[str]:
         """Options, also of variants, that no answer has looked up so far."""
         stated = {*self.options.stated, *(name for one in self.variants.values() for name in one)}
-        return sorted(stated - self.options.read)
+        return sorted(stated - self.options.read - {"columns"})
 
     def complete(self, *names: str) -> Self:
         """The case with those rows alone in which all these columns have a value."""
@@ -147,7 +147,9 @@ def answer(case: Case, compute: Answer | None) -> Any:
     if any(not _within(steps, case.variants) for steps, _ in leaves(case.expected)):
         tree = plain(compute(case))
     for name, laid_over in case.variants.items():
-        varied = replace(case, options=case.options.under(laid_over))
+        # A variant may have columns of its own too.
+        columns = {**case.columns, **(laid_over.get("columns") or {})}
+        varied = replace(case, columns=columns, options=case.options.under(laid_over))
         *above, last = name.split(".")
         branch = tree if isinstance(tree, dict) else {}
         tree = branch

@@ -8,7 +8,7 @@ from orchestration.statistics.detection import bunching as at_threshold
 from orchestration.statistics.detection import digits as by_digit
 from orchestration.statistics.detection import relations
 from orchestration.statistics.detection.threshold import judge_threshold
-from orchestration.statistics.refusal import Refusal
+from orchestration.statistics.refusal import TOO_FEW_READINGS, Refusal
 from tests.golden.cases import Answer, Case
 from tests.golden.design import also_joined
 
@@ -34,19 +34,27 @@ def bunching(case: Case) -> Any:
 def _windows(values: np.ndarray, cutoff: float, window: float) -> Any:
     found = at_threshold.count_in_windows(values, cutoff, window)
     if isinstance(found, Refusal):
-        return dict.fromkeys(("below", "above", "binom_p"), found)
+        # Of values that all lie elsewhere the counts are known, and the test is not.
+        count = 0 if found.reason == TOO_FEW_READINGS else found
+        return {"below": count, "above": count, "binom_p": found}
     return {"below": found.below, "above": found.above, "binom_p": found.p_value}
 
 
 def _density(values: np.ndarray, cutoff: float, alpha: float) -> Any:
-    verdict = judge_threshold(values, cutoff, alpha=alpha)
-    if isinstance(verdict, Refusal):
-        return {"significant": verdict}
-    tree: dict[str, Any] = {"significant": verdict.significant, "p": verdict.p_value}
-    found = at_threshold.density_break(values, cutoff)
-    if not isinstance(found, Refusal):
-        tree |= {"t": found.statistic, "density_left": found.left, "density_right": found.right}
-    return tree
+    """The bare test of the paper; where a side has too few distinct values, that of the counts."""
+    found = at_threshold.density_break(values, cutoff, fewest=1, fewest_levels=0)
+    if isinstance(found, Refusal):
+        verdict = judge_threshold(values, cutoff, alpha=alpha)
+        if isinstance(verdict, Refusal):
+            return {"significant": verdict}
+        return {"significant": verdict.significant, "p": verdict.p_value}
+    return {
+        "significant": found.p_value < alpha,
+        **dict.fromkeys(("p", "p_value"), found.p_value),
+        "t": found.statistic,
+        "density_left": found.left,
+        "density_right": found.right,
+    }
 
 
 def digits(case: Case) -> Any:

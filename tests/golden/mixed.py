@@ -179,8 +179,15 @@ def _family(case: Case) -> Literal["binomial", "poisson"]:
         raise ValueError(f"a glmm with the link {link!r} is not known: logit or log")
     if said in {"binomial", "bernoulli", "logit", "logistic"}:
         return "binomial"
-    if said == "poisson":
+    if said in {"poisson", "log"}:
         return "poisson"
+    if not said:
+        # By its response: successes and failures, or two values, else counts.
+        response = _formula(case).partition("~")[0].strip()
+        values = _table(case).get(response)
+        two = values is not None and np.unique(values[is_there(values)]).size <= 2
+        shared = "trials" in case.columns or "/" in response or response.startswith("cbind")
+        return "binomial" if two or shared else "poisson"
     raise ValueError(f"a glmm of the family {said!r} is not known: binomial or poisson")
 
 

@@ -37,6 +37,11 @@ FORMS = {
 }
 
 
+# What recipes call what is counted, and out of how many.
+COUNTS = ("count", "num", "numerator")
+SIZES = ("n", "den", "denominator")
+
+
 def i_mr(case: Case) -> Any:
     values, options = case.column("value"), case.options
     exclude = _rows(options.get("exclude"), values.size)
@@ -137,8 +142,8 @@ def xbar(case: Case) -> Any:
 
 def attribute(case: Case) -> Any:
     options = case.options
-    counts = case.column("count")
-    sizes = case.column("n") if case.has("n") else None
+    counts = _column(case, *COUNTS)
+    sizes = _column(case, *SIZES) if any(case.has(role) for role in SIZES) else None
     baseline = _baseline(case, counts.size)
     rows = np.arange(counts.size)
     if "rules_on" in options:
@@ -195,9 +200,13 @@ def _attribute_tree(case: Case, chart: attributes.AttributeChart) -> dict[str, A
     }
 
 
+def _column(case: Case, *roles: str) -> Any:
+    """Return the column of the first role that the recipe names."""
+    return case.column(next((role for role in roles if case.has(role)), roles[0]))
+
+
 def i_prime(case: Case) -> Any:
-    num = case.column("num" if case.has("num") else "count")
-    den = case.column("den" if case.has("den") else "n")
+    num, den = _column(case, *COUNTS), _column(case, *SIZES)
     chart = individuals.prime_chart(
         num,
         den,

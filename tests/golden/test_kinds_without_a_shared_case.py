@@ -379,3 +379,44 @@ def test_terms_nested_twice_bear_the_names_that_lme4_gives_them(tmp_path):
     expected = {"varcomp": [{"grp": one} for one in groups]}
     header, formula = ["site", "leader", "person", "y"], "y ~ 1 + (1 | site/leader/person)"
     assert wrong(tmp_path, header, rows, recipe, expected, formula=formula) == []
+
+
+def test_the_density_test_of_rounded_values_is_the_bare_one(tmp_path):
+    rng = np.random.default_rng(3)
+    honest = np.round(rng.normal(93, 4, 800), 1)
+    moved = (honest >= 94) & (honest < 95) & (rng.random(800) < 0.7)
+    gamed = np.where(moved, np.round(honest + 1, 1), honest)
+    recipe = {"kind": "bunching", "columns": {"values": ["gamed", "honest"]},
+              "options": {"cutoff": 95}}  # fmt: skip
+    # rddensity 3.0 (Python): p of the jackknife test 4.5e-6 and 0.083.
+    expected = {"density_test": {"gamed": {"significant": True}, "honest": {"significant": False}}}
+    rows = zip(gamed.tolist(), honest.tolist(), strict=True)
+    assert wrong(tmp_path, ["gamed", "honest"], rows, recipe, expected) == []
+
+
+def test_a_variant_may_have_columns_of_its_own_and_name_its_model_in_small_letters(tmp_path):
+    items = [f"I{item}" for item in range(1, 7)]
+    recipe = {
+        "kind": "rasch",
+        "columns": {"items": items[:2]},
+        "variants": {"all": {"columns": {"items": items}, "model": "pcm"}},
+    }
+    # eRm 1.0-2, of all six.
+    expected = {"all": {"loglik": -101.86459010182}}
+    assert wrong(tmp_path, items, RATINGS, recipe, expected, 1e-9) == []
+
+
+def test_a_model_of_counts_is_known_by_its_response(tmp_path):
+    team = np.arange(80) % 8
+    rows = list(zip(team, 1 + team // 2 + np.arange(80) % 3, strict=True))
+    formula, header = "y ~ 1 + (1 | team)", ["team", "y"]
+    said = {"kind": "glmm", "options": {"family": "poisson"}}
+    case = Case.read(written(tmp_path, header, rows, said, {}, formula=formula), tmp_path)
+    expected = {"loglik": KINDS["glmm"](case)["loglik"]}
+    assert wrong(tmp_path, header, rows, {"kind": "glmm"}, expected, formula=formula) == []
+
+
+def test_a_window_without_values_has_counts_and_no_test(tmp_path):
+    recipe = {"kind": "bunching", "columns": {"values": "kpi"}, "options": {"cutoff": 95}}
+    expected = {"below": 0, "above": 0, "binom_p": None}
+    assert wrong(tmp_path, ["kpi"], [[90], [91], [99]], recipe, expected) == []

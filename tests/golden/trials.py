@@ -15,7 +15,7 @@ UNKNOWN: Final = "unknown_model"
 
 def did(case: Case) -> Any:
     options = case.options
-    outcome, unit, period = case.column("y"), case.column("unit"), case.column("period")
+    outcome, unit, period = _series(case, {}), case.column("unit"), case.column("period")
     treatment = _treatment(case)
     group, post = _group(case, treatment), _post(case, treatment)
     readings = difference.panel(
@@ -101,7 +101,7 @@ def its(case: Case) -> Any:
     named = [name for name in _flat(case.columns.values()) if name in case.table]
     # R's lm leaves a row with a gap out; its arima bridges it.
     case = case.complete(*named)
-    y = _transformed(case.column("y"), options)
+    y = _transformed(_series(case, {}), options)
     terms = _segments(case)
     shown = {interrupted.INTERCEPT: "Intercept"} | {name: _as_r_prints(name) for name in terms}
     adjust = options.get("newey_west_adjust", True)
@@ -124,7 +124,7 @@ def its(case: Case) -> Any:
         tree["sigma"] = float(np.sqrt((found.residual**2).sum() / found.freedom))
         tree["newey_west_lag"] = found.lag
     if "arima" in options:
-        bridged = _transformed(whole.column("y"), options)
+        bridged = _transformed(_series(whole, {}), options)
         tree["arima"] = _interrupted_arima(whole, bridged, _segments(whole), options["arima"])
     return tree
 
@@ -137,7 +137,7 @@ def _flat(named: Iterable[str | list[str]]) -> Iterator[str]:
 def _segments(case: Case) -> dict[str, np.ndarray]:
     """Trend, steps, slopes, covariates, then sine and cosine of each period, as R names them."""
     time = case.columns.get("t", "t")
-    trend = case.table.get(time, np.arange(1.0, case.column("y").size + 1))
+    trend = case.table.get(time, np.arange(1.0, _series(case, {}).size + 1))
     terms: dict[str, np.ndarray] = {time: trend}
     for role in ("step", "slope", "covariates", "controls", "xreg"):
         named = case.columns.get(role, [])

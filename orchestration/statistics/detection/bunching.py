@@ -116,7 +116,14 @@ def count_in_windows(
     return WindowCounts(below, above, float(binomtest(above, below + above, proportion).pvalue))
 
 
-def density_break(values: ArrayLike, cutoff: float, *, order: int = 2) -> DensityBreak | Refusal:
+def density_break(
+    values: ArrayLike,
+    cutoff: float,
+    *,
+    order: int = 2,
+    fewest: int = FEWEST_NEAR_CUT,
+    fewest_levels: int = FEWEST_LEVELS,
+) -> DensityBreak | Refusal:
     """Return whether the density of values jumps at a threshold, by local polynomials.
 
     The distribution function is fitted on either side by a polynomial with triangular weights; its
@@ -132,13 +139,17 @@ def density_break(values: ArrayLike, cutoff: float, *, order: int = 2) -> Densit
         Values equal to it count as above.
     order : int
         Of the polynomial that the bandwidth is for.
+    fewest, fewest_levels : int
+        Values within the bandwidths, and distinct ones on a side of them, below which there is no
+        answer; 0 for the bare test of the paper.
 
     Returns
     -------
     DensityBreak or Refusal
-        Refused: infinite or constant values; fewer than `FEWEST_NEAR_CUT` values within the
-        bandwidths, or a side without any; values rounded so far that a side has fewer than
-        `FEWEST_LEVELS` distinct ones, each twice or more (see `heaping.break_of_counts`).
+        Refused: infinite or constant values; fewer than ``fewest`` values within the bandwidths, or
+        a side with fewer distinct ones than its polynomials need; values rounded so far that a side
+        has fewer than ``fewest_levels`` distinct ones, each twice or more (see
+        `heaping.break_of_counts`).
 
     References
     ----------
@@ -146,25 +157,26 @@ def density_break(values: ArrayLike, cutoff: float, *, order: int = 2) -> Densit
     Statistical Association* 115 (2020) 1449-1455; "Manipulation testing based on density
     discontinuity", *Stata Journal* 18 (2018) 234-261 (the bandwidths).
     """
-    refusal = refuse_values(values, least=FEWEST_NEAR_CUT)
+    refusal = refuse_values(values, least=fewest)
     if refusal is not None:
         return refusal
     x = np.asarray(values, dtype=np.float64)
     sample = _Sample.about(np.sort(x[np.isfinite(x)]), cutoff)
-    levels, fewest = np.unique(sample.distances), 20 + order + 1
-    refusal = _refuse_sides(sample, levels, cutoff, fewest + 2)
+    levels, of_a_fit = np.unique(sample.distances), 20 + order + 1
+    refusal = _refuse_sides(sample, levels, cutoff, of_a_fit + 2)
     if refusal is not None:
         return refusal
-    left, right = _bandwidths(sample, levels, order, fewest)
+    left, right = _bandwidths(sample, levels, order, of_a_fit)
     near = (sample.distances >= -left) & (sample.distances <= right)
     n_left = int(np.count_nonzero(near & (sample.distances < 0)))
     n_right = int(np.count_nonzero(near)) - n_left
-    if n_left + n_right < FEWEST_NEAR_CUT:
+    if n_left + n_right < fewest:
         return Refusal(
             TOO_FEW_READINGS,
-            f"{n_left + n_right} values near {cutoff:g}, at least {FEWEST_NEAR_CUT} are needed",
+            f"{n_left + n_right} values near {cutoff:g}, at least {fewest} are needed",
         )
-    refusal = _refuse_ties(levels[(levels >= -left) & (levels <= right)], n_left, n_right)
+    within = levels[(levels >= -left) & (levels <= right)]
+    refusal = _refuse_ties(within, n_left, n_right, fewest_levels)
     if refusal is not None:
         return refusal
     below = sample.fit_left(left, order + 1)
@@ -249,13 +261,13 @@ def _refuse_sides(sample: "_Sample", levels: Floats, cutoff: float, fewest: int)
     return None
 
 
-def _refuse_ties(levels: Floats, n_left: int, n_right: int) -> Refusal | None:
+def _refuse_ties(levels: Floats, n_left: int, n_right: int, fewest: int) -> Refusal | None:
     """Whether the values near the threshold are tied too often to have a density."""
     for values, distinct in (
         (n_left, np.count_nonzero(levels < 0)),
         (n_right, np.count_nonzero(levels >= 0)),
     ):
-        if distinct < min(FEWEST_LEVELS, values / 2):
+        if distinct < min(fewest, values / 2):
             return Refusal(
                 TOO_COARSE, f"{values} values on a side near the threshold, {distinct} distinct"
             )

@@ -87,4 +87,4 @@ def _hommel(p: Floats) -> Floats:
         raised = np.minimum(size * p[:few], least)
         found[:few] = np.maximum(found[:few], raised)
         found[few:] = np.maximum(found[few:], found[few - 1])
-    return np.minimum(np.maximum(found, p), 1.0)
+    return np.asarray(np.minimum(np.maximum(found, p), 1.0), dtype=np.float64)
