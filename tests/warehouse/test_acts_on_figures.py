@@ -29,6 +29,7 @@ BUILT_FIRST = (
     *("int_leaders__input", "int_targets__asked", "rpt_kpi_review"),
     *("int_charts__input", "int_payouts__input", "int_payouts__plans"),
     *("int_bridges__input", "int_bridges__drivers"),
+    *("int_relations__input", "int_gaming__events"),
 )
 # What reads what Python finds, or what stands.
 JUDGED = (
