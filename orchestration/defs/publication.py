@@ -172,7 +172,7 @@ def outbox(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefini
         pool=POOL,
     )
     def _outbox(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
-        """Write each notice of an act once: a line per act and person, for the company's mailer.
+        """Write each notice of an act once: a row is an act and a person to tell of it.
 
         Read by whatever sends mail; nothing leaves the machine from here.
         """

@@ -65,6 +65,7 @@ published as (
         kpi_id,
         state_code,
         state_code in ('live', 'retired', 'grandfathered', 'unapproved') as is_published,
+        case when state_code = 'retired' then valid_from end as retired_from_date,
         case
             when state_code = 'retired' then valid_from
             when state_code = 'unapproved' then consequences_from_date
@@ -78,6 +79,7 @@ published as (
 select
     published.kpi_id,
     published.state_code as lifecycle_state,
+    published.retired_from_date,
     published.left_out_from_date,
     published.approval_due_date,
     published.is_published,

@@ -4,6 +4,7 @@
 select
     decided.kpi_id,
     decided.lifecycle_state,
+    decided.retired_from_date,
     decided.left_out_from_date,
     decided.approval_due_date,
     decided.is_published,
