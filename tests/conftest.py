@@ -8,9 +8,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from orchestration.settings import Settings
+
+# The same examples in every run, however busy the machine is: a search for new ones is for whoever
+# changes a law, with `--hypothesis-profile=search`.
+hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("search", deadline=None, max_examples=1000)
+hypothesis.settings.load_profile("steady")
 
 ROOT = Path(__file__).parents[1]
 # The day of the last of its three daily deliveries.

@@ -167,7 +167,7 @@ def by_day(files):
     return list(days.values())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(files=FILES, mode=st.sampled_from(["append", "delta", "correction", "snapshot"]))
 def test_one_by_one_or_all_at_once_the_latest_delivery_is_what_remains(files, mode):
     at_once, stepwise = Home(contract(mode)), Home(contract(mode))
@@ -182,7 +182,7 @@ def test_one_by_one_or_all_at_once_the_latest_delivery_is_what_remains(files, mo
     assert at_once.content() == stepwise.content()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(files=FILES, mode=st.sampled_from(["append", "snapshot"]), data=st.data())
 def test_deliveries_that_arrive_out_of_order_leave_the_same_values(files, mode, data):
     shuffled = Home(contract(mode))
@@ -193,7 +193,7 @@ def test_deliveries_that_arrive_out_of_order_leave_the_same_values(files, mode, 
     assert shuffled.rows() == expected
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(files=FILES, sites=st.lists(st.sampled_from("AB"), min_size=40, max_size=40))
 def test_a_scoped_snapshot_replaces_only_its_own_scope(files, sites):
     feed = contract("snapshot", scope=["site"], key=["site", "k"])
@@ -212,7 +212,7 @@ def test_a_scoped_snapshot_replaces_only_its_own_scope(files, sites):
     assert at_once.content() == stepwise.content()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(files=FILES, bad=st.lists(st.booleans(), min_size=30, max_size=30))
 def test_a_row_of_a_snapshot_that_is_set_aside_leaves_the_last_good_version_of_its_key(files, bad):
     spread = iter(bad)

@@ -487,7 +487,6 @@ FIELD = st.text(st.sampled_from('ab ,"\n\ré\u00a0\u200b;|\t1'), max_size=4)
 
 @settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
@@ -508,7 +507,6 @@ def test_both_ways_of_reading_agree(tmp_path, table, quoting, end):
 
 @settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(text=st.text(st.sampled_from('ab,,,"""\n\n\n\r xT|'), max_size=40))

@@ -211,7 +211,5 @@ TestDecisions = Decisions.TestCase
 TestDecisions.settings = settings(
     max_examples=12,
     stateful_step_count=25,
-    deadline=None,
-    derandomize=True,
     suppress_health_check=list(HealthCheck),
 )

@@ -49,7 +49,7 @@ def test_simpsons_paradox_is_mix_against_change_within():
 sizes = st.lists(st.tuples(*[st.integers(0, 50), st.integers(0, 100)] * 2), min_size=1, max_size=6)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(sizes)
 def test_mix_and_change_within_add_up_to_the_change_with_parts_that_come_and_go(rows):
     table = np.array(rows, dtype=float)
@@ -97,7 +97,7 @@ figures = st.floats(0.01, 0.99)
 effects = st.lists(st.floats(-2, 2), min_size=1, max_size=5)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(figures, figures, effects, st.sampled_from(["identity", "log", "logit"]))
 def test_the_parts_of_a_bridge_add_up_to_the_change(before, after, sizes, link):
     parts = {f"part {at}": [size] for at, size in enumerate(sizes)}
@@ -273,7 +273,7 @@ def game_of(worth: list[float]):
     return lambda who: worth[int(who @ (1 << np.arange(who.size)))]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(games)
 def test_shapley_values_are_efficient_additive_and_those_of_all_orders(drawn):
     n, one, other = drawn
@@ -292,7 +292,7 @@ def test_shapley_values_are_efficient_additive_and_those_of_all_orders(drawn):
     assert values[0] == pytest.approx(oracle / len(orders), abs=1e-9)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(games)
 def test_a_dummy_gets_nothing_and_equal_players_get_the_same(drawn):
     n, worth, _ = drawn
@@ -391,7 +391,7 @@ def test_a_planted_blocker_is_found_and_waits_stay_unassigned():
 durations = st.lists(st.floats(0, 20), min_size=5, max_size=5)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(durations, durations, durations)
 def test_what_is_assigned_and_what_is_not_add_up_to_the_delay(planned, actual, wait):
     after = {2: [0, 1], 3: [2], 4: [1]}

@@ -92,7 +92,7 @@ def test_largest_f_and_the_single_break_agree():
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.floats(-1e3, 1e3), st.floats(0.01, 100))
 def test_shift_and_scale_move_no_break_and_reversal_mirrors_it(shift, scale):
     found = breaks.find_breaks(scale * (NILE + shift), breaks=1)

@@ -64,7 +64,7 @@ def test_a_flat_density_of_one_half_is_found_as_it_is():
     assert (found.left, found.right) == pytest.approx((0.5, 0.5), rel=1e-3)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.floats(-1e3, 1e3), st.floats(0.01, 100))
 def test_the_verdict_does_not_depend_on_origin_or_unit(origin, unit):
     there = density_break(_drawn(1, 500), 95)

@@ -103,7 +103,7 @@ series_of_points = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @pytest.mark.parametrize("name", RULES)
 @given(several=series_of_points)
 def test_the_flat_kernel_is_each_rule_applied_point_by_point(name, several):

@@ -93,7 +93,7 @@ def test_two_by_two_by_hand():
     assert difference.two_by_two([1, 6, 2, 4, math.nan], [1, 1, 0, 0, 0], [0, 1, 0, 1, 1]) == 3
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.floats(-50, 50), st.floats(0.01, 100), st.randoms(use_true_random=False))
 def test_the_effect_ignores_levels_follows_scale_and_has_no_order_of_rows(shift, scale, random):
     readings, _ = simulated(2, units=10, treated=4, periods=5, start=3)

@@ -5,7 +5,7 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestration.statistics.spc.constants import D2_EXACT
@@ -235,7 +235,6 @@ def test_judgement_does_not_depend_on_the_order_of_the_rows():
     pd.testing.assert_frame_equal(judge_series(shuffled), straight.loc[shuffled.index])
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.lists(st.integers(0, 40), min_size=1, max_size=30), min_size=1, max_size=4),
     st.sampled_from(["i_mr", "p", "laney_p", "u", "laney_u"]),

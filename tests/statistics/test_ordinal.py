@@ -95,7 +95,7 @@ def test_two_categories_and_two_groups_are_the_log_odds_ratio_of_the_table():
     assert found.se_slopes[0] == pytest.approx(np.sqrt((1 / table).sum()))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 10_000), st.floats(-100, 100), st.floats(0.01, 100))
 def test_origin_and_unit_of_a_covariate_move_only_its_slope_and_the_thresholds(seed, origin, unit):
     y, x = _drawn(seed, 200)

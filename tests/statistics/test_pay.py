@@ -145,7 +145,7 @@ def test_believing_a_reading_less_pays_for_less_luck():
     assert drawn_in.better_earns_less == pytest.approx(raw.better_earns_less, abs=0.02)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.floats(0.1, 10), st.floats(-5, 5))
 def test_units_of_measurement_change_nothing(scale, shift):
     truth = np.array([[0.2], [0.5], [1.3]])

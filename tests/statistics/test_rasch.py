@@ -110,7 +110,7 @@ def test_two_items_are_the_log_ratio_of_those_who_mastered_one_of_them():
     assert found.persons == 42
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 10_000), st.integers(1, 9))
 def test_persons_and_items_in_another_order_or_coding_change_nothing(seed, shift):
     answers = _answers(seed)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestration.statistics.spc.rules import flag_runs
@@ -28,7 +28,6 @@ points = st.sampled_from([-4.0, -3.0, -1.0, 0.0, 1e-10, 0.5, 1.0, 3.0, 3.5, math
 series = st.lists(st.lists(points, min_size=1, max_size=30), min_size=1, max_size=6)
 
 
-@settings(deadline=None)
 @given(series, st.integers(2, 9))
 def test_the_flat_kernel_is_the_rule_applied_point_by_point(several, run_length):
     start = np.cumsum([0] + [len(one) for one in several[:-1]])
@@ -39,7 +38,6 @@ def test_the_flat_kernel_is_the_rule_applied_point_by_point(several, run_length)
     assert flags.rule_2.tolist() == [flag for _, two in expected for flag in two]
 
 
-@settings(deadline=None)
 @given(st.lists(points, min_size=1, max_size=40))
 def test_a_mirrored_series_signals_on_the_other_side(values):
     flags = flag_runs(values, run_length=4, **UNIT)
@@ -49,7 +47,6 @@ def test_a_mirrored_series_signals_on_the_other_side(values):
     assert mirrored.rule_2.tolist() == (-flags.rule_2).tolist()
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(-5, 5), min_size=1, max_size=40), st.integers(1, 64))
 def test_signals_do_not_depend_on_the_unit(values, scale):
     flags = flag_runs(values, run_length=5, **UNIT)

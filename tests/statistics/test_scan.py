@@ -86,7 +86,7 @@ def test_blocks_change_nothing():
         assert np.array_equal(joined, getattr(whole, name), equal_nan=joined.dtype.kind == "f")
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.integers(1, 40), max_size=20), st.integers(1, 60))
 def test_blocks_are_whole_series_and_leave_none_out(lengths, size):
     start = np.concatenate([[0], np.cumsum(lengths)[:-1]]) if lengths else np.array([0])
@@ -296,7 +296,7 @@ def scanned(several):
     return scan_series("i_mr", flat_values, series_start=start), start
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(whole_numbers, st.integers(-8, 8))
 def test_a_scan_knows_no_unit(several, power):
     # Powers of two, so that no digit is lost.
@@ -308,7 +308,7 @@ def test_a_scan_knows_no_unit(several, power):
     assert np.array_equal(scaled.sigma, plain.sigma * 2.0**power, equal_nan=True)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(whole_numbers, st.integers(-8, 8))
 def test_a_scan_shifts_with_its_readings(several, power):
     plain, _ = scanned(several)
@@ -318,7 +318,7 @@ def test_a_scan_shifts_with_its_readings(several, power):
     assert shifted.sigma == pytest.approx(plain.sigma, nan_ok=True)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(whole_numbers, st.randoms(use_true_random=False))
 def test_the_order_of_series_does_not_matter(several, random):
     order = list(range(len(several)))
@@ -332,7 +332,7 @@ def test_the_order_of_series_does_not_matter(several, random):
     assert shuffled.violated.tolist() == np.concatenate([parts[n] for n in order]).tolist()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.integers(-6, 6), min_size=2, max_size=25))
 def test_a_mirrored_series_breaks_the_same_rules(values):
     plain, _ = scanned([values])

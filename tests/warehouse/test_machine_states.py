@@ -191,7 +191,7 @@ def begins_with_others(events, at):
     return sum(base + one.start * MINUTE == at for one in found) > 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(drawn=st.fixed_dictionaries(dict.fromkeys(LINES, EVENTS)), ranges=TORN)
 def test_states_fill_each_window_once_with_what_was_last_reported(timeline, drawn, ranges):
     events = {

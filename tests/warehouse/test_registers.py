@@ -205,9 +205,7 @@ def histories(draw: st.DrawFn) -> list[Recorded]:
     return ledger(*payloads, steps=[draw(st.sampled_from([0, 1, 2])) for _ in payloads])
 
 
-@settings(
-    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(entries=histories())
 def test_the_registers_say_what_the_plain_fold_and_the_rule_say(registry, entries):
     folded = rectangles(entries, ENDS)
