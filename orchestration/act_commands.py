@@ -110,36 +110,113 @@ def show(
     company: CompanyOption = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Show one act with all its fields, and what was said to it."""
+    """Show one act with all its fields, what was said to it, and what a target would change."""
     from orchestration.ledger.office import show as look_up  # noqa: PLC0415
     from orchestration.ledger.opening import open_ledger  # noqa: PLC0415
+    from orchestration.publication.decisions import target_impacts  # noqa: PLC0415
+    from orchestration.publication.terminal import impact_view  # noqa: PLC0415
 
     with _plain_failures():
-        entries = look_up(open_ledger(chosen_settings(company)), seq)
+        settings = chosen_settings(company)
+        entries = look_up(open_ledger(settings), seq)
+        asks_for_target = _plain(entries[0]).get("act_type", "").startswith("target.")
+        impacts = target_impacts(settings).get(seq, []) if asks_for_target else []
     if json_output:
-        out.print_json(json.dumps([_plain(entry) for entry in entries]))
+        act, *answers = [_plain(entry) for entry in entries]
+        said = {"impact": impacts} if asks_for_target else {}
+        out.print_json(json.dumps([act | said, *answers], default=str))
         return
     for entry in entries:
         out.print_json(json.dumps(_plain(entry)))
+    if asks_for_target and entries[0].payload and entries[0].payload["outcome"] != "refused":
+        out.print(impact_view(impacts))
 
 
 @acts_app.command()
 def pending(company: CompanyOption = None, json_output: JsonOption = False) -> None:
-    """Show the acts that wait for consent, the oldest first."""
+    """Show the acts that wait for consent, oldest first, and what asked targets would change."""
     from orchestration.ledger.definitions import load_act_types  # noqa: PLC0415
     from orchestration.ledger.office import pending as waiting_acts  # noqa: PLC0415
     from orchestration.ledger.opening import open_ledger  # noqa: PLC0415
+    from orchestration.publication.decisions import target_impacts  # noqa: PLC0415
+    from orchestration.publication.terminal import impact_view  # noqa: PLC0415
 
     with _plain_failures():
         settings = chosen_settings(company)
         types = load_act_types(settings.register_folders)
         waiting = list(waiting_acts(open_ledger(settings), types))
+        impacts = target_impacts(settings)
     if json_output:
-        out.print_json(
-            json.dumps([_plain(one.act) | {"agreed": list(one.agreed)} for one in waiting])
-        )
+        said = [
+            _plain(one.act)
+            | {"agreed": list(one.agreed)}
+            | ({"impact": impacts[one.act.seq]} if one.act.seq in impacts else {})
+            for one in waiting
+        ]
+        out.print_json(json.dumps(said, default=str))
         return
-    _show_entries([one.act for one in waiting], json_output=False)
+    for one in waiting:
+        _show_entries([one.act], json_output=False)
+        if one.act.seq in impacts:
+            out.print(impact_view(impacts[one.act.seq]))
+    if not waiting:
+        out.print("There are none.")
+
+
+@acts_app.command()
+def notices(
+    person: Annotated[
+        str | None, typer.Option("--for", metavar="PERSON", help="Only those to this person.")
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Also what was acknowledged or need not be.")
+    ] = False,
+    company: CompanyOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Show who was told of which act as of the last run, and has not acknowledged it."""
+    from orchestration.publication.decisions import notices as notices_of  # noqa: PLC0415
+
+    with _plain_failures():
+        rows = notices_of(chosen_settings(company), person=person, every=every)
+    if json_output:
+        out.print_json(json.dumps(rows, default=str))
+        return
+    for row in rows:
+        reminder = "  [bold]reminder due[/]" if row["is_reminder_due"] else ""
+        out.print(
+            f"{row['act_seq']:>6}  {row['told_since_utc']:%Y-%m-%d}  {row['person_id']:<10} "
+            f"{row['act_type']}  {row['subject_key'].partition('|')[2].replace('|', ' ')}"
+            f"{reminder}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if not rows:
+        out.print("There are none.")
+
+
+@acts_app.command()
+def precedents(
+    kpi: Annotated[str, typer.Argument(metavar="KPI", help="Id of a KPI.")],
+    company: CompanyOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Show what was ruled in disputes over a KPI: a dispute cites these."""
+    from orchestration.publication.decisions import precedents as rulings_on  # noqa: PLC0415
+
+    with _plain_failures():
+        rulings = rulings_on(chosen_settings(company), kpi)
+    if json_output:
+        out.print_json(json.dumps(rulings, default=str))
+        return
+    for one in rulings:
+        out.print(f"{one['act_seq']:>6}  {one['ruling']}", highlight=False, markup=False)
+        out.print(f"        Principle: {one['principle']}", highlight=False, markup=False)
+        if one["ordered_change"]:
+            ordered = f"Ordered by {one['change_by']}: {one['ordered_change']}"
+            out.print(f"        {ordered}", highlight=False, markup=False)
+    if not rulings:
+        out.print("There are none.")
 
 
 class _UsageError(ValueError):

@@ -22,6 +22,7 @@ from orchestration.console import (
     LandingOption,
     chosen_settings,
     console,
+    failing_plainly,
     failure,
     out,
 )
@@ -444,6 +445,45 @@ def restore(
         f"Restored {restored.files:,} files of {restored.company} to {settings.company_home}; "
         "all are what they were."
     )
+
+
+@app.command(name="audit-pack")
+def audit_pack(
+    folder: Annotated[Path, typer.Argument(help="A folder that does not exist yet.")],
+    per_stratum: Annotated[int, typer.Option(help="Readings per KPI and finality.")] = 1,
+    seed: Annotated[int, typer.Option(help="Another seed draws other readings.")] = 1,
+    company: CompanyOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Hand a sample of published readings to an auditor, to be computed again without us."""
+    from orchestration.publication.audit_pack import (  # noqa: PLC0415
+        AuditPackError,
+        write_audit_pack,
+    )
+    from orchestration.publication.snapshot import SnapshotError, read_current  # noqa: PLC0415
+    from orchestration.registry.archive import ArchiveError  # noqa: PLC0415
+    from orchestration.resources.warehouse import Warehouse, WarehouseBusyError  # noqa: PLC0415
+
+    with failing_plainly(AuditPackError, ArchiveError, SnapshotError, WarehouseBusyError):
+        settings = chosen_settings(company)
+        snapshot = read_current(settings.published)
+        with Warehouse.of(settings).connect("write an audit pack") as con:
+            pack = write_audit_pack(
+                con,
+                settings.company_home,
+                folder,
+                content_hash=snapshot.content_hash,
+                per_stratum=per_stratum,
+                seed=seed,
+            )
+    if json_output:
+        out.print_json(json.dumps(asdict(pack)))
+    else:
+        out.print(
+            f"{folder}: {pack.readings:,} of {pack.population:,} readings, from {pack.strata} "
+            "strata. README.md says how to compute them again.",
+            highlight=False,
+        )
 
 
 @app.command()

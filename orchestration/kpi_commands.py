@@ -18,6 +18,27 @@ def _kpi() -> None:
 
 
 @kpi_app.command()
+def review(
+    every: Annotated[
+        bool, typer.Option("--all", help="Also those for which too little speaks.")
+    ] = False,
+    company: CompanyOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Show which KPIs are candidates for retirement, and why."""
+    from orchestration.publication.decisions import kpi_review  # noqa: PLC0415
+    from orchestration.publication.snapshot import SnapshotError  # noqa: PLC0415
+    from orchestration.publication.terminal import review_view  # noqa: PLC0415
+
+    with failing_plainly(SnapshotError, ValueError):
+        rows = kpi_review(chosen_settings(company), every=every)
+    if json_output:
+        out.print_json(json.dumps(rows, default=str))
+    else:
+        out.print(review_view(rows))
+
+
+@kpi_app.command()
 def diff(
     kpi: Annotated[str, typer.Argument(help="Id of the KPI, as in seeds/registry/kpis.")],
     company: CompanyOption = None,

@@ -28,6 +28,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             judgement.standing_figures(settings, days),
             publication.mart_rules(settings, days),
             publication.snapshot(settings, days),
+            publication.outbox(settings, days),
         ],
         jobs=[automation.daily_job(settings)],
         schedules=[automation.daily_schedule(settings)],

@@ -7,6 +7,7 @@ import dagster as dg
 
 from orchestration.defs.common import POOL, tags
 from orchestration.ingest.run_state import current_as_of, finish_run
+from orchestration.publication.outbox import write_notices
 from orchestration.publication.snapshot import PUBLISHED, STANDS_IN, publish
 from orchestration.publication.standing import snapshots_to_keep
 from orchestration.quality.docs import write_company_docs
@@ -19,6 +20,7 @@ from orchestration.quality.marts import (
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
 
+NOTICES = "governance.fct_notices"
 SNAPSHOT = dg.AssetKey(["published", "snapshot"])
 # A run every morning, and two hours for it.
 FRESH_FOR = dt.timedelta(hours=26)
@@ -152,3 +154,38 @@ def snapshot(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefi
         )
 
     return _snapshot
+
+
+def outbox(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """Return the asset that writes who is to be told of what."""
+
+    @dg.asset(
+        key=["published", "outbox"],
+        deps=[SNAPSHOT, dg.AssetKey(NOTICES.split("."))],
+        partitions_def=days,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name="publication",
+        kinds={"json", "duckdb"},
+        owners=["team:performance-reporting"],
+        tags=tags(domain="governance", sensitivity="confidential", tier="published"),
+        code_version="1",
+        pool=POOL,
+    )
+    def _outbox(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
+        """Write each notice of an act once: a row is an act and a person to tell of it.
+
+        Read by whatever sends mail; nothing leaves the machine from here.
+        """
+        rows = warehouse.read(NOTICES).astype(object)
+        rows = rows.where(rows.notna(), None)
+        with warehouse.connect("read the as-of") as con:
+            as_of = current_as_of(con)
+        path, count = write_notices(rows.to_dict("records"), settings.company_home, as_of=as_of)
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": count,
+                "file": dg.MetadataValue.path(str(path)) if path else "no news",
+            }
+        )
+
+    return _outbox

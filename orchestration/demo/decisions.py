@@ -7,6 +7,8 @@ is refused is refused by the rules. Planted in it, and written to `truth_acts.js
 - a disputed target: proposed, countered twice, agreed on 75 days late;
 - a goalpost that drifts: one plant makes its OEE levels easier four times in a year;
 - an unjust override: a bad month of scrap shown better than it was, for a reason that says nothing;
+- a ruling that orders a change of a definition by a day that has passed;
+- three KPIs on no card and without a target that the yearly review forgot;
 - attempts that are refused, consents that come late, proposals that wait to this day.
 """
 
@@ -34,6 +36,8 @@ OEE, SCRAP, TURNOVER, TRIR = "KPI006", "KPI016", "KPI053", "KPI039"
 ON_CARDS: Final = (OEE, SCRAP, "KPI015", "KPI037", TRIR, TURNOVER, "KPI062")
 # KPIs whose logic is under change control from the first day on.
 UNDER_CONTROL: Final = (OEE, SCRAP, TRIR)
+# On no card and without a target, and left out of the yearly review.
+FORGOTTEN: Final = ("KPI040", "KPI044", "KPI045")
 YEARS: Final = 3
 LEADING: Final = frozenset({"enterprise", "site"})
 AUDITOR: Final = "AUDITOR-01"
@@ -55,6 +59,8 @@ class Planted:
     disputed_target: dict[str, Any] = field(default_factory=dict)
     goalpost_drift: dict[str, Any] = field(default_factory=dict)
     unjust_override: dict[str, Any] = field(default_factory=dict)
+    ordered_change: int | None = None
+    forgotten_kpis: list[str] = field(default_factory=list)
     refused: list[int] = field(default_factory=list)
     late_consents: list[int] = field(default_factory=list)
     waiting: list[int] = field(default_factory=list)
@@ -90,6 +96,7 @@ def decide(office: Office, *, seed: int, today: dt.date, snapshot: str) -> Plant
     history.set_up()
     for year in range(history.first.year + 1, today.year + 1):
         history.agree_on_targets(year)
+    history.review_kpis()
     history.drift()
     history.dispute_a_target()
     history.annotate()
@@ -266,6 +273,21 @@ class _History:
             proposed,
             mark="late" if is_late else None,
         )
+
+    def review_kpis(self) -> None:
+        """Let the board look at KPIs again, and forget a few that nobody has a target for."""
+        day = max(self.today - dt.timedelta(days=200), self.first + dt.timedelta(days=60))
+        for kpi in sorted(set(self.facts.kpis) - set(FORGOTTEN)):
+            kept = self.add(
+                day,
+                "lifecycle.review",
+                self.head(day),
+                kpi_id=kpi,
+                reason="Looked at with its owner: it still answers its question.",
+                review_on=(self.today + dt.timedelta(days=200)).isoformat(),
+            )
+            self.agree(day + dt.timedelta(days=5), self.board[2], kept)
+        self.planted.forgotten_kpis = list(FORGOTTEN)
 
     def levels(self, kpi: str, ease: Decimal = Decimal(0)) -> dict[str, str]:
         """Return levels around the register's, easier by a share of the target."""
@@ -532,6 +554,42 @@ class _History:
         )
         self.agree(day + dt.timedelta(days=22), self.board[2], ruled)
 
+        self._dispute_that_orders_a_change()
+
+    def _dispute_that_orders_a_change(self) -> None:
+        """Rule that a definition must say something else, which nobody has carried out."""
+        day, site = self.today - dt.timedelta(days=120), self.sites[0]
+        opened = self.add(
+            day,
+            "dispute.open",
+            self.leader(site, day),
+            kpi_id=SCRAP,
+            org_unit_id=site,
+            claim="Parts that the customer sent back are counted as scrap of the plant.",
+            evidence_query="select * from kpi.fct_kpi_readings where kpi_id = 'KPI016'",
+            respondent_id=self.stewards[0],
+            due_on=(day + dt.timedelta(days=30)).isoformat(),
+        )
+        self.add(
+            day + dt.timedelta(days=5),
+            "dispute.answer",
+            self.stewards[0],
+            opened,
+            answer="The counter of the press cannot tell returned parts from others.",
+        )
+        ruled = self.add(
+            day + dt.timedelta(days=20),
+            "dispute.rule",
+            self.board[0],
+            opened,
+            mark="ordered",
+            ruling="Returned parts leave the count: they were good when they left the plant.",
+            principle="A KPI counts what the unit caused.",
+            ordered_change="Leave returned parts out of scrap and of what was produced.",
+            change_by=(day + dt.timedelta(days=90)).isoformat(),
+        )
+        self.agree(day + dt.timedelta(days=22), self.board[1], ruled)
+
     def appeal(self) -> None:
         """Two appeals against ratings: one changed, one that needed more time and was upheld."""
         leaders = sorted({self.leader(site, self.today) for site in self.sites})
@@ -748,6 +806,7 @@ class _History:
         }
         self.planted.outcomes = dict(outcomes)
         self.planted.late_consents = numbers.get("late", [])
+        [self.planted.ordered_change] = numbers["ordered"]
         self.planted.waiting = numbers.get("waiting", [])
         self.planted.refused = [
             seq

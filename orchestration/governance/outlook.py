@@ -22,6 +22,7 @@ from orchestration.statistics.prediction.odds import odds_of_target
 from orchestration.statistics.refusal import NO_VARIATION, TOO_FEW_READINGS, Refusal, refuse_values
 
 if TYPE_CHECKING:
+    from orchestration.statistics.prediction.outlook import Fitted
     from orchestration.statistics.spc.flat import Floats
 
 KEY: Final = ("kpi_id", "entity_kind", "entity_id")
@@ -33,6 +34,7 @@ TESTED_MONTHS: Final = 12
 HORIZON: Final = 3
 CONFIDENCE: Final = 0.8
 NORMAL_95: Final = 1.96
+METHOD_NAMES: Final = {CHAMPION: "mean", CHALLENGER: "exponential_smoothing"}
 
 
 @dataclass(frozen=True)
@@ -123,19 +125,16 @@ _NOTHING: Final[dict[str, Any]] = {
 
 def _foreseen(series: pd.DataFrame) -> tuple[dict[str, Any], Backtest | None]:
     last = series.iloc[-1]
-    values = _without_gap(series)
+    values = months_without_gap(series)
     row: dict[str, Any] = {
         "last_month_date": last["period_start_date"],
         "month_count": values.size,
         "target_level": last["target_level"],
     }
-    refusal = _refuse(values)
-    chosen = refusal or _choose(values)
-    if isinstance(chosen, Refusal):
-        return row | {"refusal": f"{chosen.reason}: {chosen.detail}"}, None
-    fitted = fit_method(values, chosen.method)
-    if isinstance(fitted, Refusal):
-        return row | {"refusal": f"{fitted.reason}: {fitted.detail}"}, None
+    found = fit_months(values)
+    if isinstance(found, Refusal):
+        return row | {"refusal": f"{found.reason}: {found.detail}"}, None
+    fitted, chosen = found
     odds = partial(
         odds_of_target,
         fitted,
@@ -151,7 +150,7 @@ def _foreseen(series: pd.DataFrame) -> tuple[dict[str, Any], Backtest | None]:
     return (
         row
         | {
-            "forecast_method": "mean" if chosen.method == CHAMPION else "exponential_smoothing",
+            "forecast_method": METHOD_NAMES[chosen.method],
             "widening": round(chosen.widening, 6),
             "expected_value": round(float(fitted.forecast(1).mean[0]), 10),
             # Nothing that was never below 0 is foreseen there: counts, times and shares are not.
@@ -164,6 +163,29 @@ def _foreseen(series: pd.DataFrame) -> tuple[dict[str, Any], Backtest | None]:
     )
 
 
+def fit_months(values: Floats) -> tuple[Fitted, Backtest] | Refusal:
+    """Return the fit that foresees a series of months, and the test by which it was chosen.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,)
+        Months in a row, oldest first.
+
+    Returns
+    -------
+    (Fitted, Backtest) or Refusal
+        Refused: fewer than 24 months, infinite or constant values, or as the method refuses.
+    """
+    refusal = _refuse(values)
+    if refusal is not None:
+        return refusal
+    chosen = _choose(values)
+    if isinstance(chosen, Refusal):
+        return chosen
+    fitted = fit_method(values, chosen.method)
+    return fitted if isinstance(fitted, Refusal) else (fitted, chosen)
+
+
 def _refuse(values: Floats) -> Refusal | None:
     if values.size < LEAST_MONTHS:
         return Refusal(
@@ -174,8 +196,8 @@ def _refuse(values: Floats) -> Refusal | None:
     return refuse_values(values)
 
 
-def _without_gap(series: pd.DataFrame) -> Floats:
-    """Return the values of the months in a row up to the last one."""
+def months_without_gap(series: pd.DataFrame) -> Floats:
+    """Return the values of the months in a row up to the last one, as `computed_value` has them."""
     months = pd.PeriodIndex(series["period_start_date"], freq="M").asi8
     values = np.asarray(series["computed_value"].to_numpy(dtype=float, na_value=np.nan), float)
     broken = np.isnan(values) | (np.diff(months, prepend=months[0] - 1) != 1)

@@ -19,6 +19,7 @@ from orchestration.governance.outlook import foreseen_rows
 from orchestration.governance.payouts import simulate_plans
 from orchestration.governance.raters import judge_raters
 from orchestration.governance.relations import relate_kpis
+from orchestration.governance.target_impact import simulate
 from orchestration.governance.trials import judge_trials
 
 Method = Callable[..., pd.DataFrame]
@@ -200,6 +201,16 @@ QUESTIONS: Final = (
         domain="performance",
         sensitivity="internal",
         by="trial_id",
+    ),
+    Question(
+        "target_impact",
+        ("intermediate.int_targets__asked",),
+        simulate,
+        "Score and odds under old and new levels: one row per asked or changed target and unit. "
+        "Read by `rpt_target_impact`, so that whoever decides on a target sees what it does first.",
+        domain="performance",
+        sensitivity="internal",
+        by="kpi_id",
     ),
 )
 """In an order in which they can be answered."""

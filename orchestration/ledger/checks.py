@@ -204,6 +204,20 @@ def high_impact_is_assessed(situation: Situation) -> str | None:
     return None
 
 
+def order_names_change_and_day(situation: Situation) -> str | None:
+    """Refuse a ruling that orders a change without a day, or names a day for nothing."""
+    fields = situation.fields
+    change, day = fields.get("ordered_change"), fields.get("change_by")
+    if (change is None) != (day is None):
+        return (
+            "A ruling that orders a change of the definition says both what must change "
+            "(ordered_change) and by which day (change_by): give both, or neither."
+        )
+    if day is not None and dt.date.fromisoformat(day) < situation.today:
+        return f"The change is ordered for {day}, which has passed: give a later day."
+    return None
+
+
 def deadline_has_not_passed(situation: Situation) -> str | None:
     """Refuse a decision after its day."""
     due = dt.date.fromisoformat(situation.fields["due_on"])
@@ -321,6 +335,7 @@ CHECKS: Final[dict[str, Check]] = {
         expiry_within_policy,
         hashes_are_known,
         high_impact_is_assessed,
+        order_names_change_and_day,
         deadline_has_not_passed,
         reviewer_is_independent,
         auditor_is_independent,

@@ -47,6 +47,7 @@ CheckName = Literal[
     "expiry_within_policy",
     "hashes_are_known",
     "high_impact_is_assessed",
+    "order_names_change_and_day",
     "deadline_has_not_passed",
     "reviewer_is_independent",
     "auditor_is_independent",
@@ -60,6 +61,7 @@ NO_STATE = "none"
 APPROVE = "decision.approve"
 REJECT = "decision.reject"
 WITHDRAW = "decision.withdraw"
+ACKNOWLEDGE = "acknowledgement.give"
 # In `not_by` and in a consent's `person`: whoever did the act that is answered.
 ACTOR = "actor"
 
@@ -240,6 +242,11 @@ class ActTypes:
     def ending(self) -> frozenset[str]:
         """Return the names of the types that end a truth."""
         return frozenset(act.type for act in self if act.ends)
+
+    def acknowledged(self) -> frozenset[str]:
+        """Return the names of the types of which whom they concern takes note by an act."""
+        acknowledgement = self.find(ACKNOWLEDGE)
+        return frozenset(acknowledgement.follows if acknowledgement else ())
 
 
 def load_act_types(folders: Sequence[Path]) -> ActTypes:

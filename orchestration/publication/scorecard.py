@@ -22,7 +22,8 @@ class Line:
 
     ``value`` is what is shown; ``computed_value`` differs from it where it was overridden.
     ``previous_...`` is what stood there when the period became final, where an act has changed it
-    since.
+    since. ``lifecycle_state`` is that of the KPI, `grandfathered` where nobody has approved it;
+    ``approval_due`` the day from which such a KPI leaves the cards, as something hangs on it.
     """
 
     kpi_id: str
@@ -51,6 +52,8 @@ class Line:
     previous_target: float | None = None
     previous_band: str | None = None
     previous_score: float | None = None
+    lifecycle_state: str | None = None
+    approval_due: str | None = None
 
 
 @dataclass(frozen=True)
@@ -158,6 +161,7 @@ def read_scorecard(
         names = [column[0] for column in rows.description]
         records = [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
         leads = _led_units(con, subject_id, period_start) if kind == "leader" else ()
+        states = _states(con)
     head = records[0]
     return Scorecard(
         subject_kind=kind,
@@ -169,9 +173,24 @@ def read_scorecard(
         measured_weight=head["measured_weight"],
         leads=leads,
         lines=tuple(
-            Line(**{name: record[name] for name in Line.__dataclass_fields__}) for record in records
+            Line(**{name: record[name] for name in record.keys() & Line.__dataclass_fields__})
+            for record in (row | states.get(row["kpi_id"], {}) for row in records)
         ),
     )
+
+
+def _states(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str | None]]:
+    """Return of each KPI whether it was approved; snapshots of earlier versions do not say it."""
+    said = con.execute(
+        "select count(*) from duckdb_columns() where schema_name = 'governance' "
+        "and table_name = 'kpi_publication' and column_name = 'approval_due_date'"
+    ).fetchall()
+    if said == [(0,)]:
+        return {}
+    rows = con.execute(
+        "select kpi_id, lifecycle_state, approval_due_date::varchar from governance.kpi_publication"
+    ).fetchall()
+    return {kpi: {"lifecycle_state": state, "approval_due": due} for kpi, state, due in rows}
 
 
 def _led_units(

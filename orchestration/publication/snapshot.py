@@ -63,6 +63,9 @@ REGISTERS = (
 )
 """What people decide, each with a mart of its truths."""
 
+PERSONAL = frozenset({"appeal"})
+"""Those that hold somebody's rating: not published, as long as every reader sees every file."""
+
 PUBLISHED: dict[str, tuple[str, ...]] = {
     "core.dim_sites": ("site_id",),
     "core.dim_entities": ("entity_kind", "entity_id"),
@@ -119,6 +122,7 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
     ),
     "governance.kpi_publication": ("kpi_id",),
     "governance.fct_acts": ("act_seq",),
+    "governance.fct_notices": ("act_seq", "person_id"),
     "governance.rpt_waiting_decisions": ("act_seq", "consent_position"),
     "governance.rpt_decision_bottlenecks": ("right_name",),
     "governance.rpt_open_disputes": ("subject_key",),
@@ -128,9 +132,16 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
         "what_code",
     ),
     "governance.rpt_goalpost_drift": ("org_unit_id",),
+    "governance.rpt_target_impact": ("act_seq", "entity_kind", "entity_id"),
     "governance.rpt_target_cascade": ("kpi_id", "org_unit_id", "label_kind", "label_start_date"),
+    "governance.rpt_kpi_review": ("kpi_id",),
     "governance.rpt_accountability": ("subject_kind", "subject_id"),
-    **{f"governance.reg_{register}": ("act_seq", "valid_from") for register in REGISTERS},
+    "governance.rpt_appeal_rates": ("cycle_id",),
+    **{
+        f"governance.reg_{register}": ("act_seq", "valid_from")
+        for register in REGISTERS
+        if register not in PERSONAL
+    },
     "registry.kpis": ("kpi_id",),
     "registry.kpi_terms": ("kpi_id", "factor", "role", "measure_id", "constant"),
     "registry.measures": ("measure_id",),

@@ -5,7 +5,7 @@ Nothing is computed here; the words stand for the codes of `orchestration.govern
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rich import box
 from rich.console import Group
@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
@@ -118,6 +118,7 @@ def card_view(card: Scorecard, as_of: str) -> RenderableType:
         "Changed by acts:",
         [f"{line.kpi_name}: {words}" for line in card.lines for words in _changes(line)],
     )
+    parts += _listed("In use and approved by nobody:", _unapproved(card.lines))
     parts += [Text(), Text(_LEGEND, style="dim")]
     parts.append(Text(f"As of {as_of}, by template {card.template}.", style="dim"))
     return _Narrow(Group(*parts))
@@ -294,6 +295,21 @@ def _changes(line: Line) -> Iterable[str]:
         yield f"when the period became final its target was {_in_unit(line, line.previous_target)}."
 
 
+def _unapproved(lines: Iterable[Line]) -> Iterable[str]:
+    """Return which KPIs of a card nobody approved, and from when on that takes them off cards."""
+    unapproved = [one for one in lines if one.lifecycle_state in {"grandfathered", "unapproved"}]
+    for line in unapproved:
+        if line.approval_due is not None:
+            yield (
+                f"{line.kpi_name}: something hangs on it for people from {line.approval_due} on; "
+                "no card of a period that begins then has it, unless the board approves it "
+                f"(steelyard act lifecycle.adopt --kpi-id {line.kpi_id})."
+            )
+    others = [one.kpi_name for one in unapproved if one.approval_due is None]
+    if others:
+        yield f"{', '.join(others)}: in use since before acts were kept."
+
+
 def _in_unit(line: Line, value: float | None) -> str:
     return format_value(value, line.unit, line.decimals)
 
@@ -323,3 +339,78 @@ def _word(words: dict[str, str], code: str | None) -> str:
 
 def _plain(code: str) -> str:
     return code.replace("_", " ")
+
+
+def impact_view(impacts: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Return what a target would change, as rows of `rpt_target_impact` say it.
+
+    Old beside new: levels, how many of the past months would have met them, their score, and the
+    odds of what is to come.
+    """
+    if not impacts:
+        return Padding(
+            Text(
+                "What it would change is not simulated: it was recorded after the last run, its "
+                "period is over, it moves nothing, or the unit has no final month of the KPI."
+            ),
+            (0, 0, 0, 8),
+        )
+    parts: list[RenderableType] = []
+    for row in impacts:
+        months = row["month_count"]
+        table = Table("", "Now", "Asked", box=None, header_style="bold", padding=(0, 2))
+        for said, name, written in (
+            ("Target", "target_level", _number),
+            (f"Months met, of the last {months}", "met_count", str),
+            ("Mean score of these months", "mean_score", _points),
+            ("Score of the expected next month", "expected_score", _points),
+            ("Odds of the next month", "odds_next_month", _percent),
+            (f"Odds of {row['period_label']} as a whole", "odds_rest_of_period", _percent),
+        ):
+            old, new = row[f"old_{name}"], row[f"new_{name}"]
+            if old is not None or new is not None:
+                table.add_row(
+                    said, *(ABSENT if level is None else written(level) for level in (old, new))
+                )
+        head = f"{row['kpi_id']} of {row['entity_kind']} {row['entity_id']}, if nothing changes:"
+        parts += [Text(head, style="bold"), table]
+        if row["refusal"]:
+            parts.append(Text(f"Nothing is foreseen: {row['refusal']}."))
+    return Padding(Group(*parts), (0, 0, 0, 8))
+
+
+def review_view(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """Return what speaks for retiring KPIs, as rows of `rpt_kpi_review` say it."""
+    if not rows:
+        return Text("No KPI is a candidate for retirement (--all shows each with its evidence).")
+    table = _table()
+    for heading in ("KPI", "State", "What speaks for retiring it"):
+        table.add_column(heading)
+    for row in rows:
+        said = {name: "never" if value is None else value for name, value in row.items()}
+        reasons = [words.format(**said) for name, words in _REASONS.items() if row[name]]
+        table.add_row(row["kpi_id"], row["lifecycle_state"], "; ".join(reasons) or ABSENT)
+    return _Narrow(table)
+
+
+_REASONS: Final = {
+    "has_no_owner": "nobody answers for it",
+    "has_no_reading": "last month measured: {last_month_date}",
+    "is_unchanged": "no value moved in {unchanged_series_count} units",
+    "is_on_no_card": "on no card",
+    "has_no_target": "no target for today",
+    "is_unused": "nobody opened it",
+    "is_review_due": "last review: {last_reviewed_date}",
+}
+
+
+def _number(level: float) -> str:
+    return f"{level:.6g}"
+
+
+def _points(score: float) -> str:
+    return f"{score:.1f}"
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}"

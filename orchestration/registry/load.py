@@ -13,11 +13,15 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from orchestration.registry.model import (
+    Consequence,
+    ConsequenceFile,
     Driver,
     DriverFile,
     Kpi,
+    KpiReview,
     Measure,
     MeasureFile,
+    Notices,
     PayPlan,
     RatingAudit,
     ScorecardTemplate,
@@ -44,6 +48,8 @@ class Registers:
     measures: Mapping[str, Measure]
     kpis: Mapping[str, Kpi]
     scorecards: Sequence[ScorecardTemplate]
+    review: KpiReview | None = None
+    notices: Notices | None = None
     drivers: Sequence[Driver] = ()
     pay_plans: Sequence[PayPlan] = ()
     audits: Mapping[str, RatingAudit] = field(default_factory=dict)
@@ -56,10 +62,10 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     Parameters
     ----------
     folders : iterable of Path
-        Each may hold `measures.yml`, `drivers.yml`, `kpis/**/*.yml`, `scorecards/*.yml`,
-        `pay_plans/*.yml`, `audits/*.yml` and `trials/*.yml`. A KPI, measure, pay plan, scorecard
-        version, audit or trial of a later folder replaces the one of the same id, a driver that of
-        the same KPI and factor.
+        Each may hold `measures.yml`, `drivers.yml`, `kpis/**/*.yml`, `consequences.yml`,
+        `kpi_review.yml`, `notices.yml`, `scorecards/*.yml`, `pay_plans/*.yml`, `audits/*.yml` and
+        `trials/*.yml`. A KPI, measure, consequence, pay plan, scorecard version, audit or trial of
+        a later folder replaces the one of the same id, a driver that of the same KPI and factor.
 
     Returns
     -------
@@ -79,6 +85,7 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     trials: dict[str, Trial] = {}
     drivers: dict[tuple[str, str], Driver] = {}
     pay_plans: dict[str, PayPlan] = {}
+    folders = list(folders)
     for folder in folders:
         for path in sorted(folder.glob("measures.yml")):
             measures |= {entry.id: entry for entry in read_entry(path, MeasureFile).measures}
@@ -102,15 +109,42 @@ def load_registers(folders: Iterable[Path]) -> Registers:
             pay_plans[plan.id] = plan
     registers = Registers(
         measures=dict(sorted(measures.items())),
-        kpis=dict(sorted(kpis.items())),
+        kpis=dict(sorted(_with_consequences(kpis, folders).items())),
         scorecards=[scorecards[key] for key in sorted(scorecards)],
         audits=dict(sorted(audits.items())),
         trials=dict(sorted(trials.items())),
+        review=_last(folders, "kpi_review.yml", KpiReview),
+        notices=_last(folders, "notices.yml", Notices),
         drivers=[drivers[key] for key in sorted(drivers)],
         pay_plans=[pay_plans[key] for key in sorted(pay_plans)],
     )
     _check_references(registers)
     return registers
+
+
+def _last(folders: Iterable[Path], name: str, model: type[Model]) -> Model | None:
+    """Return what the last of the folders that has a file says in it."""
+    found = [folder / name for folder in folders if (folder / name).exists()]
+    return read_entry(found[-1], model) if found else None
+
+
+def _with_consequences(kpis: Mapping[str, Kpi], folders: Iterable[Path]) -> dict[str, Kpi]:
+    """Return the KPIs with what a company says hangs on them."""
+    hanging: dict[str, Consequence] = {}
+    for folder in folders:
+        for path in sorted(folder.glob("consequences.yml")):
+            hanging |= {one.kpi: one for one in read_entry(path, ConsequenceFile).consequences}
+    for unknown in sorted(hanging.keys() - kpis.keys()):
+        raise RegisterError(
+            f"consequences.yml names the KPI {unknown!r}, which has no file: correct the id or "
+            "drop the entry."
+        )
+    return dict(kpis) | {
+        one.kpi: kpis[one.kpi].model_copy(
+            update={"consequences": one.hang_on_it, "consequences_from": one.since}
+        )
+        for one in hanging.values()
+    }
 
 
 def register_tables(
@@ -129,8 +163,8 @@ def register_tables(
     -------
     dict of str to list of dict
         Table name to rows: `kpis`, `kpi_terms`, `kpi_grains`, `measures`, `measure_feeds`,
-        `scorecard_templates`, `scorecard_items`, `kpi_drivers`, `pay_plan_items`,
-        `audit_attributes`, `trials`, `trial_lines`.
+        `scorecard_templates`, `scorecard_items`, `kpi_review`, `notices`, `kpi_drivers`,
+        `pay_plan_items`, `audit_attributes`, `trials`, `trial_lines`.
     """
     tables: dict[str, list[Row]] = {
         "kpis": [_kpi_row(kpi) for kpi in registers.kpis.values()],
@@ -174,6 +208,8 @@ def register_tables(
             for measure in registers.measures.values()
             for feed in measure.feeds
         ],
+        "kpi_review": [registers.review.model_dump()] if registers.review else [],
+        "notices": [registers.notices.model_dump()] if registers.notices else [],
         "scorecard_templates": [],
         "scorecard_items": [],
         "audit_attributes": [
@@ -296,6 +332,7 @@ def _kpi_row(kpi: Kpi) -> Row:
         "steward": kpi.steward,
         "sensitivity": kpi.sensitivity,
         "has_consequences": bool(kpi.consequences),
+        "consequences_from_date": kpi.consequences_from,
         "factor_count": len(kpi.ratios()),
         "has_denominator": bool(kpi.denominator or kpi.factors),
         "absent_numerator_is_zero": kpi.absent_numerator_is_zero,

@@ -29,8 +29,8 @@ Definition = dict[str, Any]
 
 # The model that puts all measures into one shape. It lists those that have a column each.
 UNION = "fct_measures"
-# Who answers for a KPI changes no figure.
-_OWNERS = {"owner", "steward"}
+# Who answers for a KPI changes no figure, nor does the day on which something begins to hang on it.
+_NO_LOGIC = {"owner", "steward", "consequences_from"}
 _CONTROL = ["intermediate", "control"]
 
 _COMMENT = r"\{\#.*?\#\}|--[^\n]*|/\*.*?\*/"
@@ -190,7 +190,7 @@ def _logic(kpi: Kpi, registers: Registers, graph: _Graph) -> Logic:
         hashes[name] = text_hash(code)
         texts[hashes[name]] = without_comments(code)
     definition = {
-        "kpi": _declared(kpi, _OWNERS),
+        "kpi": _declared(kpi, _NO_LOGIC),
         "measures": {name: _declared(registers.measures[name], set()) for name in measures},
         "sql": dict(sorted(hashes.items())),
     }

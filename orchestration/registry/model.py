@@ -107,6 +107,39 @@ class Version(Entry):
     change: str
 
 
+class KpiReview(Entry):
+    """What makes a KPI a candidate for retirement; the file `kpi_review.yml`."""
+
+    months_without_reading: int = Field(ge=1)
+    months_unchanged: int = Field(ge=2)
+    days_without_use: int = Field(ge=1)
+    months_between_reviews: int = Field(ge=1)
+    reasons_needed: int = Field(ge=1)
+
+
+class Notices(Entry):
+    """When whoever was told of an act is reminded; the file `notices.yml`."""
+
+    remind_after_days: int = Field(ge=1)
+
+
+Hanging = Literal["pay", "promotion", "termination"]
+
+
+class Consequence(Entry):
+    """What hangs on a KPI for people in one company, and since or from which day on."""
+
+    kpi: Identifier
+    hang_on_it: tuple[Hanging, ...] = Field(min_length=1)
+    since: dt.date
+
+
+class ConsequenceFile(Entry):
+    """The file `consequences.yml` of a company: the shipped catalogue cannot know it."""
+
+    consequences: tuple[Consequence, ...]
+
+
 class Kpi(Entry):
     """One KPI: what it asks, how it is computed, where it is expected, how it is judged.
 
@@ -117,8 +150,9 @@ class Kpi(Entry):
     `not_computable` is for a company's override: why its input cannot carry the KPI although the
     feeds come. No value is computed then, and every reading repeats the reason.
 
-    `consequences` says what hangs on it for people; with any, its impact is high, and a change of
-    it needs more people's consent.
+    `consequences` says what hangs on it for people, from the day `consequences_from` on; with any,
+    its impact is high: a change of it needs more people's consent, and from that day on no card
+    has it unless the board approved it. A company says so of shipped KPIs in `consequences.yml`.
     """
 
     id: Identifier
@@ -135,7 +169,8 @@ class Kpi(Entry):
     steward: str
     cadence: Literal["daily", "weekly", "monthly", "quarterly"]
     sensitivity: Literal["public", "internal", "confidential", "restricted"]
-    consequences: tuple[Literal["pay", "promotion", "termination"], ...] = ()
+    consequences: tuple[Hanging, ...] = ()
+    consequences_from: dt.date | None = None
     numerator: tuple[Term, ...] = ()
     denominator: tuple[Term, ...] = ()
     factors: tuple[Factor, ...] = Field(default=(), max_length=3)
@@ -158,6 +193,12 @@ class Kpi(Entry):
         if not grain or not all(grain.values()):
             raise ValueError("name at least one entity kind, each with at least one period kind")
         return grain
+
+    @model_validator(mode="after")
+    def _consequences_begin_on_a_day(self) -> Kpi:
+        if bool(self.consequences) != (self.consequences_from is not None):
+            raise ValueError("give `consequences` and `consequences_from` together, or neither")
+        return self
 
     @model_validator(mode="after")
     def _formula_is_one_ratio_or_a_product(self) -> Kpi:

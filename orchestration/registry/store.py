@@ -37,6 +37,7 @@ _TYPES: dict[str, dict[str, str]] = {
         "steward": "VARCHAR",
         "sensitivity": "VARCHAR",
         "has_consequences": "BOOLEAN",
+        "consequences_from_date": "DATE",
         "factor_count": "BIGINT",
         "has_denominator": "BOOLEAN",
         "has_trials": "BOOLEAN",
@@ -72,6 +73,14 @@ _TYPES: dict[str, dict[str, str]] = {
         "distribution": "VARCHAR",
     },
     "measure_feeds": {"measure_id": "VARCHAR", "feed": "VARCHAR", "latency_days": "BIGINT"},
+    "notices": {"remind_after_days": "BIGINT"},
+    "kpi_review": {
+        "months_without_reading": "BIGINT",
+        "months_unchanged": "BIGINT",
+        "days_without_use": "BIGINT",
+        "months_between_reviews": "BIGINT",
+        "reasons_needed": "BIGINT",
+    },
     "scorecard_templates": {
         "template_id": "VARCHAR",
         "template_version": "BIGINT",
@@ -140,6 +149,11 @@ _TYPES: dict[str, dict[str, str]] = {
         "replaces_pending": "BOOLEAN",
         "definition_hash": "VARCHAR",
     },
+    "act_notify": {
+        "act_type": "VARCHAR",
+        "who_code": "VARCHAR",
+        "needs_acknowledgement": "BOOLEAN",
+    },
     "act_consents": {
         "act_type": "VARCHAR",
         "position": "BIGINT",
@@ -183,6 +197,7 @@ def all_tables(
     """Return every register table of a company: its KPIs, its acts, its feeds and its sites."""
     latency = {feed: contract.delivery.latency_days for feed, contract in company.canonical.items()}
     enterprise = company.facts.enterprise
+    acknowledged = act_types.acknowledged()
     return register_tables(registers, latency) | {
         "act_types": [
             {
@@ -196,6 +211,15 @@ def all_tables(
                 "definition_hash": act_types.hash_of(act.type),
             }
             for act in act_types
+        ],
+        "act_notify": [
+            {
+                "act_type": act.type,
+                "who_code": who,
+                "needs_acknowledgement": act.type in acknowledged,
+            }
+            for act in act_types
+            for who in act.notify
         ],
         "act_consents": [
             {

@@ -59,8 +59,10 @@ def find(
         head = f"{' '.join(columns)} by {methods_hash()}"
         parts = _parts(con, sources[0], by) if by else _wholes(con, sources)
         remembered = json.loads(_comment(con, output) or "{}")
-    before: dict[str, str] = remembered.get("parts", {}) if remembered.get("head") == head else {}
-    if before == parts:
+    is_known = remembered.get("head") == head
+    before: dict[str, str] = remembered["parts"] if is_known else {}
+    # Nothing found in nothing is a table too, which a model reads.
+    if is_known and before == parts:
         return None
     changed = [part for part in parts if before.get(part) != parts[part]]
     if by is None or len(changed) == len(parts) or not before.keys() <= parts.keys():

@@ -579,10 +579,16 @@ def test_a_dispute_is_ruled_on_only_after_the_other_side_was_heard(office: Offic
     office.act("dispute.answer", "B1", opened.seq, answer="It is counted as the definition says.")
     party = office.act("dispute.rule", "B1", opened.seq, **rule)
     assert "is its respondent" in refused(office, party)
-    ruled = office.act("dispute.rule", "B2", opened.seq, **rule)
+    order = {"ordered_change": "Rework that a customer asked for leaves scrap and the total."}
+    dayless = office.act("dispute.rule", "B2", opened.seq, **rule, **order)
+    assert "and by which day (change_by)" in refused(office, dayless)
+    late = office.act("dispute.rule", "B2", opened.seq, **rule, **order, change_by="2026-02-28")
+    assert "which has passed" in refused(office, late)
+    ruled = office.act("dispute.rule", "B2", opened.seq, **rule, **order, change_by="2026-05-31")
     assert "is its respondent" in refused(office, office.act("decision.approve", "B1", ruled.seq))
     office.act("decision.approve", "B3", ruled.seq)
     assert truths(office, "dispute")[-1]["principle"] == "Who causes it counts it."
+    assert truths(office, "dispute")[-1]["change_by"] == "2026-05-31"
 
 
 def open_appeal(office: Office) -> Answer:

@@ -84,9 +84,31 @@ def test_a_companys_file_replaces_the_shipped_one_and_changes_its_hash(company):
     assert {kpi for kpi in hashes[0] if hashes[0][kpi] != hashes[1][kpi]} == {"KPI008"}
 
 
+def test_a_company_says_what_hangs_on_shipped_kpis_and_from_which_day_on(company):
+    since = dt.date(2027, 1, 1)
+    entry = {"kpi": "KPI006", "hang_on_it": ["pay", "promotion"], "since": since}
+    write(company / "consequences.yml", {"consequences": [entry]})
+
+    own = load_registers([SHIPPED, company])
+    rows = {row["kpi_id"]: row for row in register_tables(own, {})["kpis"]}
+
+    assert own.kpis["KPI006"].consequences == ("pay", "promotion")
+    assert (rows["KPI006"]["has_consequences"], rows["KPI006"]["consequences_from_date"]) == (
+        True,
+        since,
+    )
+    # What is shipped does not know by what a company pays.
+    assert not any(kpi.consequences for kpi in load_registers([SHIPPED]).kpis.values())
+
+    write(company / "consequences.yml", {"consequences": [entry | {"kpi": "KPI999"}]})
+    with pytest.raises(RegisterError, match="names the KPI 'KPI999', which has no file"):
+        load_registers([SHIPPED, company])
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
+        ({"consequences": ["pay"]}, "`consequences` and `consequences_from` together"),
         ({"numerator": [{"measure": "setup_hours"}]}, "'setup_hours'"),
         ({"counter_kpis": ["KPI999"]}, "'KPI999'"),
         ({"owner": None}, "owner"),

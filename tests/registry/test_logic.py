@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import datetime as dt
 import hashlib
 from pathlib import Path
 
@@ -191,7 +192,7 @@ def test_a_change_of_how_all_measures_are_put_together_changes_all(hashes):
     [
         {"numerator": [{"measure": "good_qty", "coefficient": 2}]},
         {"bands": {"floor": 0, "threshold": 0.5, "target": 0.8, "stretch": 0.9}},
-        {"consequences": ["pay"]},
+        {"consequences": ["pay"], "consequences_from": dt.date(2026, 1, 1)},
         {"measures": MEASURES.replace("Good units", "Good units and rework")},
         {"measures": MEASURES.replace("feeds: [counts]", "feeds: [counts], over_time: last")},
     ],

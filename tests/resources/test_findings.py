@@ -190,3 +190,16 @@ def test_a_method_that_fails_leaves_nothing_that_looks_current(warehouse):
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
             find(warehouse, ["main.input"], "statistics.total", method)
+
+
+@pytest.mark.parametrize("by", [None, "letter"])
+def test_nothing_found_in_nothing_is_a_table_too_and_is_found_once(warehouse, by):
+    with warehouse.connect() as con:
+        con.execute("delete from main.input")
+
+    def run():
+        return find(warehouse, ["main.input"], "statistics.same", lambda rows: rows, by=by)
+
+    assert run() is not None
+    assert list(warehouse.read("statistics.same").columns) == ["number", "letter", "share"]
+    assert run() is None

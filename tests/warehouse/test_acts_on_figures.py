@@ -21,16 +21,22 @@ from .conftest import Bare, line, machine
 AS_OF = "2026-08-10"
 KPI, SITE = "KPI016", "DE01"
 LATENCY = dt.timedelta(days=3)
-RESULTS = (
+BUILT_FIRST = (
     *("int_locks__in_force", "int_kpis__publication"),
     *("reg_override", "reg_target", "reg_annotation", "reg_dispute", "fct_kpi_readings"),
     *("rpt_goalpost_drift", "rpt_accountability", "fct_rating_versions", "rpt_appeal_rates"),
     *("int_judgements__input", "int_comparisons__input", "int_outlook__input"),
-    *("int_leaders__input", "int_charts__input", "int_payouts__input", "int_payouts__plans"),
+    *("int_leaders__input", "int_targets__asked", "rpt_kpi_review"),
+    *("int_charts__input", "int_payouts__input", "int_payouts__plans"),
     *("int_bridges__input", "int_bridges__drivers"),
-    *("fct_restatements", "fct_kpi_judgements"),
+    *("int_relations__input", "int_gaming__events"),
+)
+# What reads what Python finds, or what stands.
+JUDGED = (
+    *("fct_restatements", "fct_kpi_judgements", "rpt_target_impact"),
     *("rpt_site_scorecard", "rpt_leader_scorecard"),
 )
+RESULTS = (*BUILT_FIRST, *JUDGED)
 
 
 def unit(name, parent, leader, kind, site):
@@ -68,7 +74,7 @@ class Plant(Bare):
             {"site": "DE01", "period": "2026-01-01", "person_kind": "employee", "hours": 1},
         )
         self.touch(("2026-01-01", "2026-08-09"))
-        self.build_with_parents(*RESULTS[:-4])
+        self.build_with_parents(*BUILT_FIRST)
         latency = "select latency_days from intermediate.int_kpis__inputs where kpi_id = ?"
         assert self.query(latency, [KPI]) == [(LATENCY.days,)]
 
@@ -183,6 +189,7 @@ def target(seq: int, at: str, level: str, **said: Any) -> Recorded:
     )  # fmt: skip
 
 
+SHORT = "too_few_readings: 6 months in a row, at least 24 are needed"
 MARCH = ("site", SITE, "2026-03-01", 0.03, "final", "ok")
 JULY = ("site", SITE, "2026-07-01", 0.03, "provisional", "ok")
 
@@ -541,6 +548,42 @@ def test_goalpost_drift_counts_moves_after_the_first_target_and_says_which_way(p
     assert found == [("S-DE01", 2, 1, 2, 1, 1, 0.125)]
 
 
+def test_whoever_decides_on_a_target_sees_what_it_does_to_score_and_odds(plant):
+    plant.readings(
+        *(("site", SITE, f"2026-{month:02d}-01", 0.03, "final", "ok") for month in range(1, 7)),
+        JULY,
+    )
+    # In force: 0.03 (threshold 0.06), which a change of March had made out of 0.02.
+    agreed = [
+        target(1, "2026-01-05", "0.02"),
+        target(2, "2026-03-05", "0.03", act_type="target.change", valid_from="2026-03-05"),
+    ]
+    waiting = {"act_type": "target.change", "outcome": "pending"}
+    plant.decide(
+        *agreed,
+        target(3, "2026-08-01", "0.04", valid_from="2026-08-01", **waiting),
+        # For another period nothing was agreed: the levels of June stand in.
+        target(4, "2026-08-02", "0.02", period="2027", valid_from="2026-08-02", outcome="pending"),
+        # A period that is over moves nothing any more.
+        target(5, "2026-08-03", "0.02", period="2026-04", valid_from="2026-08-03", **waiting),
+    )
+
+    # July is not final. 0.03 earns 6.5 points by the first levels, half way from 0.04 to 0.02, 8 by
+    # those in force, and 9 half way from 0.04 to its stretch of 0.02.
+    assert plant.query(
+        "select act_seq, state_code, old_levels_code, month_count, old_target_level, "
+        "new_target_level, old_met_count, new_met_count, old_mean_score, new_mean_score, refusal "
+        "from governance.rpt_target_impact where entity_kind = 'site' order by act_seq"
+    ) == [
+        (2, "in_force", "earlier", 6, 0.02, 0.03, 0, 6, 6.5, 8.0, SHORT),
+        (3, "waiting", "earlier", 6, 0.03, 0.04, 6, 6, 8.0, 9.0, SHORT),
+        (4, "waiting", "present", 6, 0.03, 0.02, 6, 0, 8.0, 6.5, SHORT),
+    ]
+    # Nobody asks for anything any more, and nothing moved.
+    plant.decide(agreed[0])
+    assert plant.query("select count(*) from governance.rpt_target_impact") == [(0,)]
+
+
 # --------------------------------------------------------------------- accountability, appeals
 
 
@@ -589,6 +632,66 @@ def test_every_live_kpi_says_who_answers_for_it_or_that_nobody_does(plant):
     assert "KPI001" not in {row[0] for row in plant.query(said)}
 
 
+def test_a_kpi_is_proposed_for_retirement_with_every_reason_and_its_evidence(plant):
+    plant.execute("delete from raw.hr_employees")
+    plant.write("hr_employees", {"employee_id": "E2", "hire_date": "2020-01-01"})
+    plant.build_with_parents("dim_people")
+    year = [f"2025-{month:02d}-01" for month in range(8, 13)] + [
+        f"2026-{month:02d}-01" for month in range(1, 8)
+    ]
+    adopted = entry(
+        1, "2025-01-05", "lifecycle.adopt", subject=f"lifecycle|{KPI}", fields={"kpi_id": KPI}
+    )
+    others_owner = entry(
+        2, "2025-01-06", "ownership.propose", subject="ownership|KPI001",
+        fields={"kpi_id": "KPI001", "owner_id": "E2"},
+    )  # fmt: skip
+    last_year = target(3, "2025-01-07", "0.02", period="2025")
+    reasons = (
+        "select reason_count, is_candidate, has_no_owner, has_no_reading, is_unchanged, "
+        "is_on_no_card, has_no_target, is_unused, is_review_due from governance.rpt_kpi_review "
+        f"where kpi_id = '{KPI}'"
+    )
+    evidence = (
+        "select owner_id, last_month_date::varchar, unchanged_series_count, moving_series_count, "
+        "active_target_count, use_count, last_reviewed_date::varchar, review_on_date::varchar "
+        f"from governance.rpt_kpi_review where kpi_id = '{KPI}'"
+    )
+
+    # Twelve equal months; nobody owns it; its target was for 2025; adopted nineteen months ago.
+    plant.readings(*(("site", SITE, month, 0.03, "final", "ok") for month in year))
+    plant.decide(adopted, others_owner, last_year)
+    assert plant.query(reasons) == [(4, True, True, False, True, False, True, False, True)]
+    assert plant.query(evidence) == [(None, "2026-07-01", 1, 0, 0, None, "2025-01-05", None)]
+
+    # One month moved, somebody answers for it, there is a target, and the board looked again.
+    plant.readings(
+        *(("site", SITE, month, 0.03, "final", "ok") for month in year[:-1]),
+        ("site", SITE, year[-1], 0.031, "final", "ok"),
+    )
+    review = {"kpi_id": KPI, "review_on": "2027-06-01"}
+    plant.decide(
+        adopted, others_owner, last_year, target(4, "2026-01-07", "0.02"),
+        entry(5, "2026-01-08", "ownership.propose", subject=f"ownership|{KPI}",
+              fields={"kpi_id": KPI, "owner_id": "E2"}),
+        entry(6, "2026-06-01", "lifecycle.review", subject=f"lifecycle|{KPI}", fields=review),
+    )  # fmt: skip
+    assert plant.query(reasons) == [(0, False, *([False] * 7))]
+    assert plant.query(evidence) == [
+        ("E2", "2026-07-01", 0, 1, 1, None, "2026-06-01", "2027-06-01")
+    ]
+
+    # Its last month lies more than six months back.
+    plant.readings(("site", SITE, "2026-01-01", 0.03, "final", "ok"))
+    plant.decide(adopted)
+    assert plant.query(reasons)[0][3] is True
+    retired = entry(
+        7, "2026-07-01", "lifecycle.retire", subject=f"lifecycle|{KPI}", fields={"kpi_id": KPI}
+    )
+    plant.decide(adopted, retired)
+    assert plant.query(reasons) == []
+
+
 def test_a_decided_appeal_is_a_new_version_of_the_rating_and_counts_its_days(plant):
     plant.execute("delete from raw.hr_ratings")
     plant.write(
@@ -617,9 +720,9 @@ def test_a_decided_appeal_is_a_new_version_of_the_rating_and_counts_its_days(pla
     assert plant.query(
         "select days_used, days_allowed, is_overdue, state_code from governance.fct_rating_appeals"
     ) == [(20, 19, True, "decided")]
-    # One of four who were rated.
+    # One of four who were rated; what came of it is nobody's but theirs.
     assert plant.query("select * from governance.rpt_appeal_rates") == [
-        ("2025", 4, 1, 1, 1, 1, 20, 0.25)
+        ("2025", 4, 1, 1, None, 1, None, None, 0.25)
     ]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -16,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
+from rich.console import Console
 
 from orchestration.ingest.commit import content_hash
 from orchestration.publication.kpi_diff import kpi_diff
+from orchestration.publication.scorecard import read_scorecard
 from orchestration.publication.snapshot import (
     PUBLISHED,
     SNAPSHOTS,
@@ -27,6 +30,7 @@ from orchestration.publication.snapshot import (
     read_current,
 )
 from orchestration.publication.standing import StandingError, snapshots_to_keep, write_standing
+from orchestration.publication.terminal import card_view
 from orchestration.registry.archive import archive
 from orchestration.registry.logic import Logic, definition_bytes, text_hash
 from tests.warehouse.conftest import READING, Bare
@@ -88,6 +92,7 @@ class Shop(Bare):
         self.places = dict(PLACES)
         self.templates = [("site_monthly", 1, "2000-01-01", {OEE: "0.6", SCRAP: "0.4"})]
         self.day = dt.date(2026, 9, 1)
+        self.hangs_on: dict[str, str] = {}
 
     def act(self, act_type: str, subject: str, **fields: Any) -> int:
         """Enter an act that took effect at once, valid from the start of the year."""
@@ -138,6 +143,12 @@ class Shop(Bare):
                 con.execute(f"create or replace table kpi.{name} ({columns})")
             con.execute("delete from registry.scorecard_templates")
             con.execute("delete from registry.scorecard_items")
+            con.execute("update registry.kpis set consequences_from_date = null")
+            for kpi, since in self.hangs_on.items():
+                con.execute(
+                    "update registry.kpis set consequences_from_date = ? where kpi_id = ?",
+                    [since, kpi],
+                )
             for kpi, found in self.logic.items():
                 con.execute(
                     "update registry.kpi_logic set logic_hash = ? where kpi_id = ?", [found, kpi]
@@ -342,6 +353,46 @@ def test_a_kpi_before_it_is_live_is_built_and_not_published(shop, state):
     assert shop.value(OEE, "site", "A", JULY) is None
     assert shop.query("select count(*) from kpi.fct_kpi_readings where kpi_id = ?", [OEE]) == [(3,)]
     assert shop.card("A", JULY, "kpi_id, total_score") == [(SCRAP, 8.0)]
+
+
+def test_a_kpi_that_pay_hangs_on_leaves_the_cards_on_the_day_unless_the_board_approved_it(shop):
+    # Pay hangs on OEE from 1 August on, and nobody has decided anything about either KPI.
+    shop.hangs_on = {OEE: "2026-08-01"}
+    shop.figures |= {(OEE, "site", "A", AUGUST): 5.0, (SCRAP, "site", "A", AUGUST): 9.0}
+    shop.run()
+
+    assert shop.card("A", JULY, "kpi_id, score") == [(OEE, 4.0), (SCRAP, 8.0)]
+    assert shop.card("A", AUGUST, "kpi_id, score") == [(SCRAP, 9.0)]
+    said = (
+        "select lifecycle_state, approval_due_date::varchar, left_out_from_date::varchar "
+        "from governance.kpi_publication where kpi_id = ?"
+    )
+    assert shop.query(said, [OEE]) == [("unapproved", "2026-08-01", "2026-08-01")]
+    assert shop.query(said, [SCRAP]) == [("grandfathered", None, None)]
+
+    shop.act("lifecycle.adopt", OEE, kpi_id=OEE)
+    shop.run()
+
+    assert shop.card("A", AUGUST, "kpi_id, score") == [(OEE, 5.0), (SCRAP, 9.0)]
+    assert shop.query(said, [OEE]) == [("live", None, None)]
+
+
+def test_until_something_hangs_on_it_a_kpi_that_nobody_approved_stays_and_its_card_says_so(shop):
+    shop.hangs_on = {OEE: "2027-01-01"}
+    shop.run()
+
+    assert shop.card("A", JULY, "kpi_id, score") == [(OEE, 4.0), (SCRAP, 8.0)]
+    card = read_scorecard(read_current(shop.settings.published), "site", subject="A")
+    assert [(line.kpi_id, line.lifecycle_state, line.approval_due) for line in card.lines] == [
+        (OEE, "grandfathered", "2027-01-01"),
+        (SCRAP, "grandfathered", None),
+    ]
+    shown = io.StringIO()
+    Console(file=shown, width=200).print(card_view(card, "2026-09-02"))
+    told = " ".join(shown.getvalue().split())
+    assert "In use and approved by nobody:" in told
+    assert "something hangs on it for people from 2027-01-01 on" in told
+    assert "Scrap ratio: in use since before acts were kept." in told
 
 
 def test_a_retired_kpi_keeps_its_history_and_stands_on_no_later_card(shop):

@@ -41,6 +41,15 @@
     cast({{ day }} + cast({{ days }} as integer) * interval 1 day as date)
 {%- endmacro %}
 
+{#- A day moved by whole months; the last day of a shorter month where there is no such day. -#}
+{% macro add_months(day, months) -%}
+    {{ return(adapter.dispatch("add_months")(day, months)) }}
+{%- endmacro %}
+
+{% macro duckdb__add_months(day, months) -%}
+    cast({{ day }} + cast({{ months }} as integer) * interval 1 month as date)
+{%- endmacro %}
+
 {#- One row per day from the first to the last, column `calendar_date`. -#}
 {% macro days_between(first_day, last_day) -%}
     {{ return(adapter.dispatch("days_between")(first_day, last_day)) }}

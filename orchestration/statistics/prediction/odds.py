@@ -86,6 +86,7 @@ def odds_of_target(
     direction: Direction = "at_least",
     summary: Summary = "last",
     so_far: ArrayLike = (),
+    ahead: int = 0,
     widening: float = 1.0,
     n_paths: int = N_PATHS,
     seed: int = 1,
@@ -105,6 +106,8 @@ def odds_of_target(
         What is compared: the last period, mean or sum over the whole term, or the worst period.
     so_far : array_like, shape (k,)
         Readings of the term that are known already; they count in all but ``last``.
+    ahead : int
+        Periods that come before the term and do not count in it.
     widening : float
         Factor on the distance of each future from their mean: how much larger the errors of a
         backtest were than the method's theory (`Backtest.widening`), for it takes its parameters
@@ -120,7 +123,7 @@ def odds_of_target(
         raise ValueError(f"{target} is no target")
     figure = _compared(
         fitted, horizon=horizon, direction=direction, summary=summary, so_far=so_far,
-        widening=widening, n_paths=n_paths, seed=seed,
+        ahead=ahead, widening=widening, n_paths=n_paths, seed=seed,
     )  # fmt: skip
     reached = figure >= target if direction == "at_least" else figure <= target
     low, median, high = np.quantile(figure, [0.1, 0.5, 0.9]).tolist()
@@ -161,7 +164,7 @@ def target_levels(
         raise ValueError("odds lie between 0 and 1")
     figure = _compared(
         fitted, horizon=horizon, direction=direction, summary=summary, so_far=so_far,
-        widening=widening, n_paths=N_PATHS, seed=1,
+        ahead=0, widening=widening, n_paths=N_PATHS, seed=1,
     )  # fmt: skip
     shares = [1 - one if direction == "at_least" else one for one in odds]
     return tuple(np.quantile(figure, shares).tolist())
@@ -271,6 +274,7 @@ def _compared(
     direction: Direction,
     summary: Summary,
     so_far: ArrayLike,
+    ahead: int,
     widening: float,
     n_paths: int,
     seed: int,
@@ -278,7 +282,7 @@ def _compared(
     """Return of each drawn future what is compared with the target."""
     if horizon < 1:
         raise ValueError(f"the horizon must be a period at least, not {horizon}")
-    drawn = fitted.paths(horizon, n_paths, np.random.default_rng(seed))
+    drawn = fitted.paths(ahead + horizon, n_paths, np.random.default_rng(seed))[:, ahead:]
     centre = drawn.mean(axis=0)
     drawn = centre + widening * (drawn - centre)
     known = np.asarray(so_far, dtype=np.float64)

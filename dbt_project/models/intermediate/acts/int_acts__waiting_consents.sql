@@ -118,6 +118,7 @@ select
     act_types.title as act_title,
     wanted.actor_id,
     wanted.subject_key,
+    {{ json_field('wanted.act_fields', 'kpi_id', 'varchar') }} as kpi_id,
     wanted.valid_from,
     wanted.valid_to,
     wanted.right_name as needed_right_name,

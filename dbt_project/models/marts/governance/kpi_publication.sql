@@ -5,6 +5,8 @@ select
     decided.kpi_id,
     decided.lifecycle_state,
     decided.retired_from_date,
+    decided.left_out_from_date,
+    decided.approval_due_date,
     decided.is_published,
     decided.logic_hash,
     decided.approved_by_act_seq,

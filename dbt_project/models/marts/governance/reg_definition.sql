@@ -9,4 +9,5 @@
     'readings_compared': 'bigint',
     'readings_changed': 'bigint',
     'largest_change': 'decimal(28, 10)',
+    'carries_out': 'bigint',
 }) }}

@@ -10,5 +10,7 @@
     'answer': 'varchar',
     'ruling': 'varchar',
     'principle': 'varchar',
+    'ordered_change': 'varchar',
+    'change_by': 'date',
     'cites': 'json',
 }) }}

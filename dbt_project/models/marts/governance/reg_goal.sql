@@ -5,6 +5,8 @@
     'statement': 'varchar',
     'org_unit_id': 'varchar',
     'owner_id': 'varchar',
+    'consulted': 'json',
+    'informed': 'json',
     'kpi_id': 'varchar',
     'period': 'varchar',
     'level': 'decimal(28, 10)',

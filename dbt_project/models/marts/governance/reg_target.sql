@@ -13,6 +13,8 @@
     'justification': 'varchar',
     'impact': 'varchar',
     'broken_assumption': 'varchar',
+    'consulted': 'json',
+    'informed': 'json',
     'evidence': 'json',
     'answer_by': 'date',
 }) }}

@@ -60,8 +60,8 @@ answered as (
         'goal' as subject_kind,
         reg_goal.goal_id as subject_id,
         reg_goal.owner_id,
-        cast(null as varchar) as consulted,
-        cast(null as varchar) as informed,
+        reg_goal.consulted,
+        reg_goal.informed,
         reg_goal.state_code,
         reg_goal.act_seq
     from {{ ref('reg_goal') }} as reg_goal

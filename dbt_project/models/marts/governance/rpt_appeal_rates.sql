@@ -1,5 +1,6 @@
 -- Grain: one row per rating cycle.
--- How many of those who were rated appealed, and what came of it in which time.
+-- How many of those who were rated appealed, and what came of it in which time: no persons.
+-- What came of it is said from three decided appeals on: everybody knows whose one or two are.
 with
 
 rated as (
@@ -32,9 +33,17 @@ select
     rated.rated_count,
     coalesce(appeals.appeal_count, 0) as appeal_count,
     coalesce(appeals.decided_count, 0) as decided_count,
-    coalesce(appeals.changed_count, 0) as changed_count,
+    case when appeals.decided_count >= 3 then appeals.changed_count end as changed_count,
     coalesce(appeals.overdue_count, 0) as overdue_count,
-    appeals.decided_days,
+    case when appeals.decided_count >= 3 then appeals.decided_days end as decided_days,
+    case
+        when appeals.decided_count >= 3
+            then round(
+                cast(appeals.decided_count - appeals.changed_count as double)
+                / cast(appeals.decided_count as double),
+                10
+            )
+    end as upheld_ratio,
     round(
         cast(coalesce(appeals.appellant_count, 0) as double) / cast(rated.rated_count as double),
         10

@@ -30,7 +30,7 @@ kpis as (
 
     select
         kpi_id,
-        is_published and not is_withheld and retired_from_date is null as is_shown
+        is_published and not is_withheld and left_out_from_date is null as is_shown
     from {{ ref('kpi_publication') }}
 
 )

@@ -74,7 +74,7 @@ decided as (
 
     select
         kpi_id,
-        retired_from_date,
+        left_out_from_date,
         is_published,
         is_withheld,
         approved_by_act_seq,
@@ -158,8 +158,8 @@ from standing
 left join decided on standing.kpi_id = decided.kpi_id
 where
     standing.is_locked
-    or decided.retired_from_date is null
-    or standing.period_start_date < decided.retired_from_date
+    or decided.left_out_from_date is null
+    or standing.period_start_date < decided.left_out_from_date
 
 union all
 
@@ -212,4 +212,4 @@ where
     standing.kpi_id is null
     and locked_keys.kpi_id is null
     and decided.is_published
-    and (decided.retired_from_date is null or built.period_start_date < decided.retired_from_date)
+    and (decided.left_out_from_date is null or built.period_start_date < decided.left_out_from_date)
