@@ -34,7 +34,7 @@ published as (
 
     select kpi_id
     from {{ ref('kpi_publication') }}
-    where is_published and not is_withheld and retired_from_date is null
+    where is_published and not is_withheld and left_out_from_date is null
 
 )
 
