@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from orchestration.governance.questions import QUESTIONS
 from orchestration.ledger.landing import line as landed
 from orchestration.ledger.store import Recorded
 from orchestration.publication.standing import write_standing
@@ -25,11 +26,16 @@ BUILT_FIRST = (
     *("int_locks__in_force", "int_kpis__publication"),
     *("reg_override", "reg_target", "reg_annotation", "reg_dispute", "fct_kpi_readings"),
     *("rpt_goalpost_drift", "rpt_accountability", "fct_rating_versions", "rpt_appeal_rates"),
-    *("int_judgements__input", "int_comparisons__input", "int_outlook__input"),
-    *("int_leaders__input", "int_targets__asked", "rpt_kpi_review"),
-    *("int_charts__input", "int_payouts__input", "int_payouts__plans"),
-    *("int_bridges__input", "int_bridges__drivers"),
-    *("int_relations__input", "int_gaming__events"),
+    "rpt_kpi_review",
+    # Whatever a test looks at, Python is asked all questions.
+    *sorted(
+        {
+            source.split(".")[1]
+            for question in QUESTIONS
+            for source in question.sources
+            if source.startswith(("intermediate.", "restricted."))
+        }
+    ),
 )
 # What reads what Python finds, or what stands.
 JUDGED = (
