@@ -1,5 +1,7 @@
 """What readings mean, and which of the published ones stand whatever they mean now."""
 
+from collections import Counter
+
 import dagster as dg
 import pandas as pd
 
@@ -43,13 +45,17 @@ def answer(question: Question, days: dg.PartitionsDefinition) -> dg.AssetsDefini
 
 
 def _of(found: pd.DataFrame) -> dict[str, object]:
-    """Return metadata: rows found, how many of them refuse, and how often each verdict fell."""
-    verdicts = found["verdict"].value_counts() if "verdict" in found else {}
+    """Return metadata: how many rows say what, or why they say nothing; no row of a person."""
+    refused = found["refusal"].dropna() if "refusal" in found else pd.Series(dtype="object")
+    verdicts = found["verdict"].dropna() if "verdict" in found else pd.Series(dtype="object")
+    answers = Counter(str(refusal).partition(":")[0] for refusal in refused)
+    answers.update(map(str, verdicts.drop(refused.index, errors="ignore")))
+    table = "\n".join(f"| {said} | {rows:,} |" for said, rows in answers.most_common())
     return {
         "found": len(found),
         "dagster/column_schema": column_schema(found.dtypes.astype(str).to_dict()),
-        **({"refused": int(found["refusal"].notna().sum())} if "refusal" in found else {}),
-        **{f"verdict_{verdict}": int(count) for verdict, count in verdicts.items()},
+        "refused": len(refused),
+        "answers": dg.MetadataValue.md(f"| verdict or refusal | rows |\n|---|---|\n{table}"),
         **found.attrs,
     }
 

@@ -12,21 +12,23 @@ import hashlib
 import json
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestration.ingest.landing import sha256_of, sync_folder
+from orchestration.publication import recompute
 from orchestration.registry.archive import archived_logic
 from orchestration.registry.logic import definition_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     import duckdb
 
 KEY: Final = ("kpi_id", "entity_kind", "entity_id", "period_kind", "period_start_date")
 READINGS, DELIVERIES, ACTS = "readings.jsonl", "deliveries.csv", "acts.jsonl"
-DEFINITIONS, PROGRAM = "definitions", "recompute.py"
+DEFINITIONS: Final = "definitions"
+PROGRAM: Final = Path(recompute.__file__)
 MANIFEST, README_FILE = "manifest.json", "README.md"
 DELIVERY_COLUMNS: Final = (
     *("no", "feed", "relative_path", "sha256", "delivery_date", "records", "rows_quarantined"),
@@ -62,104 +64,6 @@ Drawn were, per KPI and finality, the readings with the smallest SHA-256 of
 periods and of withheld KPIs are not drawn: the first are about persons, the others stand from an
 earlier snapshot.
 """
-
-RECOMPUTE = '''\
-"""Compute the readings of this folder again. Standard library only."""
-
-import hashlib
-import json
-import sys
-from fractions import Fraction
-from pathlib import Path
-
-HERE = Path(__file__).parent
-wrong = []
-manifest = json.loads((HERE / "manifest.json").read_text("utf-8"))
-for name, expected in manifest["files"].items():
-    if hashlib.sha256((HERE / name).read_bytes()).hexdigest() != expected:
-        wrong.append(f"{name} is not the file that was handed over")
-for path in (HERE / "definitions").glob("*.json"):
-    if hashlib.sha256(path.read_bytes()).hexdigest() != path.stem:
-        wrong.append(f"{path.name} is not the definition that its name says")
-
-acts = {}
-for line in (HERE / "acts.jsonl").read_text("utf-8").splitlines():
-    act = json.loads(line)
-    acts[act["act_seq"]] = act
-
-
-def side(reading, factor, role, absent_is_zero):
-    """Return a sum of terms, or None where nothing was measured."""
-    measured = {one["measure_id"]: one["component_value"] for one in reading["components"]}
-    found, constant = None, Fraction(0)
-    for term in reading["terms"]:
-        if (term["factor"], term["role"]) != (factor, role):
-            continue
-        if term["measure_id"] is None:
-            constant += Fraction(term["coefficient"]) * Fraction(term["constant"])
-        elif measured.get(term["measure_id"]) is not None:
-            part = Fraction(term["coefficient"]) * Fraction(measured[term["measure_id"]])
-            found = part if found is None else found + part
-    if found is None and absent_is_zero:
-        found = Fraction(0)
-    return None if found is None else found + constant
-
-
-def product(sides):
-    if any(one is None for one in sides):
-        return None
-    result = Fraction(1)
-    for one in sides:
-        result *= one
-    return result
-
-
-def near(found, said, least):
-    return abs(found - said) <= max(least, abs(said) * Fraction(1, 10**9))
-
-
-readings = (HERE / "readings.jsonl").read_text("utf-8").splitlines()
-for line in readings:
-    reading = json.loads(line)
-    factors = sorted({term["factor"] for term in reading["terms"] if term["role"] != "trials"})
-    top, bottom = (
-        product([side(reading, one, role, reading[f"absent_{role}_is_zero"]) for one in factors])
-        for role in ("numerator", "denominator")
-    )
-    name = " ".join(str(part) for part in reading["key"].values())
-    # Sums are exact; a product of factors is a floating figure, rounded to six digits.
-    is_sum = len(factors) == 1
-    for role, found in (("numerator", top), ("denominator", bottom)):
-        said = reading[role]
-        if role == "denominator" and not reading["has_denominator"]:
-            continue
-        if (found is None) != (said is None) or (
-            said is not None
-            and (
-                found != Fraction(said)
-                if is_sum
-                else not near(found, Fraction(said), Fraction(1, 10**6))
-            )
-        ):
-            wrong.append(f"{name}: {role} {said}, computed {found and float(found)}")
-    value = None
-    if top is not None and not reading["has_denominator"]:
-        value = top * Fraction(reading["multiplier"])
-    elif top is not None and bottom:
-        value = top * Fraction(reading["multiplier"]) / bottom
-    if value is None or not near(value, Fraction(reading["computed_value"]), Fraction(1, 10**9)):
-        wrong.append(f"{name}: {reading['computed_value']}, computed {value and float(value)}")
-    shown = Fraction(reading["reading_value"])
-    override = acts.get(reading["override_act_seq"])
-    expected = Fraction(override["new_value"]) if override else Fraction(reading["computed_value"])
-    if not near(expected, shown, Fraction(1, 10**9)):
-        wrong.append(f"{name}: shown as {reading['reading_value']}, which no act says")
-
-for sentence in wrong:
-    print(sentence)
-print(f"{len(readings)} readings computed again, {len(wrong)} differences")
-sys.exit(1 if wrong else 0)
-'''
 
 
 class AuditPackError(ValueError):
@@ -226,7 +130,7 @@ def write_audit_pack(
     _write_definitions(con, home, aside / DEFINITIONS, sorted({one["kpi_id"] for one in drawn}))
     _write_lines(aside / READINGS, [_with_formula(con, one, deliveries) for one in drawn])
     _write_deliveries(aside / DELIVERIES, deliveries)
-    (aside / PROGRAM).write_text(RECOMPUTE, encoding="utf-8")
+    shutil.copyfile(PROGRAM, aside / PROGRAM.name)
     (aside / README_FILE).write_text(README, encoding="utf-8")
     files = sorted(path for path in aside.rglob("*") if path.is_file())
     manifest = {
