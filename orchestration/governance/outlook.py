@@ -18,7 +18,7 @@ from orchestration.statistics.prediction.forecast import (
     fit_method,
     pooled_coverage,
 )
-from orchestration.statistics.prediction.odds import odds_of_target
+from orchestration.statistics.prediction.odds import Direction, odds_of_target, target_levels
 from orchestration.statistics.refusal import NO_VARIATION, TOO_FEW_READINGS, Refusal, refuse_values
 
 if TYPE_CHECKING:
@@ -46,8 +46,9 @@ class Outlook:
     rows : DataFrame, one row per series
         The key, `last_month_date`, `month_count`, `forecast_method`, `widening`,
         `expected_value`, `low_value` and `high_value` (80 %) of the next month, `target_level`,
-        `odds_next_month` and `odds_next_quarter` (the mean of three months) of meeting it, and
-        `refusal`.
+        `odds_next_month` and `odds_next_quarter` (the mean of three months) of meeting it;
+        `nine_in_ten_level`, `even_odds_level` and `one_in_ten_level`, which the mean of three
+        months meets with such odds (NaN where a KPI has no better side); and `refusal`.
     coverage : Coverage or Refusal
         Of the tested forecasts of all series together, by the methods' theory alone: where it is
         below 80 %, the widening of `rows` is what makes up for it.
@@ -119,6 +120,7 @@ _NOTHING: Final[dict[str, Any]] = {
     "target_level": np.nan,
     "odds_next_month": np.nan,
     "odds_next_quarter": np.nan,
+    **dict.fromkeys(("nine_in_ten_level", "even_odds_level", "one_in_ten_level"), np.nan),
     "refusal": None,
 }
 
@@ -135,20 +137,24 @@ def _foreseen(series: pd.DataFrame) -> tuple[dict[str, Any], Backtest | None]:
     if isinstance(found, Refusal):
         return row | {"refusal": f"{found.reason}: {found.detail}"}, None
     fitted, chosen = found
-    odds = partial(
-        odds_of_target,
-        fitted,
-        direction="at_most" if last["direction"] == "lower" else "at_least",
-        widening=chosen.widening,
-    )
-    has_target = last["direction"] in {"higher", "lower"} and bool(
-        np.isfinite(last["target_level"])
-    )
+    direction: Direction = "at_most" if last["direction"] == "lower" else "at_least"
+    odds = partial(odds_of_target, fitted, direction=direction, widening=chosen.widening)
+    has_direction = last["direction"] in {"higher", "lower"}
+    has_target = has_direction and bool(np.isfinite(last["target_level"]))
     target = float(last["target_level"]) if has_target else 0.0
     month = odds(target, horizon=1)
     quarter = odds(target, horizon=HORIZON, summary="mean")
+    nearly_safe, even, stretch = target_levels(
+        fitted, horizon=HORIZON, direction=direction, summary="mean", widening=chosen.widening
+    )
+    levels = {
+        "nine_in_ten_level": round(nearly_safe, 10),
+        "even_odds_level": round(even, 10),
+        "one_in_ten_level": round(stretch, 10),
+    }
     return (
         row
+        | (levels if has_direction else {})
         | {
             "forecast_method": METHOD_NAMES[chosen.method],
             "widening": round(chosen.widening, 6),

@@ -48,6 +48,7 @@ FRACTIONS = {
     "targeted_weight_share", "parts_level", "parts_better_by",
     "peers_value", "phi", "z", "peers_lower_limit", "peers_upper_limit",
     "widening", "expected_value", "low_value", "high_value", "odds_next_month", "odds_next_quarter",
+    "nine_in_ten_level", "even_odds_level", "one_in_ten_level",
     "effect_value", "effect_sd", "practical_difference", "probability_better", "probability_worse",
     "zero_share", "expected_count", "dispersion", "dispersion_low", "dispersion_high",
     "autocorrelation", "chance_flag_count", "value_before", "value_after", "bic_gain",

@@ -43,6 +43,32 @@ def test_a_stable_process_is_foreseen_at_its_mean():
     assert row["odds_next_quarter"] < row["odds_next_month"]
 
 
+@pytest.mark.parametrize("direction", ["higher", "lower"])
+def test_levels_are_met_with_the_odds_that_they_name(direction):
+    values = np.tile([49.0, 51.0, 51.0, 49.0], 9)
+    row = only(foresee(series(values, direction=direction)))
+    levels = [row[f"{name}_level"] for name in ("nine_in_ten", "even_odds", "one_in_ten")]
+
+    # The mean of three months of a known process, and that of the 36 months that it rests on.
+    deviation = values.std(ddof=1) * np.sqrt(1 / 3 + 1 / 36) * row["widening"]
+    side = 1 if direction == "higher" else -1
+    expected = 50 + side * deviation * norm.ppf([0.1, 0.5, 0.9])
+    assert levels == pytest.approx(expected, abs=0.05)
+    for level, odds in zip(levels, (0.9, 0.5, 0.1), strict=True):
+        asked = only(foresee(series(values, direction=direction, target_level=level)))
+        assert asked["odds_next_quarter"] == pytest.approx(odds, abs=0.001)
+
+
+def test_a_kpi_without_a_better_side_has_no_levels():
+    values = np.tile([49.0, 51.0, 51.0, 49.0], 9)
+    row = only(foresee(series(values, direction="none", target_level=np.nan)))
+
+    assert row["expected_value"] == pytest.approx(50)
+    assert np.isnan(
+        [row["nine_in_ten_level"], row["even_odds_level"], row["one_in_ten_level"]]
+    ).all()
+
+
 def test_a_process_that_wanders_is_followed():
     rng = np.random.default_rng(20_261_120)
     walk = 50 + 3 * rng.standard_normal(60).cumsum() + 0.3 * rng.standard_normal(60)

@@ -1,6 +1,6 @@
 -- Grain: one row per KPI and site or company with final monthly readings.
--- Where it goes if nothing changes, and the odds that it then meets its target, so that a target is
--- discussed before it is missed. Computed by orchestration/governance/outlook.py. A KPI whose
+-- Where it goes if nothing changes, the odds that it then meets its target, and the levels with
+-- given odds, so that a target is discussed before it is missed and another one is set from history. Computed by orchestration/governance/outlook.py. A KPI whose
 -- present logic is not approved has none.
 with
 
@@ -21,6 +21,9 @@ outlook as (
         cast(target_level as double) as target_level,
         cast(odds_next_month as double) as odds_next_month,
         cast(odds_next_quarter as double) as odds_next_quarter,
+        cast(nine_in_ten_level as double) as nine_in_ten_level,
+        cast(even_odds_level as double) as even_odds_level,
+        cast(one_in_ten_level as double) as one_in_ten_level,
         cast(refusal as varchar) as refusal
     from {{ source('statistics', 'kpi_outlook') }}
 
@@ -48,6 +51,9 @@ select
     outlook.target_level,
     outlook.odds_next_month,
     outlook.odds_next_quarter,
+    outlook.nine_in_ten_level,
+    outlook.even_odds_level,
+    outlook.one_in_ten_level,
     outlook.refusal
 from outlook
 inner join published on outlook.kpi_id = published.kpi_id
