@@ -200,10 +200,10 @@ def line_months(seed: int, plants: Plants = PLANTED, size: DemoSize = DEFAULT) -
     """Draw OEE by line and month: the model of the files with effects planted in points.
 
     Leaders swap lines so that spells last about twelve months, three moves in ten across sites; at
-    the last site nobody moves. Shocks and process shifts of the files are left out.
+    the last site nobody moves. Shocks, process shifts and the pilot of the files are left out.
     """
     rng = random(seed, "readings")
-    company = found(seed, size)
+    company = found(seed, size, pilot_factor=1)
     lines, spans = len(company.line_ids), company.months()[: size.history_months]
     lead, newcomers, after_slump, slumped, appointed = _who_leads(rng, company, len(spans))
     still_site = int(company.line_site[-1])
