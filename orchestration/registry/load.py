@@ -446,8 +446,8 @@ def _check_pay_plan(plan: PayPlan, kpis: Mapping[str, Kpi]) -> None:
     for item in plan.items:
         if "pay" not in kpis[item.kpi].consequences:
             raise RegisterError(
-                f"Pay plan {plan.id} pays for {item.kpi}, whose file does not say so: add "
-                "`consequences: [pay]` to it, so that a change of it needs more consent."
+                f"Pay plan {plan.id} pays for {item.kpi}, on which no pay hangs: say since when in "
+                "consequences.yml, so that the board approves it and changes need more consent."
             )
 
 

@@ -188,11 +188,22 @@ def plan(**changes) -> dict:
     return shipped | changes
 
 
-def test_a_pay_plan_is_tabulated_with_its_gates(company):
+@pytest.fixture
+def paying(company):
+    """A company that says on which KPIs pay hangs."""
+    hanging = [
+        {"kpi": kpi, "hang_on_it": ["pay"], "since": "2027-01-01"}
+        for kpi in ("KPI003", "KPI006", "KPI016", "KPI037")
+    ]
+    write(company / "consequences.yml", {"consequences": hanging})
     (company / "pay_plans").mkdir()
-    write(company / "pay_plans" / "mine.yml", plan(gates=["KPI015"], cap=1.2))
+    return company
 
-    rows = register_tables(load_registers([SHIPPED, company]), {})["pay_plan_items"]
+
+def test_a_pay_plan_is_tabulated_with_its_gates(paying):
+    write(paying / "pay_plans" / "mine.yml", plan(gates=["KPI015"], cap=1.2))
+
+    rows = register_tables(load_registers([SHIPPED, paying]), {})["pay_plan_items"]
 
     assert [(row["kpi_id"], float(row["weight"]), row["is_gate"]) for row in rows] == [
         ("KPI006", 0.6, False),
@@ -208,19 +219,18 @@ def test_a_pay_plan_is_tabulated_with_its_gates(company):
         ({"items": [{"kpi": "KPI006", "weight": 0.9, "pay_at": [0, 1, 2]}]}, "the weights sum to"),
         ({"items": [{"kpi": "KPI006", "weight": 1, "pay_at": [1, 0.5, 2]}]}, "must rise"),
         ({"items": [{"kpi": "KPI999", "weight": 1, "pay_at": [0, 1, 2]}]}, "which has no file"),
-        ({"items": [{"kpi": "KPI015", "weight": 1, "pay_at": [0, 1, 2]}]}, "`consequences: .pay.`"),
+        ({"items": [{"kpi": "KPI015", "weight": 1, "pay_at": [0, 1, 2]}]}, "on which no pay hangs"),
         ({"items": [{"kpi": "KPI037", "weight": 1, "pay_at": [0, 1, 2]}]}, "no monthly readings"),
         ({"gates": ["KPI003"]}, "no bands to pay along"),
         ({"gates": ["KPI006"]}, "listed twice"),
         ({"subject_kind": "leader"}, "subject_kind"),
     ],
 )
-def test_a_pay_plan_that_cannot_be_meant_is_refused(company, changes, said):
-    (company / "pay_plans").mkdir()
-    write(company / "pay_plans" / "mine.yml", plan(**changes))
+def test_a_pay_plan_that_cannot_be_meant_is_refused(paying, changes, said):
+    write(paying / "pay_plans" / "mine.yml", plan(**changes))
 
     with pytest.raises(RegisterError, match=said):
-        load_registers([SHIPPED, company])
+        load_registers([SHIPPED, paying])
 
 
 def test_a_driver_of_a_later_folder_replaces_the_one_of_the_same_kpi_and_factor(company):
