@@ -7,7 +7,7 @@ for a further day. Nothing is asserted: two shared cores never give the same sec
 CPU seconds are what to compare. Last measured with 48 feeds and 181 models:
 
     exports                                                     7.7 s
-    everything up to the last day but two (limit 180)           162 s, 174 CPU s on nearly free cores
+    everything up to the last day but two (limit 180)           162 s, 174 CPU s, cores nearly free
     a further day, warm (limit 15, missed)                       44 CPU s
 
 Since then ten more questions are asked of the models: a further day took 54 CPU s at a load of
