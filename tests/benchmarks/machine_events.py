@@ -7,19 +7,19 @@ put into the raw table as the guard would leave them, so that only models are ti
 the same run and the same file, the same figures by hand-written SQL: the states table, the minutes
 of each machine and day, and availability by machine, line, site and enterprise over days, weeks,
 months, quarters and years. Then one further day arrives. Figures of the last run, in CPU
-seconds, all three sizes in one process, two cores shared with a load of fifteen, DuckDB limited to
-6 GB:
+seconds, two cores shared with a load of two, DuckDB limited to 6 GB (1.1 million: at a load of
+fifteen):
 
     events          models and readings    by hand    times    a further day    highest memory
       1.1 million                   9.9        1.2      8.3              4.9            1.2 GB
-     10.1 million                  16.6        5.1      3.3              4.4            1.6 GB
-    100.0 million                  91.5       40.0      2.3              8.1            6.2 GB
+     10.1 million                  16.1        4.6      3.5              4.4            1.6 GB
+    100.0 million                  86.0       45.7      1.9              7.5            6.2 GB
 
-It builds the 97 models that readings rest on; with registers and reports, 162, it was 11.9, 17.6
-and 81.9 (2.05 times) at a load of two to five. A million events more costs 0.7 to 0.8 s and by hand
-0.4; some 9 s are there whatever the events, dbt itself and the sums of all measures by entity and
-period with the readings from them. So twice the time by hand is all but met at a hundred million
-events and cannot be met at ten, where it is about those 9 s.
+It builds the 97 models that readings rest on. At a load of fifteen a hundred million took 91.5 s,
+2.3 times the 40.0 by hand; with registers and reports, 162 models, 81.9, 2.05 times. A million
+events more costs 0.7 to 0.8 s and by hand 0.4; some 9 s are there whatever the events, dbt itself
+and the sums of all measures by entity and period with the readings from them. So twice the time by
+hand can be met at a hundred million events and cannot at ten, where it is those 9 s.
 
 Of the 0.7 s, in `fct_machine_states`: 0.3 to write its 13 columns, half of that for five texts (by
 hand eight columns of fewer rows, because what repeats is merged and no longer knows its delivery);
