@@ -1,14 +1,13 @@
 """What readings mean, and which of the published ones stand whatever they mean now."""
 
-from collections import Counter
-
 import dagster as dg
 import pandas as pd
 
 from orchestration.defs.common import POOL, column_schema, tags
-from orchestration.governance.questions import Question
+from orchestration.governance.questions import Question, tally
 from orchestration.publication.standing import write_standing
 from orchestration.resources.findings import find
+from orchestration.resources.relations import describe_relations
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
 
@@ -17,6 +16,7 @@ STANDING = dg.AssetKey(["standing", "figures"])
 
 def answer(question: Question, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     """Return the asset that answers a question by Python."""
+    output = f"statistics.{question.name}"
 
     @dg.asset(
         key=["statistics", question.name],
@@ -32,30 +32,26 @@ def answer(question: Question, days: dg.PartitionsDefinition) -> dg.AssetsDefini
         pool=POOL,
     )
     def _answer(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
-        found = find(
-            warehouse,
-            question.sources,
-            f"statistics.{question.name}",
-            question.method,
-            by=question.by,
+        found = find(warehouse, question.sources, output, question.method, by=question.by)
+        with warehouse.connect("look at what was found") as con:
+            relation = describe_relations(con, [output])[output]
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": relation.rows,
+                "dagster/column_schema": column_schema(relation.columns),
+                **({"unchanged": True} if found is None else _of(found)),
+            }
         )
-        return dg.MaterializeResult(metadata={"unchanged": True} if found is None else _of(found))
 
     return _answer
 
 
 def _of(found: pd.DataFrame) -> dict[str, object]:
-    """Return metadata: how many rows say what, or why they say nothing; no row of a person."""
-    refused = found["refusal"].dropna() if "refusal" in found else pd.Series(dtype="object")
-    verdicts = found["verdict"].dropna() if "verdict" in found else pd.Series(dtype="object")
-    answers = Counter(str(refusal).partition(":")[0] for refusal in refused)
-    answers.update(map(str, verdicts.drop(refused.index, errors="ignore")))
-    table = "\n".join(f"| {said} | {rows:,} |" for said, rows in answers.most_common())
+    """Return what a run has found anew; no row of a person."""
+    rows = "\n".join(f"| {said} | {count:,} |" for said, count in tally(found).items())
     return {
         "found": len(found),
-        "dagster/column_schema": column_schema(found.dtypes.astype(str).to_dict()),
-        "refused": len(refused),
-        "answers": dg.MetadataValue.md(f"| verdict or refusal | rows |\n|---|---|\n{table}"),
+        "answers": dg.MetadataValue.md(f"| verdict or refusal | rows |\n|---|---|\n{rows}"),
         **found.attrs,
     }
 

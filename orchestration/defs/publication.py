@@ -7,6 +7,7 @@ import dagster as dg
 
 from orchestration.defs.common import POOL, tags
 from orchestration.ingest.run_state import current_as_of, finish_run
+from orchestration.publication.decisions import published_rows
 from orchestration.publication.outbox import write_notices
 from orchestration.publication.snapshot import PUBLISHED, STANDS_IN, publish
 from orchestration.publication.standing import snapshots_to_keep
@@ -161,7 +162,7 @@ def outbox(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefini
 
     @dg.asset(
         key=["published", "outbox"],
-        deps=[SNAPSHOT, dg.AssetKey(NOTICES.split("."))],
+        deps=[SNAPSHOT],
         partitions_def=days,
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name="publication",
@@ -176,11 +177,10 @@ def outbox(settings: Settings, days: dg.PartitionsDefinition) -> dg.AssetsDefini
 
         Read by whatever sends mail; nothing leaves the machine from here.
         """
-        rows = warehouse.read(NOTICES).astype(object)
-        rows = rows.where(rows.notna(), None)
+        rows = published_rows(settings, NOTICES, order_by=("act_seq", "person_id"))
         with warehouse.connect("read the as-of") as con:
             as_of = current_as_of(con)
-        path, count = write_notices(rows.to_dict("records"), settings.company_home, as_of=as_of)
+        path, count = write_notices(rows, settings.company_home, as_of=as_of)
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": count,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -54,6 +55,22 @@ class Question:
     domain: str
     sensitivity: str
     by: str | None = None
+
+
+def tally(found: pd.DataFrame) -> dict[str, int]:
+    """Return how many rows of an answer say what, or why they say nothing, the most frequent first.
+
+    Parameters
+    ----------
+    found : DataFrame
+        May have a `verdict` and a `refusal`, which begins with its reason and a colon. A row that
+        refuses is counted by its reason alone, one that has neither is not counted.
+    """
+    nothing = pd.Series(dtype="object")
+    refused = found.get("refusal", nothing).dropna()
+    verdicts = found.get("verdict", nothing).dropna().drop(refused.index, errors="ignore")
+    reasons = (str(refusal).partition(":")[0] for refusal in refused)
+    return dict(Counter([*reasons, *map(str, verdicts)]).most_common())
 
 
 QUESTIONS: Final = (

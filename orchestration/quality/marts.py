@@ -74,14 +74,14 @@ def check_marts(warehouse: Warehouse, marts: Iterable[MartRules]) -> list[tuple[
     with warehouse.connect("check the marts") as con:
         create_tables(con)
         run_id = current_run(con)
-        forget_results(con, [run_id, *_given_up(con)])
+        _forget_results(con, [run_id, *_given_up(con)])
         for mart in marts:
             found = judge_mart(con, mart.relation, mart.rules, mart.key, run_id=run_id)
             results += [(mart.relation, result) for result in found]
     return results
 
 
-def forget_results(con: duckdb.DuckDBPyConnection, run_ids: Sequence[str]) -> None:
+def _forget_results(con: duckdb.DuckDBPyConnection, run_ids: Sequence[str]) -> None:
     """Remove what rules said of the marts in some runs, failing rows included."""
     con.begin()
     for table in ("ops.expectation_results", "ops.expectation_failures"):

@@ -100,7 +100,7 @@ persons as (
 -- Who is named twice is told once.
 notices as (
 
-    select
+    select distinct
         act_seq,
         act_type,
         subject_key,
@@ -111,15 +111,6 @@ notices as (
         needs_acknowledgement
     from persons
     where person_id is not null and person_id <> actor_id
-    group by
-        act_seq,
-        act_type,
-        subject_key,
-        kpi_id,
-        person_id,
-        effective_at_utc,
-        told_date,
-        needs_acknowledgement
 
 ),
 

@@ -1,5 +1,9 @@
 -- Grain: one row per KPI and site or company with final monthly readings.
 -- Where it goes if nothing changes, the odds that it then meets its target, and the levels with
+-- given odds, so that a target is discussed before it is missed and another one is set from
+-- history. Computed by orchestration/governance/outlook.py. A KPI whose present logic is not
+-- approved has none.
+with
 -- given odds, so that a target is discussed before it is missed and another one is set from history. Computed by orchestration/governance/outlook.py. A KPI whose
 -- present logic is not approved has none.
 with

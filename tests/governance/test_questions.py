@@ -1,0 +1,39 @@
+"""What is said of an answer as a whole."""
+
+import pandas as pd
+import pytest
+
+from orchestration.governance.questions import QUESTIONS, tally
+
+
+def test_a_row_that_refuses_is_counted_by_its_reason_and_not_by_its_verdict():
+    found = pd.DataFrame(
+        {
+            "verdict": ["better", "better", "refused", None, None],
+            "refusal": [None, None, "too_few_readings: 3 of 24", "too_few_readings: 5", None],
+        }
+    )
+
+    assert list(tally(found).items()) == [("too_few_readings", 2), ("better", 2)]
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (pd.DataFrame({"verdict": ["a"]}), {"a": 1}),
+        (pd.DataFrame({"refusal": ["gap: 2026-03"]}), {"gap": 1}),
+        (pd.DataFrame({"value": [1.0]}), {}),
+        (pd.DataFrame(columns=["verdict", "refusal"], dtype="object"), {}),
+    ],
+)
+def test_an_answer_may_lack_verdicts_refusals_or_rows(found, expected):
+    assert tally(found) == expected
+
+
+def test_a_question_reads_only_earlier_answers():
+    answered = set()
+    for question in QUESTIONS:
+        asked = {one for one in question.sources if one.startswith("statistics.")}
+        assert asked <= answered, question.name
+        assert question.by is None or len(question.sources) == 1, question.name
+        answered.add(f"statistics.{question.name}")
