@@ -4,9 +4,6 @@
 -- history. Computed by orchestration/governance/outlook.py. A KPI whose present logic is not
 -- approved has none.
 with
--- given odds, so that a target is discussed before it is missed and another one is set from history. Computed by orchestration/governance/outlook.py. A KPI whose
--- present logic is not approved has none.
-with
 
 outlook as (
 
