@@ -8,6 +8,7 @@ import pytest
 from orchestration.demo import DEFAULT, DemoSize
 from orchestration.demo.readings import PLANTED, line_months
 from orchestration.statistics.mixed.leaders import leader_effects, leave_one_move_out
+from orchestration.statistics.mixed.linear import fit_linear
 from orchestration.statistics.mixed.separability import separability, split_at
 from orchestration.statistics.refusal import Refusal
 
@@ -103,17 +104,19 @@ def company(seed, size=DEFAULT):
     return (drawn.oee, drawn.leader, drawn.line, drawn.site, drawn.month), drawn.effect
 
 
-def test_intervals_are_too_narrow_without_the_spell():
-    covered = {True: [], False: []}
-    for seed in range(5):
-        readings, truth = company(seed)
-        for spell in (True, False):
-            found = leader_effects(*readings, spell=spell)
-            shown = np.isfinite(found.effect)
-            covered[spell] += ((found.low <= truth) & (truth <= found.high))[shown].tolist()
+def test_residuals_taken_for_independent_make_a_leader_look_surer_than_one_is():
+    readings, _ = company(0)
+    outcome, leader, unit, site, period = readings
+    found = leader_effects(*readings)
+    plain = fit_linear(
+        "y ~ 1 + (1 | leader) + (1 | unit) + (1 | site) + (1 | site:period)",
+        {"y": outcome, "leader": leader, "unit": unit, "site": site, "period": period},
+    )
+    of_leaders = next(one for one in plain.effects if one.group == "leader")
 
+    assert found.model.memory == pytest.approx(0.5, abs=0.1)
     # What intervals hold and how close estimates come is measured in recovery.py.
-    assert np.mean(covered[False]) < np.mean(covered[True]) - 0.05
+    assert np.nanmedian(found.sd) > 1.05 * np.median(of_leaders.sd)
 
 
 def test_leaders_without_any_effect_are_not_distinguished():

@@ -5,7 +5,6 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from orchestration.statistics.mixed import formula as formulas
-from orchestration.statistics.mixed.averaging import average_over_variance
 from orchestration.statistics.mixed.linear import fit_linear
 from orchestration.statistics.mixed.penalised import inverse_triangle
 from orchestration.statistics.refusal import Refusal
@@ -218,22 +217,6 @@ def test_more_correlated_terms_never_make_a_model_less_likely():
     smaller = fit_linear("y ~ 1 + (1 + x | line)", {"y": y, "line": line, "x": x})
 
     assert found.log_likelihood >= smaller.log_likelihood - 1e-8
-
-
-def test_effects_averaged_over_their_variance_are_the_integral_over_it():
-    made = formulas.frame("y ~ 1 + (1 | batch)", dyestuff())
-    found = fit_linear("y ~ 1 + (1 | batch)", dyestuff())
-    averaged = average_over_variance(made, found, "batch")
-
-    # Balanced: the effect is the deviation of the batch's mean times its reliability.
-    dense = Dense(made, found, "REML")
-    deviation = np.reshape(DYESTUFF, (6, 5)).mean(axis=1) - np.mean(DYESTUFF)
-    sd = np.linspace(0, 8, 400)
-    weight = np.exp([dense.log_likelihood([one]) - found.log_likelihood for one in sd])
-    reliability = np.average(5 * sd**2 / (1 + 5 * sd**2), weights=weight)
-    # The grid of 15 values ends five standard deviations above the most likely sd.
-    assert averaged.effect == pytest.approx(deviation * reliability, rel=0.02)
-    assert (averaged.sd > found.effects[0].sd[:, 0]).all()
 
 
 def test_inverse_triangles_of_all_sizes_invert_their_matrix():

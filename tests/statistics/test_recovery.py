@@ -41,8 +41,8 @@ def test_leaders_are_recovered_better_than_by_means():
 
     assert model >= 0.65
     assert model >= raw + 0.12
-    # Over 200 seeds it is 0.044, over these 0.051.
-    assert model > centred + 0.02
+    # Over 200 seeds it is 0.068, over these 0.068.
+    assert model >= centred + 0.05
     # 700 intervals, those of a draw not independent: the standard error of a share is 1.2 points.
     assert 0.90 <= np.mean(np.concatenate([one.covered for one in drawn])) <= 0.98
 
@@ -74,6 +74,6 @@ def test_leaders_are_recovered_over_200_seeds():
         for part in ("model", "raw_mean", "line_centred")
     )
 
-    # Measured: .806, .601 and .762. Aimed at were .05 above the line-centred means.
-    assert model >= max(0.65, raw + 0.12, centred + 0.04)
+    # Measured: .830, .601 and .762; with true variances and memory the best prediction has .831.
+    assert model >= max(0.65, raw + 0.12, centred + 0.05)
     assert 0.93 <= np.mean([one.covered.mean() for one in drawn]) <= 0.97

@@ -8,9 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
-from orchestration.statistics.mixed.averaging import OverVariance, average_over_variance
 from orchestration.statistics.mixed.formula import frame, levels_of
-from orchestration.statistics.mixed.linear import LinearMixed, fit_frame
 from orchestration.statistics.mixed.separability import (
     NOT_SEPARABLE,
     Move,
@@ -18,6 +16,7 @@ from orchestration.statistics.mixed.separability import (
     separability,
     split_at,
 )
+from orchestration.statistics.mixed.serial import SerialMixed, fit_serial
 from orchestration.statistics.refusal import NO_COMPARISON, TOO_FEW_READINGS, Refusal
 from orchestration.statistics.spc.flat import Floats
 
@@ -35,8 +34,9 @@ class LeaderEffects:
     ----------
     separability : Separability
         What can be compared: to be read before any figure.
-    model : LinearMixed
-        The fit; its components say how much lies between leaders, units, spells, sites, periods.
+    model : SerialMixed
+        The fit: how much lies between leaders, units, spells and sites, what sites share in a
+        period, and how much of a period's residual is left in the next.
     effect : ndarray
         Shrunken towards the mean of all leaders (0), in the unit of the outcome; NaN where the
         verdict is `too_short` or `not_separable`.
@@ -55,7 +55,7 @@ class LeaderEffects:
     """
 
     separability: Separability
-    model: LinearMixed
+    model: SerialMixed
     effect: Floats
     sd: Floats
     low: Floats
@@ -100,13 +100,13 @@ def leader_effects(
     traits: Mapping[str, ArrayLike] | None = None,
     confidence: float = 0.95,
     least_periods: int = LEAST_PERIODS,
-    spell: bool = True,
 ) -> LeaderEffects | Refusal:
     """Return effects of leaders from a mixed model of leader, unit, spell, site and site-period.
 
-    The spell (a leader in a unit) takes up what lasts within it without being the leader's or the
-    unit's own: without it, and with residuals of autocorrelation .5, 95 % intervals hold the true
-    effect in three quarters of the cases.
+    Residuals of a unit remember the period before, and so does what a site shares in a period. A
+    model that takes them for independent is too sure of itself, and does not see that the months
+    on both sides of a handover say most about it. The spell (a leader in a unit) takes up what
+    lasts within it without being the leader's or the unit's own.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def leader_effects(
     leader, unit, site : array_like, shape (n,)
         Ids.
     period : array_like, shape (n,)
-        Numbers that grow with time.
+        Whole numbers that grow with time.
     practical_difference : float
         Smallest effect that matters, in the unit of the outcome.
     covariates : mapping of str to array_like, shape (n,), optional
@@ -126,13 +126,11 @@ def leader_effects(
     confidence : float
     least_periods : int
         Leaders with fewer periods get no number.
-    spell : bool
-        Whether to allow for the spell; False only to see what it does.
 
     Returns
     -------
     LeaderEffects or Refusal
-        Refused: as `separability` and `fit_linear`; no leader who led a second unit; no leader who
+        Refused: as `separability` and `fit_serial`; no leader who led a second unit; no leader who
         can be compared.
 
     Raises
@@ -154,9 +152,7 @@ def leader_effects(
     if all(level == NOT_SEPARABLE for level in compared.level):
         return Refusal(NO_COMPARISON, "no leader shares a unit with another: none is separable")
     terms = _fixed(table, covariates or {}, traits or {})
-    random = ["(1 | leader)", "(1 | unit)", "(1 | site:period)"]
-    if spell:
-        random.append("(1 | leader:unit)")
+    random = ["(1 | leader)", "(1 | unit)", "(1 | leader:unit)"]
     if np.unique(table["site"][there]).size > 1:
         random.append("(1 | site)")
     fitted = _fit(f"outcome ~ {' + '.join(['1', *terms, *random])}", table)
@@ -164,7 +160,7 @@ def leader_effects(
         return fitted
     return _judge(
         compared,
-        *fitted,
+        fitted,
         practical_difference=practical_difference,
         confidence=confidence,
         least_periods=least_periods,
@@ -256,32 +252,25 @@ def _fixed(
     return terms
 
 
-def _fit(
-    formula: str, table: Mapping[str, NDArray[np.generic]]
-) -> tuple[LinearMixed, OverVariance] | Refusal:
+def _fit(formula: str, table: Mapping[str, NDArray[np.generic]]) -> SerialMixed | Refusal:
     made = frame(formula, table)
     if isinstance(made, Refusal):
         return made
-    model = fit_frame(made)
-    if isinstance(model, Refusal):
-        return model
-    averaged = average_over_variance(made, model, "leader")
-    return averaged if isinstance(averaged, Refusal) else (model, averaged)
+    series, period, place = (table[name][made.rows] for name in ("unit", "period", "site"))
+    return fit_serial(made, series, period, place, "leader")
 
 
 def _judge(
     compared: Separability,
-    model: LinearMixed,
-    averaged: OverVariance,
+    model: SerialMixed,
     *,
     practical_difference: float,
     confidence: float,
     least_periods: int,
 ) -> LeaderEffects | Refusal:
-    of_leaders = next(one for one in model.effects if one.group == "leader")
-    if of_leaders.levels != compared.leaders:
+    if model.levels != compared.leaders:
         return Refusal(TOO_FEW_READINGS, "a leader has no reading with all covariates")
-    effect, sd = averaged.effect, averaged.sd
+    effect, sd = model.effect, model.sd
     width = float(norm.ppf((1 + confidence) / 2)) * sd
     above = norm.sf((practical_difference - effect) / sd)
     below = norm.cdf((-practical_difference - effect) / sd)
@@ -292,7 +281,7 @@ def _judge(
         )
     )
     shown = np.array([one not in {"too_short", "not_separable"} for one in verdicts])
-    reliability = np.clip(1 - sd**2 / averaged.variance, 0, 1)
+    reliability = np.clip(1 - sd**2 / model.variance, 0, 1)
     return LeaderEffects(
         separability=compared,
         model=model,
@@ -303,7 +292,7 @@ def _judge(
         above=np.where(shown, above, np.nan),
         below=np.where(shown, below, np.nan),
         reliability=np.where(shown, reliability, np.nan),
-        n=of_leaders.n.astype(np.intp),
+        n=model.n,
         verdict=verdicts,
     )
 
@@ -318,6 +307,5 @@ def _verdict(level: str, long_enough: bool, low: float, high: float) -> Verdict:
     return "below" if high < 0 else "not_distinguishable"
 
 
-def _by_name(model: LinearMixed) -> dict[str, float]:
-    of_leaders = next(one for one in model.effects if one.group == "leader")
-    return dict(zip(of_leaders.levels, of_leaders.effect[:, 0].tolist(), strict=True))
+def _by_name(model: SerialMixed) -> dict[str, float]:
+    return dict(zip(model.levels, model.effect.tolist(), strict=True))

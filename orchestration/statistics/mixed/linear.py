@@ -173,7 +173,7 @@ def fit_frame(
     satterthwaite: bool = False,
 ) -> LinearMixed | Refusal:
     """Fit a linear mixed model whose matrices are made; see `fit_linear`."""
-    refused = _refuse(made)
+    refused = refuse_frame(made)
     if refused is not None:
         return refused
     groups = conditioned(made.groups)
@@ -192,7 +192,8 @@ def fit_frame(
     return found
 
 
-def _refuse(made: Frame) -> Refusal | None:
+def refuse_frame(made: Frame) -> Refusal | None:
+    """Return why a model has too many effects for its rows, or None."""
     n = made.rows.size
     if made.response.ndim != 1:
         raise ValueError("a linear model has one response column")
