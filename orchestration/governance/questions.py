@@ -13,6 +13,7 @@ from orchestration.governance.bridges import explain_changes, explain_changes_of
 from orchestration.governance.chart_review import propose_rebases, review_charts
 from orchestration.governance.comparisons import compare_with_peers
 from orchestration.governance.fairness import audit_ratings
+from orchestration.governance.feedback import sum_up_feedback
 from orchestration.governance.gaming import find_gaming
 from orchestration.governance.judgements import judge_readings
 from orchestration.governance.leaders import estimate_leaders
@@ -208,6 +209,17 @@ QUESTIONS: Final = (
         "that a low rating is not taken for a weak team.",
         domain="people",
         sensitivity="confidential",
+    ),
+    Question(
+        "feedback_results",
+        ("intermediate.int_feedback__input",),
+        sum_up_feedback,
+        "360 feedback by relationship and over all: one row per cycle, leader and relationship. "
+        "Read by `fct_feedback_results`, so that a leader with severe raters is not taken for a "
+        "weak one.",
+        domain="people",
+        sensitivity="confidential",
+        by="cycle_id",
     ),
     Question(
         "trials",

@@ -65,6 +65,7 @@ FRACTIONS = {
     "better_earns_less_share", "same_pay_share", "best_earns_most_share",
     "correlation_coefficient", "forecast_lift", "variance_inflation",
     "estimate",
+    "weight_share", "raw_score", "fair_score", "low_score", "high_score", "agreement_index",
 }  # fmt: skip
 
 

@@ -202,6 +202,35 @@ def test_feedback_groups_need_three_raters_who_handed_in(day_by_day):
     assert 0 < len(found) < len(groups)
 
 
+def test_feedback_results_are_the_delivered_scores_and_small_groups_say_nothing(day_by_day):
+    words = {"Manager": "manager", "Peer": "peer"}
+    words |= {"Direct Report": "direct_report", "Cross-functional": "cross_functional"}
+    said = defaultdict(lambda: defaultdict(dict))
+    for row in rows_of(day_by_day, "hr_feedback_360"):
+        if row["Rating"] and row["Submitted At"] and row["Relationship"] in words:
+            key = (row["Cycle"], row["Reviewee ID"], words[row["Relationship"]])
+            said[key][row["Reviewer Token"]][row["Behaviour"]] = float(row["Rating"])
+    least = {"manager": 1}
+    found = {
+        tuple(key): figures
+        for *key, raters, raw, refusal in day_by_day.query(
+            "select cycle_id, subject_id, relationship_code, rater_count, raw_score, refusal "
+            "from scorecard.fct_feedback_results where relationship_code <> '*'"
+        )
+        for figures in [(raters, raw, refusal)]
+    }
+
+    assert set(found) == set(said)
+    for key, raters in said.items():
+        if len(raters) < least.get(key[2], 3):
+            assert found[key] == (0, None, "too_few_raters: fewer than 3 raters, nothing is shown")
+            continue
+        means = [sum(own.values()) / len(own) for own in raters.values()]
+        assert found[key][:2] == (len(raters), pytest.approx(sum(means) / len(means)))
+    assert {refusal is None for _, _, refusal in found.values()} == {True, False}
+    assert "scorecard.fct_feedback_results" not in PUBLISHED
+
+
 def test_consent_is_a_yes_in_force_and_nothing_else(day_by_day):
     newest = day_by_day.delivered("hr_consent")[-1]
     answers = json.loads(newest.read_text("utf-8"))["Report_Entry"]
