@@ -20,6 +20,7 @@ from orchestration.governance.leaders import estimate_leaders
 from orchestration.governance.outlook import foreseen_rows
 from orchestration.governance.payouts import simulate_plans
 from orchestration.governance.raters import judge_raters
+from orchestration.governance.ratings import normalise_ratings
 from orchestration.governance.relations import relate_kpis
 from orchestration.governance.target_impact import simulate
 from orchestration.governance.trials import judge_trials
@@ -207,6 +208,16 @@ QUESTIONS: Final = (
         judge_raters,
         "Severity and agreement of raters: one row per result. Read by `fct_rater_severity`, so "
         "that a low rating is not taken for a weak team.",
+        domain="people",
+        sensitivity="confidential",
+    ),
+    Question(
+        "normalised_ratings",
+        ("intermediate.int_ratings__input",),
+        normalise_ratings,
+        "Ratings without what rater, size, complexity and tenure add: one row per cycle and "
+        "person. Read by `fct_normalised_ratings`, so that a panel compares like with like and "
+        "an outlier is explained before ratings are locked.",
         domain="people",
         sensitivity="confidential",
     ),

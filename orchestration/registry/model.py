@@ -157,6 +157,21 @@ class FeedbackPolicy(Entry):
         return self
 
 
+class RatingPolicy(Entry):
+    """How ratings are compared and when one has to be explained; the file `rating_policy.yml`.
+
+    Attributes
+    ----------
+    least_ratees : int
+        Ratings by a rater and in a unit in one cycle, below which nothing is said.
+    outlier_residual : Decimal
+        Standard deviations from what is expected, beyond which a rating is an outlier.
+    """
+
+    least_ratees: int = Field(ge=3)
+    outlier_residual: Decimal = Field(ge=1)
+
+
 Hanging = Literal["pay", "promotion", "termination"]
 
 

@@ -81,6 +81,7 @@ _TYPES: dict[str, dict[str, str]] = {
         "months_between_reviews": "BIGINT",
         "reasons_needed": "BIGINT",
     },
+    "rating_policy": {"least_ratees": "BIGINT", "outlier_residual": "DECIMAL(9,3)"},
     "feedback_groups": {
         "relationship_code": "VARCHAR",
         "weight": "DECIMAL(9,6)",
