@@ -486,6 +486,28 @@ def audit_pack(
         )
 
 
+@app.command(name="dossier")
+def dossier(
+    cycle: Annotated[str, typer.Argument(help="Rating cycle, as in the ratings.")],
+    employee: Annotated[str, typer.Argument(help="Employee id.")],
+    folder: Annotated[Path, typer.Argument(help="A folder that does not exist yet.")],
+    company: CompanyOption = None,
+) -> None:
+    """Write all that speaks for or against a person's rating, for promotion, pay or an appeal."""
+    from orchestration.publication.dossier import DossierError, write_dossier  # noqa: PLC0415
+    from orchestration.publication.snapshot import SnapshotError, read_current  # noqa: PLC0415
+    from orchestration.resources.warehouse import Warehouse, WarehouseBusyError  # noqa: PLC0415
+
+    with failing_plainly(DossierError, SnapshotError, WarehouseBusyError):
+        settings = chosen_settings(company)
+        snapshot = read_current(settings.published)
+        with Warehouse.of(settings).connect("write a dossier") as con:
+            said = write_dossier(
+                con, folder, cycle=cycle, employee=employee, content_hash=snapshot.content_hash
+            )
+    out.print(f"{folder}: {said} README.md is the page to read.", highlight=False)
+
+
 @app.command()
 def verify(company: CompanyOption = None, json_output: JsonOption = False) -> None:
     """Check that every landed and published file is still what it was."""

@@ -13,12 +13,14 @@ from orchestration.governance.bridges import explain_changes, explain_changes_of
 from orchestration.governance.chart_review import propose_rebases, review_charts
 from orchestration.governance.comparisons import compare_with_peers
 from orchestration.governance.fairness import audit_ratings
+from orchestration.governance.feedback import sum_up_feedback
 from orchestration.governance.gaming import find_gaming
 from orchestration.governance.judgements import judge_readings
 from orchestration.governance.leaders import estimate_leaders
 from orchestration.governance.outlook import foreseen_rows
 from orchestration.governance.payouts import simulate_plans
 from orchestration.governance.raters import judge_raters
+from orchestration.governance.ratings import normalise_ratings
 from orchestration.governance.relations import relate_kpis
 from orchestration.governance.target_impact import simulate
 from orchestration.governance.trials import judge_trials
@@ -208,6 +210,27 @@ QUESTIONS: Final = (
         "that a low rating is not taken for a weak team.",
         domain="people",
         sensitivity="confidential",
+    ),
+    Question(
+        "normalised_ratings",
+        ("intermediate.int_ratings__input",),
+        normalise_ratings,
+        "Ratings without what rater, size, complexity and tenure add: one row per cycle and "
+        "person. Read by `fct_normalised_ratings`, so that a panel compares like with like and "
+        "an outlier is explained before ratings are locked.",
+        domain="people",
+        sensitivity="confidential",
+    ),
+    Question(
+        "feedback_results",
+        ("intermediate.int_feedback__input",),
+        sum_up_feedback,
+        "360 feedback by relationship and over all: one row per cycle, leader and relationship. "
+        "Read by `fct_feedback_results`, so that a leader with severe raters is not taken for a "
+        "weak one.",
+        domain="people",
+        sensitivity="confidential",
+        by="cycle_id",
     ),
     Question(
         "trials",

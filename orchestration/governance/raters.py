@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
+from orchestration.statistics.calibration.many_facet import many_facet
 from orchestration.statistics.calibration.rasch import RaschModel, rasch_model
 from orchestration.statistics.calibration.severity import rater_severity
 from orchestration.statistics.fairness.clustering import intraclass
@@ -15,7 +16,7 @@ from orchestration.statistics.refusal import NO_COMPARISON, Refusal
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-VERSION: Final = 1
+VERSION: Final = 2
 NORMAL_95: Final = 1.96
 ALL: Final = "*"
 """In the place of a cycle, rater, relationship or item where a result is of all of them."""
@@ -65,7 +66,9 @@ def judge_raters(ratings: pd.DataFrame) -> pd.DataFrame:
         `n`); without enough of them there is no number. ``severity_spread``: its standard deviation
         over raters. ``agreement``: share of the variance of raters' mean scores that lies between
         the persons rated (one-way intraclass correlation). ``partial_credit``: how hard it is to
-        be scored high on an item, in logits.
+        be scored high on an item, in logits. ``many_facet``: the same beside raters and persons on
+        one scale, and over raters the standard deviation of severity; ``many_facet_fit``: infit of
+        an item, and over raters the share of their spread that is not error.
 
     Notes
     -----
@@ -120,7 +123,7 @@ def _of_feedback(group: pd.DataFrame) -> Iterator[Row]:
         yield {"cycle_id": cycle} | _spread_row(spread)
         for relationship, own in said.groupby("relationship_code", sort=True):
             yield {"cycle_id": cycle, "relationship_code": relationship} | _agreement_row(own)
-        for row in _item_rows(of_cycle):
+        for row in (*_item_rows(of_cycle), *_facet_rows(of_cycle)):
             yield {"cycle_id": cycle} | row
 
 
@@ -188,6 +191,44 @@ def _item_rows(scored: pd.DataFrame) -> Iterator[Row]:
             "low_value": float(estimate - NORMAL_95 * error),
             "high_value": float(estimate + NORMAL_95 * error),
         }
+
+
+def _facet_rows(scored: pd.DataFrame) -> Iterator[Row]:
+    measured: Row = {
+        "method": "many_facet",
+        "convention": "person, item and rater fixed, one rating scale; joint likelihood",
+        "estimate_kind": "logits",
+    }
+    fit: Row = measured | {"method": "many_facet_fit", "estimate_kind": "infit_mean_square"}
+    found = many_facet(
+        scored["score"].to_numpy(dtype=float),
+        {
+            "ratee": scored["ratee_id"].to_numpy(dtype=str),
+            "item": scored["item_id"].to_numpy(dtype=str),
+            "rater": scored["rater_id"].to_numpy(dtype=str),
+        },
+    )
+    if isinstance(found, Refusal):
+        yield measured | _refused(found)
+        return
+    raters, items = found.facets["rater"], found.facets["item"]
+    n = {"n": int(np.count_nonzero(np.isfinite(raters.infit)))}
+    yield measured | n | {"estimate": raters.spread}
+    yield fit | n | {"estimate_kind": "reliability", "estimate": raters.reliability}
+    for at, item in enumerate(items.elements.tolist()):
+        own = {"item_id": item, "n": int(items.n[at])}
+        estimate, error = float(items.measure[at]), float(items.standard_error[at])
+        yield (
+            measured
+            | own
+            | {
+                "estimate": estimate,
+                "sd": error,
+                "low_value": estimate - NORMAL_95 * error,
+                "high_value": estimate + NORMAL_95 * error,
+            }
+        )
+        yield fit | own | {"estimate": float(items.infit[at])}
 
 
 def _refused(refusal: Refusal) -> Row:

@@ -318,6 +318,21 @@ def rows_are_quarantined(situation: Situation) -> str | None:
     return None
 
 
+def outliers_are_explained(situation: Situation) -> str | None:
+    """Refuse to lock ratings while an outlier among them has no confirmed rationale."""
+    cycle = situation.fields["cycle_id"]
+    known = situation.facts.rating_cycles.get(cycle)
+    if known is None:
+        return f"There are no ratings of a cycle {cycle} as of the last run: correct its name."
+    if known.unexplained:
+        return (
+            f"{known.unexplained} of {known.outliers} outlier ratings of {cycle} lack a confirmed "
+            "rationale as of the last run: let those who gave them explain (rationale.give), and "
+            "run `steelyard run` before the lock."
+        )
+    return None
+
+
 def _reading(situation: Situation):  # noqa: ANN202 (a PublishedReading or None)
     fields = situation.fields
     return situation.facts.find_reading(
@@ -342,5 +357,6 @@ CHECKS: Final[dict[str, Check]] = {
         person_is_employed,
         snapshot_is_retained,
         rows_are_quarantined,
+        outliers_are_explained,
     )
 }

@@ -54,6 +54,7 @@ CheckName = Literal[
     "person_is_employed",
     "snapshot_is_retained",
     "rows_are_quarantined",
+    "outliers_are_explained",
 ]
 ActName = Annotated[str, Field(pattern=r"^[a-z][a-z_]*\.[a-z][a-z_]*$")]
 NO_STATE = "none"

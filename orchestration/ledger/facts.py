@@ -63,6 +63,14 @@ class PublishedReading:
     value: Decimal | None
 
 
+@dataclass(frozen=True)
+class RatingCycle:
+    """How many ratings of a cycle lie far from what was expected, and how many nobody explained."""
+
+    outliers: int
+    unexplained: int
+
+
 FindReading = Callable[[str, str, str, Period], "PublishedReading | None"]
 
 
@@ -92,6 +100,8 @@ class Facts:
         Content hashes of the published snapshots that are still kept.
     logic_hashes : mapping of str to str
         Logic hash of every KPI as it is defined now.
+    rating_cycles : mapping of str to RatingCycle
+        Every cycle with ratings.
     quarantined : callable
         Returns how many rows of a feed's delivery a rule has set aside.
     """
@@ -104,6 +114,7 @@ class Facts:
     find_reading: FindReading = _no_reading
     snapshots: Collection[str] = ()
     logic_hashes: Mapping[str, str] = field(default_factory=dict)
+    rating_cycles: Mapping[str, RatingCycle] = field(default_factory=dict)
     quarantined: Callable[[str, dt.date, str], int] = lambda *_: 0
 
     def __post_init__(self) -> None:
@@ -219,6 +230,13 @@ def _published_facts(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         "logic_hashes": dict(
             con.execute("select kpi_id, logic_hash from governance.kpi_publication").fetchall()
         ),
+        "rating_cycles": {
+            cycle: RatingCycle(outliers, unexplained)
+            for cycle, outliers, unexplained in con.execute(
+                "select cycle_id, outlier_count, unexplained_count "
+                "from governance.rpt_rating_cycles"
+            ).fetchall()
+        },
         "quarantined": lambda *key: held.get(key, 0),
     }
 

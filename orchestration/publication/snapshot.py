@@ -57,14 +57,16 @@ REGISTERS = (
     "override",
     "ownership",
     "period_lock",
+    "rating_lock",
+    "rationale",
     "release",
     "target",
     "waiver",
 )
 """What people decide, each with a mart of its truths."""
 
-PERSONAL = frozenset({"appeal"})
-"""Those that hold somebody's rating: not published, as long as every reader sees every file."""
+PERSONAL = frozenset({"appeal", "rationale"})
+"""Those that speak of somebody's rating: not published, as long as every reader sees every file."""
 
 PUBLISHED: dict[str, tuple[str, ...]] = {
     "core.dim_sites": ("site_id",),
@@ -137,6 +139,7 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
     "governance.rpt_kpi_review": ("kpi_id",),
     "governance.rpt_accountability": ("subject_kind", "subject_id"),
     "governance.rpt_appeal_rates": ("cycle_id",),
+    "governance.rpt_rating_cycles": ("cycle_id",),
     **{
         f"governance.reg_{register}": ("act_seq", "valid_from")
         for register in REGISTERS

@@ -17,6 +17,7 @@ from orchestration.registry.model import (
     ConsequenceFile,
     Driver,
     DriverFile,
+    FeedbackPolicy,
     Kpi,
     KpiReview,
     Measure,
@@ -24,6 +25,7 @@ from orchestration.registry.model import (
     Notices,
     PayPlan,
     RatingAudit,
+    RatingPolicy,
     ScorecardTemplate,
     Term,
     Trial,
@@ -50,6 +52,8 @@ class Registers:
     scorecards: Sequence[ScorecardTemplate]
     review: KpiReview | None = None
     notices: Notices | None = None
+    feedback: FeedbackPolicy | None = None
+    ratings: RatingPolicy | None = None
     drivers: Sequence[Driver] = ()
     pay_plans: Sequence[PayPlan] = ()
     audits: Mapping[str, RatingAudit] = field(default_factory=dict)
@@ -63,9 +67,10 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     ----------
     folders : iterable of Path
         Each may hold `measures.yml`, `drivers.yml`, `kpis/**/*.yml`, `consequences.yml`,
-        `kpi_review.yml`, `notices.yml`, `scorecards/*.yml`, `pay_plans/*.yml`, `audits/*.yml` and
-        `trials/*.yml`. A KPI, measure, consequence, pay plan, scorecard version, audit or trial of
-        a later folder replaces the one of the same id, a driver that of the same KPI and factor.
+        `kpi_review.yml`, `notices.yml`, `feedback.yml`, `rating_policy.yml`, `scorecards/*.yml`,
+        `pay_plans/*.yml`, `audits/*.yml` and `trials/*.yml`. A KPI, measure, consequence, pay plan,
+        scorecard version, audit or trial of a later folder replaces the one of the same id, a
+        driver that of the same KPI and factor.
 
     Returns
     -------
@@ -115,6 +120,8 @@ def load_registers(folders: Iterable[Path]) -> Registers:
         trials=dict(sorted(trials.items())),
         review=_last(folders, "kpi_review.yml", KpiReview),
         notices=_last(folders, "notices.yml", Notices),
+        feedback=_last(folders, "feedback.yml", FeedbackPolicy),
+        ratings=_last(folders, "rating_policy.yml", RatingPolicy),
         drivers=[drivers[key] for key in sorted(drivers)],
         pay_plans=[pay_plans[key] for key in sorted(pay_plans)],
     )
@@ -164,7 +171,8 @@ def register_tables(
     dict of str to list of dict
         Table name to rows: `kpis`, `kpi_terms`, `kpi_grains`, `measures`, `measure_feeds`,
         `scorecard_templates`, `scorecard_items`, `kpi_review`, `notices`, `kpi_drivers`,
-        `pay_plan_items`, `audit_attributes`, `trials`, `trial_lines`.
+        `pay_plan_items`, `audit_attributes`, `trials`, `trial_lines`, `feedback_groups`,
+        `rating_policy`.
     """
     tables: dict[str, list[Row]] = {
         "kpis": [_kpi_row(kpi) for kpi in registers.kpis.values()],
@@ -210,6 +218,19 @@ def register_tables(
         ],
         "kpi_review": [registers.review.model_dump()] if registers.review else [],
         "notices": [registers.notices.model_dump()] if registers.notices else [],
+        "rating_policy": [registers.ratings.model_dump()] if registers.ratings else [],
+        "feedback_groups": [
+            {
+                "relationship_code": relationship,
+                "weight": weight,
+                "least_raters": policy.least_raters[relationship],
+                "least_ratees": policy.least_ratees,
+                "least_weight": policy.least_weight,
+            }
+            for policy in [registers.feedback]
+            if policy is not None
+            for relationship, weight in sorted(policy.weights.items())
+        ],
         "scorecard_templates": [],
         "scorecard_items": [],
         "audit_attributes": [

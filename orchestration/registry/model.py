@@ -123,6 +123,55 @@ class Notices(Entry):
     remind_after_days: int = Field(ge=1)
 
 
+Relationship = Literal["direct_report", "peer", "manager", "cross_functional"]
+
+
+class FeedbackPolicy(Entry):
+    """How 360 feedback is summed up; the file `feedback.yml`.
+
+    Attributes
+    ----------
+    weights, least_raters : mapping of relationship to number
+        What a relationship weighs in the result over all, and the fewest raters to be shown.
+    least_ratees : int
+        Leaders that a rater must have rated, for their severity to be taken off.
+    least_weight : Decimal
+        Weight of the shown relationships, below which there is no result over all.
+    """
+
+    weights: dict[Relationship, Decimal] = Field(min_length=1)
+    least_raters: dict[Relationship, int]
+    least_ratees: int = Field(ge=2)
+    least_weight: Decimal = Field(gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _weights_sum_to_one(self) -> FeedbackPolicy:
+        total = sum(self.weights.values(), Decimal(0))
+        if total != 1 or min(self.weights.values()) < 0:
+            raise ValueError(f"the weights sum to {total}, not to 1, or one is negative")
+        if self.weights.keys() != self.least_raters.keys():
+            raise ValueError("`weights` and `least_raters` name the same relationships")
+        several = self.least_raters.keys() - {"manager"}
+        if any(self.least_raters[one] < 2 for one in several):  # noqa: PLR2004 - one is a person
+            raise ValueError("one rater alone may be shown of the manager only")
+        return self
+
+
+class RatingPolicy(Entry):
+    """How ratings are compared and when one has to be explained; the file `rating_policy.yml`.
+
+    Attributes
+    ----------
+    least_ratees : int
+        Ratings by a rater and in a unit in one cycle, below which nothing is said.
+    outlier_residual : Decimal
+        Standard deviations from what is expected, beyond which a rating is an outlier.
+    """
+
+    least_ratees: int = Field(ge=3)
+    outlier_residual: Decimal = Field(ge=1)
+
+
 Hanging = Literal["pay", "promotion", "termination"]
 
 

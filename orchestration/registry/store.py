@@ -81,6 +81,14 @@ _TYPES: dict[str, dict[str, str]] = {
         "months_between_reviews": "BIGINT",
         "reasons_needed": "BIGINT",
     },
+    "rating_policy": {"least_ratees": "BIGINT", "outlier_residual": "DECIMAL(9,3)"},
+    "feedback_groups": {
+        "relationship_code": "VARCHAR",
+        "weight": "DECIMAL(9,6)",
+        "least_raters": "BIGINT",
+        "least_ratees": "BIGINT",
+        "least_weight": "DECIMAL(9,6)",
+    },
     "scorecard_templates": {
         "template_id": "VARCHAR",
         "template_version": "BIGINT",

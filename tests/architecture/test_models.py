@@ -65,6 +65,9 @@ FRACTIONS = {
     "better_earns_less_share", "same_pay_share", "best_earns_most_share",
     "correlation_coefficient", "forecast_lift", "variance_inflation",
     "estimate",
+    "weight_share", "raw_score", "fair_score", "low_score", "high_score", "agreement_index",
+    "normalised_points", "low_points", "high_points", "rater_points", "unit_points",
+    "covariate_points", "expected_points", "residual_points", "residual_z",
 }  # fmt: skip
 
 

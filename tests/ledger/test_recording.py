@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from orchestration.ledger.desk import Answer, Submission
+from orchestration.ledger.facts import RatingCycle
 from orchestration.ledger.projection import rectangles
 
 from .world import LOGIC, OTHER_LOGIC, PAID, SNAPSHOT, UNPAID, Office, facts
@@ -764,3 +765,53 @@ def test_a_later_act_of_a_batch_sees_the_earlier_ones(office: Office) -> None:
     )
     assert [answer.outcome for answer in answers] == ["pending", "recorded"]
     assert truths(office, "target") == [LINE_TARGET]
+
+
+# Ratings ----------------------------------------------------------------------------------------
+
+EXPLAINED = {
+    "cycle_id": "R-2026",
+    "employee_id": "E5",
+    "rationale": "Led the relocation of two lines beside the usual work, without a day lost.",
+    "evidence": ["Report of the steering group, 12 March"],
+}
+
+
+def test_ratings_are_locked_only_when_every_outlier_has_been_explained(office: Office) -> None:
+    locked = {"cycle_id": "R-2026", "reason": "Calibration of 2026 is closed."}
+    unknown = office.act("rating_lock.lock", "HR1", **locked)
+    assert "no ratings of a cycle R-2026" in refused(office, unknown)
+
+    office.facts = facts(rating_cycles={"R-2026": RatingCycle(outliers=40, unexplained=12)})
+    early = refused(office, office.act("rating_lock.lock", "HR1", **locked))
+    assert early == (
+        "12 of 40 outlier ratings of R-2026 lack a confirmed rationale as of the last run: let "
+        "those who gave them explain (rationale.give), and run `steelyard run` before the lock."
+    )
+
+    office.facts = facts(rating_cycles={"R-2026": RatingCycle(outliers=40, unexplained=0)})
+    assert office.act("rating_lock.lock", "HR1", **locked).outcome == "effective"
+    twice = refused(office, office.act("rating_lock.lock", "HR1", **locked))
+    assert "R-2026 is locked" in twice
+    release = office.act("rating_lock.release", "HR1", **locked)
+    assert release.outcome == "pending"
+    office.act("decision.approve", "E1", release.seq)
+    assert office.act("rating_lock.lock", "HR1", **locked).outcome == "effective"
+
+
+def test_an_outlier_is_explained_by_whoever_leads_and_confirmed_by_hr(office: Office) -> None:
+    assert "no right" in refused(office, office.act("rationale.give", "E5", **EXPLAINED))
+    own = office.act("rationale.give", "E3", **EXPLAINED | {"employee_id": "E3"})
+    assert "is its employee" in refused(office, own)
+
+    given = office.act("rationale.give", "E3", **EXPLAINED)
+    assert given.outcome == "pending"
+    assert truths(office, "rationale") == []
+    office.act("decision.approve", "HR1", given.seq)
+    assert truths(office, "rationale")[0]["employee_id"] == "E5"
+    # The list of acts is published: its subject names nobody.
+    subject = last(office)["subject"]
+    assert "E5" not in subject
+
+    office.act("rationale.withdraw", "E3", given.seq, reason="It was somebody else's work.")
+    assert truths(office, "rationale") == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import hashlib
 import json
 from collections import Counter, defaultdict
 from decimal import Decimal
@@ -12,6 +13,7 @@ from itertools import pairwise
 import pytest
 from openpyxl import load_workbook
 
+from orchestration.publication.dossier import DossierError, write_dossier
 from orchestration.publication.snapshot import PUBLISHED
 
 from .conftest import LAST_DAY
@@ -200,6 +202,94 @@ def test_feedback_groups_need_three_raters_who_handed_in(day_by_day):
         if len(said) >= 3 or key[-1] in {"self", "manager"}
     }
     assert 0 < len(found) < len(groups)
+
+
+def test_feedback_results_are_the_delivered_scores_and_small_groups_say_nothing(day_by_day):
+    words = {"Manager": "manager", "Peer": "peer"}
+    words |= {"Direct Report": "direct_report", "Cross-functional": "cross_functional"}
+    said = defaultdict(lambda: defaultdict(dict))
+    for row in rows_of(day_by_day, "hr_feedback_360"):
+        if row["Rating"] and row["Submitted At"] and row["Relationship"] in words:
+            key = (row["Cycle"], row["Reviewee ID"], words[row["Relationship"]])
+            said[key][row["Reviewer Token"]][row["Behaviour"]] = float(row["Rating"])
+    least = {"manager": 1}
+    found = {
+        tuple(key): figures
+        for *key, raters, raw, refusal in day_by_day.query(
+            "select cycle_id, subject_id, relationship_code, rater_count, raw_score, refusal "
+            "from scorecard.fct_feedback_results where relationship_code <> '*'"
+        )
+        for figures in [(raters, raw, refusal)]
+    }
+
+    assert set(found) == set(said)
+    for key, raters in said.items():
+        if len(raters) < least.get(key[2], 3):
+            assert found[key] == (0, None, "too_few_raters: fewer than 3 raters, nothing is shown")
+            continue
+        means = [sum(own.values()) / len(own) for own in raters.values()]
+        assert found[key][:2] == (len(raters), pytest.approx(sum(means) / len(means)))
+    assert {refusal is None for _, _, refusal in found.values()} == {True, False}
+    assert "scorecard.fct_feedback_results" not in PUBLISHED
+
+
+def test_every_newest_rating_is_kept_raw_and_counted_without_a_name(day_by_day):
+    delivered = day_by_day.query(
+        "select cycle_id, employee_id, rating_points from staging.stg_hr__ratings "
+        "where stage_code <> 'appealed' "
+        "qualify row_number() over (partition by cycle_id, employee_id "
+        "order by version_no desc) = 1"
+    )
+    found = day_by_day.query(
+        "select cycle_id, employee_id, raw_points, verdict, normalised_points, refusal "
+        "from scorecard.fct_normalised_ratings"
+    )
+
+    assert found
+    assert {row[:3] for row in found} == set(delivered)
+    for _, _, _, verdict, normalised, refusal in found:
+        assert (verdict is None) == (normalised is None) == (refusal is not None)
+    outliers = Counter(cycle for cycle, _, _, verdict, *_ in found if (verdict or "")[:3] == "out")
+    assert day_by_day.query(
+        "select cycle_id, rated_count, outlier_count, unexplained_count, locked_from_utc "
+        "from governance.rpt_rating_cycles order by 1"
+    ) == [
+        (cycle, rated, outliers[cycle], outliers[cycle], None)
+        for cycle, rated in sorted(Counter(row[0] for row in found).items())
+    ]
+    personal = ("scorecard.fct_normalised_ratings", "governance.reg_rationale")
+    assert not set(personal) & set(PUBLISHED)
+
+
+def test_a_dossier_holds_what_is_on_record_and_says_when_a_file_was_changed(day_by_day, tmp_path):
+    (cycle, employee, points), *_ = day_by_day.query(
+        "select cycle_id, employee_id, raw_points from scorecard.fct_normalised_ratings "
+        "order by verdict is null, 1, 2"
+    )
+    versions = day_by_day.query(
+        f"select count(*) from governance.fct_rating_versions where employee_id = '{employee}'"
+    )[0][0]
+    with day_by_day.warehouse.connect() as con:
+        said = write_dossier(
+            con, tmp_path / "one", cycle=cycle, employee=employee, content_hash="f" * 64
+        )
+        with pytest.raises(DossierError, match="exists already"):
+            write_dossier(
+                con, tmp_path / "one", cycle=cycle, employee=employee, content_hash="f" * 64
+            )
+        with pytest.raises(DossierError, match="has no rating in never"):
+            write_dossier(
+                con, tmp_path / "two", cycle="never", employee=employee, content_hash="f" * 64
+            )
+    data = json.loads((tmp_path / "one" / "dossier.json").read_text("utf-8"))
+
+    assert f"The rating of {points}" in said
+    assert len(data["versions"]) == versions
+    assert employee in (tmp_path / "one" / "README.md").read_text("utf-8")
+    assert (tmp_path / "one").stat().st_mode & 0o077 == 0
+    for line in (tmp_path / "one" / "SHA256SUMS").read_text("utf-8").splitlines():
+        digest, name = line.split("  ")
+        assert hashlib.sha256((tmp_path / "one" / name).read_bytes()).hexdigest() == digest
 
 
 def test_consent_is_a_yes_in_force_and_nothing_else(day_by_day):

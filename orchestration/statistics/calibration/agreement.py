@@ -137,3 +137,47 @@ def intraclass_correlations(
         ),
         consistency_mean=Intraclass(1 - 1 / f_3, f_3, 1 - 1 / low_3, 1 - 1 / high_3),
     )
+
+
+def within_group_agreement(ratings: ArrayLike, lowest: float, highest: float) -> float | Refusal:
+    """Return how far raters of one target agree, beside raters who answer by chance.
+
+    Parameters
+    ----------
+    ratings : array_like, shape (n_raters, n_items)
+        NaN marks a missing rating; items with fewer than two ratings are left out.
+    lowest, highest : float
+        Ends of the scale, whose whole categories chance would choose alike.
+
+    Returns
+    -------
+    float or Refusal
+        r_wg(J): 1 for raters who say the same, 0 for chance or worse. Refused: fewer than two
+        raters of any item, infinite ratings.
+
+    Raises
+    ------
+    ValueError
+        If ``ratings`` is not two-dimensional or the scale has no two categories.
+
+    References
+    ----------
+    James, Demaree and Wolf, "Estimating within-group interrater reliability with and without
+    response bias", *Journal of Applied Psychology* 69 (1984) 85-98.
+    """
+    table = np.asarray(ratings, dtype=np.float64)
+    if table.ndim != 2:  # noqa: PLR2004 - raters and items
+        raise ValueError(f"a table of raters and items expected, not of shape {table.shape}")
+    if highest <= lowest:
+        raise ValueError(f"a scale from {lowest} to {highest} has no two categories")
+    if np.any(np.isinf(table)):
+        return Refusal(INFINITE_VALUE, "a rating is infinite")
+    table = table[:, np.count_nonzero(np.isfinite(table), axis=0) > 1]
+    if table.shape[1] == 0:
+        return Refusal(TOO_FEW_READINGS, "no item was rated by two")
+    items = table.shape[1]
+    of_chance = ((highest - lowest + 1) ** 2 - 1) / 12
+    share = float(np.nanvar(table, axis=0, ddof=1).mean()) / of_chance
+    if share >= 1:
+        return 0.0
+    return float(items * (1 - share) / (items * (1 - share) + share))
