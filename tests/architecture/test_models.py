@@ -65,6 +65,7 @@ FRACTIONS = {
     "better_earns_less_share", "same_pay_share", "best_earns_most_share",
     "correlation_coefficient", "forecast_lift", "variance_inflation",
     "estimate",
+    "shift_sd", "sibling_moved_share", "still_chance",
 }  # fmt: skip
 
 
