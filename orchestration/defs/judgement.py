@@ -32,7 +32,14 @@ def answer(question: Question, days: dg.PartitionsDefinition) -> dg.AssetsDefini
         pool=POOL,
     )
     def _answer(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
-        found = find(warehouse, question.sources, output, question.method, by=question.by)
+        found = find(
+            warehouse,
+            question.sources,
+            output,
+            question.method,
+            by=question.by,
+            only=question.only,
+        )
         with warehouse.connect("look at what was found") as con:
             relation = describe_relations(con, [output])[output]
         return dg.MaterializeResult(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 import pandas as pd
@@ -23,6 +23,7 @@ from orchestration.governance.raters import judge_raters
 from orchestration.governance.ratings import normalise_ratings
 from orchestration.governance.relations import relate_kpis
 from orchestration.governance.target_impact import simulate
+from orchestration.governance.triage import triage_signals
 from orchestration.governance.trials import judge_trials
 
 Method = Callable[..., pd.DataFrame]
@@ -48,6 +49,8 @@ class Question:
     by : str, optional
         Column of the one source and of the answer whose values the method treats apart from each
         other, so that only those with other rows need be asked about again.
+    only : mapping of str to str
+        Source and SQL condition on the rows of it that the method reads, where they are few.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Question:
     domain: str
     sensitivity: str
     by: str | None = None
+    only: Mapping[str, str] = field(default_factory=dict)
 
 
 def tally(found: pd.DataFrame) -> dict[str, int]:
@@ -191,6 +195,22 @@ QUESTIONS: Final = (
         "before it is paid by.",
         domain="governance",
         sensitivity="confidential",
+    ),
+    Question(
+        "signal_triage",
+        (
+            "intermediate.int_triage__readings",
+            "statistics.kpi_judgements",
+            "intermediate.int_triage__deliveries",
+            "intermediate.int_triage__feeds",
+        ),
+        triage_signals,
+        "Whether a signal is one of the process or of its data, and whom to ask: one row per "
+        "recent signal, and per feed that stands still. Read by `fct_signal_triage`, so that "
+        "nobody hunts for a cause on the floor that lies in a file.",
+        domain="performance",
+        sensitivity="internal",
+        only={"statistics.kpi_judgements": "signal_side <> 0"},
     ),
     Question(
         "fairness_audit",

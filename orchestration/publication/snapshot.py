@@ -114,7 +114,10 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
     "kpi.fct_payout_simulations": ("plan_id", "plan_version", "window_months", "is_drawn_in"),
     "kpi.fct_kpi_relations": ("question", "first_kpi_id", "second_kpi_id"),
     "kpi.fct_gaming_evidence": ("check_kind", "subject_id", "feature", "site_id"),
-    "kpi.fct_signal_triage": ("kpi_id", "line_id", "production_date"),
+    "kpi.fct_signal_triage": (
+        *("kpi_id", "entity_kind", "entity_id", "period_kind"),
+        "period_start_date",
+    ),
     "kpi.fct_late_adjustments": (
         "kpi_id",
         "entity_kind",

@@ -11,12 +11,13 @@ import importlib.metadata
 import json
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from orchestration.ingest.sql import is_one_of, quote_identifier, quote_relation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import duckdb
     import pandas as pd
@@ -34,6 +35,7 @@ def find(
     method: Callable[..., pd.DataFrame],
     *,
     by: str | None = None,
+    only: Mapping[str, str] = MappingProxyType({}),
 ) -> pd.DataFrame | None:
     """Make ``output`` hold what ``method`` finds in ``sources``; None where it already does.
 
@@ -53,11 +55,13 @@ def find(
     by : str, optional
         Column of the only source and of the output whose values the method treats apart from each
         other: only those whose rows changed are looked at again, and only they are returned.
+    only : mapping of str to str
+        Source and the condition on its rows that the method reads; not together with ``by``.
     """
     with warehouse.connect() as con:
         columns = [_columns(con, source) for source in sources]
         head = f"{' '.join(columns)} by {methods_hash()}"
-        parts = _parts(con, sources[0], by) if by else _wholes(con, sources)
+        parts = _parts(con, sources[0], by) if by else _wholes(con, sources, only)
         remembered = json.loads(_comment(con, output) or "{}")
     is_known = remembered.get("head") == head
     before: dict[str, str] = remembered["parts"] if is_known else {}
@@ -66,7 +70,8 @@ def find(
         return None
     changed = [part for part in parts if before.get(part) != parts[part]]
     if by is None or len(changed) == len(parts) or not before.keys() <= parts.keys():
-        found, kept = method(*(warehouse.read(source) for source in sources)), None
+        rows = (warehouse.read(source, where=only.get(source, "true")) for source in sources)
+        found, kept = method(*rows), None
     else:
         found = method(warehouse.read(sources[0], where=is_one_of(quote_identifier(by), changed)))
         unchanged = is_one_of(quote_identifier(by), [part for part in parts if part not in changed])
@@ -76,11 +81,18 @@ def find(
     return found
 
 
-def _wholes(con: duckdb.DuckDBPyConnection, relations: Sequence[str]) -> dict[str, str]:
-    return {one: " ".join(_parts(con, one, None).values()) for one in relations}
+def _wholes(
+    con: duckdb.DuckDBPyConnection, relations: Sequence[str], only: Mapping[str, str]
+) -> dict[str, str]:
+    return {
+        one: " ".join(_parts(con, one, None, where=only.get(one, "true")).values())
+        for one in relations
+    }
 
 
-def _parts(con: duckdb.DuckDBPyConnection, relation: str, by: str | None) -> dict[str, str]:
+def _parts(
+    con: duckdb.DuckDBPyConnection, relation: str, by: str | None, *, where: str = "true"
+) -> dict[str, str]:
     """Return a hash over the rows of each part, or of all as one, whatever their order.
 
     Number and sum of 64-bit hashes of rows, as their exclusive or would not see a row twice.
@@ -88,7 +100,7 @@ def _parts(con: duckdb.DuckDBPyConnection, relation: str, by: str | None) -> dic
     part = "''" if by is None else quote_identifier(by)
     rows = con.execute(
         f"select {part}, count(*), sum(hash(one)) from {quote_relation(relation)} as one "
-        "group by 1 order by 1"
+        f"where {where} group by 1 order by 1"
     ).fetchall()
     return {part: f"{count} {total:x}" for part, count, total in rows}
 

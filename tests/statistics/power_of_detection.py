@@ -18,6 +18,7 @@ from orchestration.statistics.detection.heaping import (
     period_end_spike,
 )
 from orchestration.statistics.detection.reopening import reopen_rates
+from orchestration.statistics.detection.triage import Triage, stands_still, triage_shift
 from orchestration.statistics.fairness.audit import by_rater, impact_ratios, stage_change
 from orchestration.statistics.fairness.clustering import (
     distances,
@@ -81,6 +82,41 @@ def reopened_tickets(rng: np.random.Generator, effect: bool) -> bool:
     hurried = np.arange(400) < 60
     reopened = rng.random(400) < np.where(hurried & effect, 0.25, 0.1)
     return _p(reopen_rates(reopened, hurried))
+
+
+def unit_error(rng: np.random.Generator, effect: bool) -> bool:
+    """Daily values with a tenth of noise; one in seconds instead of minutes, or half higher."""
+    x = rng.normal(100, 10, 31)
+    x[30] *= 60 if effect else 1.5
+    return _is_error(triage_shift(x, 30, fewest_after=1))
+
+
+def counter_that_stands_still(rng: np.random.Generator, effect: bool) -> bool:
+    """Four days at one value a quarter higher, or four days about there."""
+    x = rng.normal(100, 10, 34)
+    x[30:] = 125 if effect else x[30:] + 25
+    return _is_error(triage_shift(x, 30))
+
+
+def feed_that_jumps(rng: np.random.Generator, effect: bool) -> bool:
+    """Five days of 25 % more, on all ten lines or on one; another feed sees nothing."""
+    x, others = rng.normal(100, 10, 35), rng.normal(100, 10, (35, 9))
+    x[30:] *= 1.25
+    others[30:] *= 1.25 if effect else 1
+    elsewhere = rng.normal(100, 10, (35, 2))
+    return _is_error(triage_shift(x, 30, same_feed=others, other_feeds=elsewhere))
+
+
+def list_that_stands_still(rng: np.random.Generator, effect: bool) -> bool:
+    """A list that changes on nine days of ten; after 30 deliveries it is not kept for four."""
+    moves = rng.random(34) < 0.9
+    moves[30:] &= not effect
+    found = stands_still(moves)
+    return not isinstance(found, Refusal) and found.is_still
+
+
+def _is_error(found: Triage | Refusal) -> bool:
+    return not isinstance(found, Refusal) and found.verdict == "data_error"
 
 
 def group_bias(rng: np.random.Generator, effect: bool) -> bool:
@@ -152,6 +188,10 @@ DETECTORS: dict[str, Detector] = {
     "last digits, 800 counts": invented_last_digits,
     "period end, 12 months": month_end,
     "reopened, 60 of 400 tickets closed late": reopened_tickets,
+    "error of units, one day of 31": unit_error,
+    "counter that stands still for four days": counter_that_stands_still,
+    "one feed that jumps on all lines": feed_that_jumps,
+    "list that is not kept, 30 deliveries before": list_that_stands_still,
     "impact ratio, 750 and 750": group_bias,
     "impact ratio, 120 and 30": small_group_bias,
     "ordinal regression, 300 ratings": rating_bias,

@@ -125,7 +125,12 @@ class House:
     def find(self) -> None:
         """Let Python find what it finds in the models."""
         for one in QUESTIONS:
-            found = one.method(*(self.warehouse.read(source) for source in one.sources))
+            found = one.method(
+                *(
+                    self.warehouse.read(source, where=one.only.get(source, "true"))
+                    for source in one.sources
+                )
+            )
             self.warehouse.replace(f"statistics.{one.name}", found)
 
     def rebuild_incremental(self) -> None:

@@ -43,6 +43,12 @@ FACTOR_TOLERANCE: Final = 0.02
 WIDEST_RATIO: Final = 0.1
 """Twice the relative error of a ratio beyond which every ratio is near some factor."""
 
+BEYOND_EVENTS: Final = 20.0
+"""Factors that hardly any event has, so that a rougher ratio tells them."""
+
+WIDEST_FAR_RATIO: Final = 0.5
+"""As `WIDEST_RATIO` for these."""
+
 SHIFTED: Final = 4.0
 """Standard errors. Without a shift 0.1 % of series pass (24 readings before it), 0.9 % with 8."""
 
@@ -88,6 +94,7 @@ def triage_shift(
     record_counts: ArrayLike | None = None,
     same_feed: ArrayLike | None = None,
     other_feeds: ArrayLike | None = None,
+    fewest_after: int = FEWEST_AFTER,
 ) -> Triage | Refusal:
     """Return whether a shift looks like an error in the data or like an event.
 
@@ -103,13 +110,15 @@ def triage_shift(
         Other series that the same feed carries, which need not be related.
     other_feeds : array_like, shape (n, m), optional
         Series of other feeds that an event behind the shift would move too.
+    fewest_after : int
+        One is enough for a unit factor; to stand still takes `FEWEST_AFTER` whatever this says.
 
     Returns
     -------
     Triage or Refusal
-        Refused: missing or infinite readings, fewer than `FEWEST_BEFORE` before or `FEWEST_AFTER`
-        after, readings before that do not vary, no shift (less than `SHIFTED` standard errors),
-        counts not above 0.
+        Refused: missing or infinite readings, fewer than `FEWEST_BEFORE` before or
+        ``fewest_after`` after, readings before that do not vary, no shift (less than `SHIFTED`
+        standard errors), counts not above 0.
 
     Raises
     ------
@@ -124,11 +133,11 @@ def triage_shift(
     refusal = refuse_values(x, least=x.size)
     if refusal is not None:
         return refusal
-    if at < FEWEST_BEFORE or x.size - at < FEWEST_AFTER:
+    if at < FEWEST_BEFORE or x.size - at < fewest_after:
         return Refusal(
             TOO_FEW_READINGS,
             f"{at} readings before and {x.size - at} after, "
-            f"{FEWEST_BEFORE} and {FEWEST_AFTER} are needed",
+            f"{FEWEST_BEFORE} and {fewest_after} are needed",
         )
     if np.all(x[:at] == x[0]):
         return Refusal(NO_VARIATION, "the readings before do not vary")
@@ -143,7 +152,7 @@ def triage_shift(
     found: dict[Trace, bool] = {
         "unit_factor": factor is not None,
         "record_count": bool(_moved(np.log(counts), at).any()),
-        "stuck": bool(np.all(x[at:] == x[at])),
+        "stuck": x.size - at >= FEWEST_AFTER and bool(np.all(x[at:] == x[at])),
         "whole_feed": bool(moved.size and moved.mean() > 1 / 2 and elsewhere.size > 0)
         and not corroborated,
     }
@@ -166,15 +175,27 @@ def _columns(series: ArrayLike | None, n: int) -> Floats:
 
 def _moved(series: Floats, at: int) -> np.ndarray:
     """Return which series shifted; one with a gap or without variation before is not known to."""
-    return np.array([abs(_shift(one, at)) >= SHIFTED for one in series.T], dtype=np.bool_)
+    return np.asarray(np.abs(shifts(series, at)) >= SHIFTED)
+
+
+def shifts(series: Floats, at: int) -> Floats:
+    """Differences of means of columns in standard errors, nil where it cannot be told.
+
+    Parameters
+    ----------
+    series : ndarray, shape (n, k)
+    at : int
+        First row after the shift, at least 2.
+    """
+    sigma = np.abs(np.diff(series[:at], axis=0)).mean(axis=0) / D2_EXACT
+    is_known = np.isfinite(series).all(axis=0) & (sigma > 0)
+    change = series[at:].mean(axis=0) - series[:at].mean(axis=0)
+    error = sigma * np.sqrt(1 / at + 1 / (len(series) - at))
+    return np.asarray(np.divide(change, error, out=np.zeros(series.shape[1]), where=is_known))
 
 
 def _shift(x: Floats, at: int) -> float:
-    """Difference of means in standard errors, nil where it cannot be told."""
-    sigma = float(np.abs(np.diff(x[:at])).mean()) / D2_EXACT
-    if not np.isfinite(x).all() or sigma == 0:
-        return 0.0
-    return float((x[at:].mean() - x[:at].mean()) / (sigma * np.sqrt(1 / at + 1 / (x.size - at))))
+    return float(shifts(x[:, None], at)[0])
 
 
 def _factor(x: Floats, at: int) -> str | None:
@@ -188,6 +209,64 @@ def _factor(x: Floats, at: int) -> str | None:
     error = spread * np.sqrt(1 / at + 1 / (x.size - at))
     away = {name: abs(ratio - np.log(value)) for name, value in UNIT_FACTORS.items()}
     name = min(away, key=lambda one: away[one])
-    if 2 * error > WIDEST_RATIO:
+    if 2 * error > (WIDEST_RATIO if UNIT_FACTORS[name] < BEYOND_EVENTS else WIDEST_FAR_RATIO):
         return None
     return name if away[name] <= max(FACTOR_TOLERANCE, 2 * error) else None
+
+
+@dataclass(frozen=True)
+class StandStill:
+    """How long a feed that used to change has brought nothing new.
+
+    Attributes
+    ----------
+    deliveries : int
+        In a row up to the last one, without any change.
+    changed_before, before : int
+        Of how many deliveries before these how many brought a change.
+    chance : float
+        That as many in a row bring none, if each does as those before did.
+    is_still : bool
+        Whether that is less than `STILL_CHANCE`.
+    """
+
+    deliveries: int
+    changed_before: int
+    before: int
+    chance: float
+    is_still: bool
+
+
+STILL_CHANCE: Final = 0.01
+
+
+def stands_still(changed: ArrayLike) -> StandStill | Refusal:
+    """Return whether a whole list that is delivered again and again has stopped being kept.
+
+    Parameters
+    ----------
+    changed : array_like of bool, shape (n,)
+        Whether a delivery differed from the one before, oldest first, without the first one.
+
+    Returns
+    -------
+    StandStill or Refusal
+        Refused: fewer than `FEWEST_BEFORE` deliveries before those that stand still.
+
+    Notes
+    -----
+    The share of deliveries that change is not known, but learned from those before: with a uniform
+    prior, the chance of k in a row without change after b of n is a product of (n - b + i) /
+    (n + 1 + i), i = 1 to k (Laplace's rule of succession).
+    """
+    moves = np.asarray(changed, dtype=np.bool_)
+    last = np.flatnonzero(moves)
+    before = int(last[-1]) + 1 if last.size else 0
+    still = moves.size - before
+    if before < FEWEST_BEFORE:
+        return Refusal(
+            TOO_FEW_READINGS, f"{before} deliveries up to the last change, {FEWEST_BEFORE} needed"
+        )
+    again = np.arange(1, still + 1)
+    chance = float(np.prod((before - last.size + again) / (before + 1 + again)))
+    return StandStill(still, last.size, before, chance, still > 0 and chance < STILL_CHANCE)
