@@ -40,9 +40,13 @@ _PARTS: Final = {
     "rationales": (
         "Why the rating lies far from what was expected",
         (
-            "select act_seq, actor_id, cycle_id, rationale, evidence, valid_from, valid_to, "
-            "recorded_from_utc, recorded_to_utc from governance.reg_rationale "
-            "where employee_id = $employee order by act_seq, valid_from"
+            "select truths.act_seq, truths.actor_id, truths.cycle_id, "
+            "acts.act_fields ->> 'rationale' as rationale, "
+            "acts.act_fields -> 'evidence' as evidence, truths.valid_from, truths.valid_to, "
+            "truths.recorded_from_utc, truths.recorded_to_utc "
+            "from governance.reg_rationale as truths "
+            "inner join intermediate.int_acts__effective as acts using (act_seq) "
+            "where truths.employee_id = $employee order by truths.act_seq, truths.valid_from"
         ),
     ),
     "appeals": (
