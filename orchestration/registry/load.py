@@ -362,7 +362,11 @@ def _kpi_row(kpi: Kpi) -> Row:
         "minimum_denominator": kpi.minimum_denominator,
         "not_computable_reason": kpi.not_computable,
         "chart_kind": kpi.chart.kind,
+        "when_rare": kpi.chart.when_rare,
+        "rule_set": kpi.chart.convention,
         "baseline_readings": kpi.chart.baseline_readings,
+        "baseline_from_date": kpi.chart.baseline.first if kpi.chart.baseline else None,
+        "baseline_to_date": kpi.chart.baseline.last if kpi.chart.baseline else None,
         "floor_level": bands.floor if bands else None,
         "threshold_level": bands.threshold if bands else None,
         "target_level": bands.target if bands else None,
@@ -386,6 +390,7 @@ def _check_references(registers: Registers) -> None:
                     f"KPI {kpi.id} names the counter-KPI {counter!r}, which has no file: "
                     "correct the id or add the KPI."
                 )
+    _check_charts(registers)
     _check_trials(registers)
     _check_drivers(registers)
     _check_pay_plans(registers)
@@ -403,6 +408,40 @@ def _check_references(registers: Registers) -> None:
                     f"Scorecard {template.id} version {template.version} wants {item.kpi} per "
                     f"{template.subject_kind} and {template.period_kind}, which the KPI's `grain` "
                     "does not list: add it there or drop the item."
+                )
+
+
+_COUNTED = {
+    **dict.fromkeys(("p", "laney_p", "g"), "binomial"),
+    **dict.fromkeys(("u", "laney_u", "t", "c"), "poisson"),
+}
+
+
+def _check_charts(registers: Registers) -> None:
+    """Refuse a chart of counts for a KPI whose measures count nothing of the kind."""
+    for kpi in registers.kpis.values():
+        kind = kpi.chart.kind
+        if kind not in _COUNTED:
+            continue
+        if kpi.factors:
+            raise RegisterError(
+                f"KPI {kpi.id} is a product of ratios and has a {kind} chart, which needs one "
+                "count: take i_mr."
+            )
+        if bool(kpi.denominator) == (kind == "c"):
+            need = "no denominator" if kind == "c" else "a denominator"
+            raise RegisterError(
+                f"KPI {kpi.id} has a {kind} chart, which needs {need}: take "
+                f"{'u' if kind == 'c' else 'c or i_mr'}."
+            )
+        for term in kpi.numerator:
+            if term.measure is None:
+                continue
+            found = registers.measures[term.measure].distribution
+            if found != _COUNTED[kind]:
+                raise RegisterError(
+                    f"KPI {kpi.id} has a {kind} chart, which needs {_COUNTED[kind]} counts, and "
+                    f"{term.measure} is {found}: take a chart that fits, or correct the measure."
                 )
 
 
