@@ -13,11 +13,14 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from orchestration.registry.model import (
+    CapacityBound,
+    CapacityFile,
     Consequence,
     ConsequenceFile,
     Driver,
     DriverFile,
     FeedbackPolicy,
+    GoalPolicy,
     Kpi,
     KpiReview,
     Measure,
@@ -54,6 +57,8 @@ class Registers:
     notices: Notices | None = None
     feedback: FeedbackPolicy | None = None
     ratings: RatingPolicy | None = None
+    goals: GoalPolicy | None = None
+    capacity: Mapping[tuple[str, str | None], CapacityBound] = field(default_factory=dict)
     drivers: Sequence[Driver] = ()
     pay_plans: Sequence[PayPlan] = ()
     audits: Mapping[str, RatingAudit] = field(default_factory=dict)
@@ -67,10 +72,11 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     ----------
     folders : iterable of Path
         Each may hold `measures.yml`, `drivers.yml`, `kpis/**/*.yml`, `consequences.yml`,
-        `kpi_review.yml`, `notices.yml`, `feedback.yml`, `rating_policy.yml`, `scorecards/*.yml`,
-        `pay_plans/*.yml`, `audits/*.yml` and `trials/*.yml`. A KPI, measure, consequence, pay plan,
-        scorecard version, audit or trial of a later folder replaces the one of the same id, a
-        driver that of the same KPI and factor.
+        `kpi_review.yml`, `notices.yml`, `feedback.yml`, `rating_policy.yml`, `goal_policy.yml`,
+        `capacity.yml`, `scorecards/*.yml`, `pay_plans/*.yml`, `audits/*.yml` and `trials/*.yml`. A
+        KPI, measure, consequence, pay plan, scorecard version, audit or trial of a later folder
+        replaces the one of the same id, a driver that of the same KPI and factor, a bound of
+        capacity that of the same KPI and org unit.
 
     Returns
     -------
@@ -90,6 +96,7 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     trials: dict[str, Trial] = {}
     drivers: dict[tuple[str, str], Driver] = {}
     pay_plans: dict[str, PayPlan] = {}
+    capacity: dict[tuple[str, str | None], CapacityBound] = {}
     folders = list(folders)
     for folder in folders:
         for path in sorted(folder.glob("measures.yml")):
@@ -112,6 +119,9 @@ def load_registers(folders: Iterable[Path]) -> Registers:
         for path in sorted(folder.glob("pay_plans/*.yml")):
             plan = read_entry(path, PayPlan)
             pay_plans[plan.id] = plan
+        for path in sorted(folder.glob("capacity.yml")):
+            bounds = read_entry(path, CapacityFile).bounds
+            capacity |= {(one.kpi, one.org_unit): one for one in bounds}
     registers = Registers(
         measures=dict(sorted(measures.items())),
         kpis=dict(sorted(_with_consequences(kpis, folders).items())),
@@ -122,6 +132,8 @@ def load_registers(folders: Iterable[Path]) -> Registers:
         notices=_last(folders, "notices.yml", Notices),
         feedback=_last(folders, "feedback.yml", FeedbackPolicy),
         ratings=_last(folders, "rating_policy.yml", RatingPolicy),
+        goals=_last(folders, "goal_policy.yml", GoalPolicy),
+        capacity=capacity,
         drivers=[drivers[key] for key in sorted(drivers)],
         pay_plans=[pay_plans[key] for key in sorted(pay_plans)],
     )
@@ -393,6 +405,7 @@ def _check_references(registers: Registers) -> None:
     _check_charts(registers)
     _check_trials(registers)
     _check_drivers(registers)
+    _check_capacity(registers)
     _check_pay_plans(registers)
     _check_one_template_at_a_time(registers.scorecards)
     for template in registers.scorecards:
@@ -477,6 +490,16 @@ def _check_drivers(registers: Registers) -> None:
             raise RegisterError(
                 f"drivers.yml names the KPI {driver.kpi!r}, which has no file: correct the id or "
                 "add the KPI."
+            )
+
+
+def _check_capacity(registers: Registers) -> None:
+    for bound in registers.capacity.values():
+        kpi = registers.kpis.get(bound.kpi)
+        if kpi is None or kpi.direction not in {"higher", "lower"}:
+            raise RegisterError(
+                f"capacity.yml names {bound.kpi!r}, which is no KPI with a better side: correct "
+                "the id or drop the bound."
             )
 
 

@@ -285,6 +285,41 @@ class RatingPolicy(Entry):
     outlier_residual: Decimal = Field(ge=1)
 
 
+class GoalPolicy(Entry):
+    """When a target asks for too much; the file `goal_policy.yml`.
+
+    Attributes
+    ----------
+    least_odds : Decimal
+        Odds of the published forecast, below which a target needs an override.
+    """
+
+    least_odds: Decimal = Field(ge=0, lt=1)
+
+
+class CapacityBound(Entry):
+    """Beyond which level no target of a KPI can lie: of one org unit, or of all."""
+
+    kpi: Identifier
+    org_unit: str | None = None
+    bound: Decimal
+    why: str = Field(min_length=10)
+
+
+class CapacityFile(Entry):
+    """The file `capacity.yml`: every declared bound."""
+
+    bounds: tuple[CapacityBound, ...]
+
+    @model_validator(mode="after")
+    def _each_once(self) -> CapacityFile:
+        keys = [(one.kpi, one.org_unit) for one in self.bounds]
+        for kpi, unit in keys:
+            if keys.count((kpi, unit)) > 1:
+                raise ValueError(f"{kpi} of {unit or 'all units'} has two bounds: remove one")
+        return self
+
+
 Hanging = Literal["pay", "promotion", "termination"]
 
 
