@@ -20,6 +20,8 @@ from orchestration.registry.model import (
     Driver,
     DriverFile,
     FeedbackPolicy,
+    GamingCheck,
+    GamingFile,
     GoalPolicy,
     Kpi,
     KpiReview,
@@ -30,6 +32,7 @@ from orchestration.registry.model import (
     RatingAudit,
     RatingPolicy,
     ScorecardTemplate,
+    SpotCheckFile,
     Term,
     Trial,
 )
@@ -63,6 +66,8 @@ class Registers:
     pay_plans: Sequence[PayPlan] = ()
     audits: Mapping[str, RatingAudit] = field(default_factory=dict)
     trials: Mapping[str, Trial] = field(default_factory=dict)
+    gaming: Mapping[str, GamingCheck] = field(default_factory=dict)
+    spot_checks: SpotCheckFile | None = None
 
 
 def load_registers(folders: Iterable[Path]) -> Registers:
@@ -73,10 +78,11 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     folders : iterable of Path
         Each may hold `measures.yml`, `drivers.yml`, `kpis/**/*.yml`, `consequences.yml`,
         `kpi_review.yml`, `notices.yml`, `feedback.yml`, `rating_policy.yml`, `goal_policy.yml`,
-        `capacity.yml`, `scorecards/*.yml`, `pay_plans/*.yml`, `audits/*.yml` and `trials/*.yml`. A
-        KPI, measure, consequence, pay plan, scorecard version, audit or trial of a later folder
-        replaces the one of the same id, a driver that of the same KPI and factor, a bound of
-        capacity that of the same KPI and org unit.
+        `capacity.yml`, `gaming.yml`, `spot_checks.yml`, `scorecards/*.yml`, `pay_plans/*.yml`,
+        `audits/*.yml` and `trials/*.yml`. A KPI, measure, consequence, check of gaming, pay plan,
+        scorecard version, audit or trial of a later folder replaces the one of the same id, a
+        driver that of the same KPI and factor, a bound of capacity that of the same KPI and org
+        unit.
 
     Returns
     -------
@@ -97,6 +103,7 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     drivers: dict[tuple[str, str], Driver] = {}
     pay_plans: dict[str, PayPlan] = {}
     capacity: dict[tuple[str, str | None], CapacityBound] = {}
+    gaming: dict[str, GamingCheck] = {}
     folders = list(folders)
     for folder in folders:
         for path in sorted(folder.glob("measures.yml")):
@@ -116,6 +123,8 @@ def load_registers(folders: Iterable[Path]) -> Registers:
         for path in sorted(folder.glob("drivers.yml")):
             declared = read_entry(path, DriverFile).drivers
             drivers |= {(driver.kpi, driver.factor): driver for driver in declared}
+        for path in sorted(folder.glob("gaming.yml")):
+            gaming |= {check.id: check for check in read_entry(path, GamingFile).checks}
         for path in sorted(folder.glob("pay_plans/*.yml")):
             plan = read_entry(path, PayPlan)
             pay_plans[plan.id] = plan
@@ -136,6 +145,8 @@ def load_registers(folders: Iterable[Path]) -> Registers:
         capacity=capacity,
         drivers=[drivers[key] for key in sorted(drivers)],
         pay_plans=[pay_plans[key] for key in sorted(pay_plans)],
+        gaming=dict(sorted(gaming.items())),
+        spot_checks=_last(folders, "spot_checks.yml", SpotCheckFile),
     )
     _check_references(registers)
     return registers
@@ -181,10 +192,10 @@ def register_tables(
     Returns
     -------
     dict of str to list of dict
-        Table name to rows: `kpis`, `kpi_terms`, `kpi_grains`, `measures`, `measure_feeds`,
-        `scorecard_templates`, `scorecard_items`, `kpi_review`, `notices`, `kpi_drivers`,
-        `pay_plan_items`, `audit_attributes`, `trials`, `trial_lines`, `feedback_groups`,
-        `rating_policy`.
+        Table name to rows: `kpis`, `kpi_terms`, `kpi_grains`, `kpi_counters`, `measures`,
+        `measure_feeds`, `scorecard_templates`, `scorecard_items`, `kpi_review`, `notices`,
+        `kpi_drivers`, `pay_plan_items`, `gaming_checks`, `gaming_check_plans`, `spot_checks`,
+        `audit_attributes`, `trials`, `trial_lines`, `feedback_groups`, `rating_policy`.
     """
     tables: dict[str, list[Row]] = {
         "kpis": [_kpi_row(kpi) for kpi in registers.kpis.values()],
@@ -206,6 +217,11 @@ def register_tables(
             for kpi in registers.kpis.values()
             for entity_kind, period_kinds in kpi.grain.items()
             for period_kind in period_kinds
+        ],
+        "kpi_counters": [
+            {"kpi_id": kpi.id, "counter_kpi_id": counter}
+            for kpi in registers.kpis.values()
+            for counter in kpi.counter_kpis
         ],
         "measures": [
             {
@@ -287,6 +303,38 @@ def register_tables(
             }
             for driver in registers.drivers
         ],
+        "gaming_checks": [
+            {
+                "check_id": check.id,
+                "check_kind": check.kind,
+                "event_source": check.events,
+                "subject_id": check.subject,
+                "level_name": check.level,
+                "step": check.step,
+                "round_every": check.round_every,
+                "late_days": check.late_days,
+            }
+            for check in registers.gaming.values()
+        ],
+        "gaming_check_plans": [
+            {"check_id": check.id, "plan_id": plan}
+            for check in registers.gaming.values()
+            for plan in check.plans
+        ],
+        "spot_checks": [
+            {
+                "kpi_id": check.kpi,
+                "entity_kind": check.entity_kind,
+                "period_kind": check.period_kind,
+                "per_site_and_month": check.per_site_and_month,
+                "tolerance": check.tolerance,
+                "second_source": check.second_source,
+                "seed": registers.spot_checks.seed,
+            }
+            for check in registers.spot_checks.checks
+        ]
+        if registers.spot_checks
+        else [],
         "pay_plan_items": [row for plan in registers.pay_plans for row in _pay_plan_rows(plan)],
     }
     for template in registers.scorecards:
@@ -407,6 +455,8 @@ def _check_references(registers: Registers) -> None:
     _check_drivers(registers)
     _check_capacity(registers)
     _check_pay_plans(registers)
+    _check_gaming(registers)
+    _check_spot_checks(registers)
     _check_one_template_at_a_time(registers.scorecards)
     for template in registers.scorecards:
         for item in template.items:
@@ -456,6 +506,27 @@ def _check_charts(registers: Registers) -> None:
                     f"KPI {kpi.id} has a {kind} chart, which needs {_COUNTED[kind]} counts, and "
                     f"{term.measure} is {found}: take a chart that fits, or correct the measure."
                 )
+
+
+def _check_gaming(registers: Registers) -> None:
+    plans = {card.id for card in registers.scorecards} | {plan.id for plan in registers.pay_plans}
+    for check in registers.gaming.values():
+        for plan in check.plans:
+            if plan not in plans:
+                raise RegisterError(
+                    f"The check {check.id} of gaming.yml names the plan {plan!r}, which is neither "
+                    "a scorecard nor a pay plan: correct the id."
+                )
+
+
+def _check_spot_checks(registers: Registers) -> None:
+    for check in registers.spot_checks.checks if registers.spot_checks else ():
+        kpi = registers.kpis.get(check.kpi)
+        if kpi is None or check.period_kind not in kpi.grain.get(check.entity_kind, ()):
+            raise RegisterError(
+                f"spot_checks.yml draws {check.kpi!r} per {check.entity_kind} and "
+                f"{check.period_kind}, which is no reading of a KPI: correct the entry."
+            )
 
 
 def _check_trials(registers: Registers) -> None:

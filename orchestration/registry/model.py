@@ -320,6 +320,99 @@ class CapacityFile(Entry):
         return self
 
 
+EventSource = Literal[
+    "line_days",
+    "failure_minutes",
+    "maintenance_finished",
+    "orders_completed",
+    "complaint_costs",
+    "ticket_closures",
+]
+# What the events of a source are: a value each, a count by month, or a count by whoever closed.
+_EVENTS_OF: dict[str, tuple[str, ...]] = {
+    "bunching": ("line_days",),
+    "heaping": ("failure_minutes", "complaint_costs"),
+    "first_digits": ("complaint_costs",),
+    "last_digits": ("failure_minutes", "complaint_costs"),
+    "period_end": ("maintenance_finished", "orders_completed"),
+    "reopened": ("ticket_closures",),
+}
+
+
+class GamingCheck(Entry):
+    """Where a figure could be steered, and how it would show.
+
+    Attributes
+    ----------
+    events : str
+        Which events, one of those that `int_gaming__events` knows.
+    subject : str, optional
+        KPI or thing that the events make; not for `line_days`, whose KPIs are those of the plans.
+    level : str, optional
+        For bunching: which level in force.
+    plans : tuple of str
+        Scorecards and pay plans.
+    step : Decimal
+        Resolution of the values, for heaps and last digits.
+    round_every, late_days : int
+        Every so many steps a figure is round; days that end a month.
+    """
+
+    id: Identifier
+    kind: Literal["bunching", "heaping", "period_end", "first_digits", "last_digits", "reopened"]
+    events: EventSource
+    subject: Identifier | None = None
+    level: Literal["threshold", "target", "stretch"] | None = None
+    plans: tuple[Identifier, ...] = ()
+    step: Decimal = Field(default=Decimal(1), gt=0)
+    round_every: int = Field(default=5, ge=3)
+    late_days: int = Field(default=3, ge=1, le=10)
+    why: str = Field(min_length=10)
+
+    @model_validator(mode="after")
+    def _kind_fits_its_events(self) -> GamingCheck:
+        if self.events not in _EVENTS_OF[self.kind]:
+            raise ValueError(f"a check of {self.kind} reads {' or '.join(_EVENTS_OF[self.kind])}")
+        is_pile = self.kind == "bunching"
+        if is_pile != (self.level is not None) or is_pile == (self.subject is not None):
+            raise ValueError("give bunching a `level` and no `subject`, any other kind a `subject`")
+        if is_pile and not self.plans:
+            raise ValueError("name the `plans` whose KPIs could be steered")
+        return self
+
+
+class GamingFile(Entry):
+    """The file `gaming.yml`: checks of steered figures."""
+
+    checks: tuple[GamingCheck, ...]
+
+
+class SpotCheck(Entry):
+    """Readings of a KPI that are drawn by lot and looked up in a second source.
+
+    Attributes
+    ----------
+    per_site_and_month : int
+        Readings drawn at each site of each month.
+    tolerance : Decimal
+        Distance of the two values, in the unit of the KPI, up to which they agree.
+    """
+
+    kpi: Identifier
+    entity_kind: Literal["line", "site", "work_unit"]
+    period_kind: Literal["day", "month"]
+    per_site_and_month: int = Field(ge=1, le=50)
+    tolerance: Decimal = Field(ge=0)
+    second_source: str = Field(min_length=10)
+
+
+class SpotCheckFile(Entry):
+    """The file `spot_checks.yml` of a company: the draw, and what is drawn."""
+
+    seed: int
+    checks: tuple[SpotCheck, ...]
+
+
 Hanging = Literal["pay", "promotion", "termination"]
 
 

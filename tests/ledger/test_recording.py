@@ -558,6 +558,33 @@ def test_a_cause_is_confirmed_by_another_person(office: Office) -> None:
     assert held["reason"] == "The insurer's report says so."
 
 
+def test_a_figure_is_looked_up_by_a_steward_or_an_auditor_and_not_by_whom_it_judges(
+    office: Office,
+) -> None:
+    looked_up: dict[str, Any] = {
+        "kpi_id": UNPAID,
+        "entity_kind": "site",
+        "entity_id": "A",
+        "period": "2026-03",
+        "second_value": "0.0291",
+        "second_source": "Scrap slips of March, in the quality office",
+        "reason": "All slips of the month were added up by hand.",
+    }
+
+    led = office.act("spot_check.record", "E2", **looked_up)
+    assert "E2" in refused(office, led)
+    never = office.act("spot_check.record", "DS1", **looked_up | {"period": "2026-05"})
+    assert "There is no published" in refused(office, never)
+
+    office.act("spot_check.record", "DS1", **looked_up)
+    [held] = truths(office, "spot_check")
+    assert str(held["second_value"]) == "0.0291"
+
+    struck = {name: looked_up[name] for name in ("kpi_id", "entity_kind", "entity_id", "period")}
+    office.act("spot_check.strike", "DS2", **struck, reason="Those were the slips of April.")
+    assert truths(office, "spot_check") == []
+
+
 def test_a_dispute_is_ruled_on_only_after_the_other_side_was_heard(office: Office) -> None:
     opened = office.act(
         "dispute.open",

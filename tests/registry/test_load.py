@@ -272,6 +272,66 @@ def test_a_driver_is_declared_once(company):
         load_registers([SHIPPED, company])
 
 
+CHECK = {
+    "id": "written_minutes", "kind": "heaping", "events": "failure_minutes", "subject": "KPI033",
+    "round_every": 10, "plans": ["site_monthly"], "why": "Here they write tens of minutes.",
+}  # fmt: skip
+PILE = {
+    "id": "mine", "kind": "bunching", "events": "line_days", "level": "stretch",
+    "plans": ["site_monthly"], "why": "Readings that gather where pay is capped.",
+}  # fmt: skip
+
+
+def test_a_company_replaces_a_check_of_steered_figures_and_adds_its_own(company):
+    write(company / "gaming.yml", {"checks": [CHECK, PILE]})
+
+    tables = register_tables(load_registers([SHIPPED, company]), {})
+
+    checks = {row["check_id"]: row for row in tables["gaming_checks"]}
+    assert checks["written_minutes"]["round_every"] == 10
+    assert checks["mine"]["level_name"] == "stretch"
+    assert checks["pile_at_target"]["event_source"] == "line_days"
+    plans = {(row["check_id"], row["plan_id"]) for row in tables["gaming_check_plans"]}
+    assert {("written_minutes", "site_monthly"), ("mine", "site_monthly")} <= plans
+
+
+@pytest.mark.parametrize(
+    ("check", "said"),
+    [
+        (CHECK | {"plans": ["gold_plan"]}, "neither a scorecard nor a pay plan"),
+        (CHECK | {"events": "ticket_closures"}, "a check of heaping reads failure_minutes or"),
+        (CHECK | {"subject": None}, "any other kind a `subject`"),
+        (CHECK | {"round_every": 2}, "round_every"),
+        (PILE | {"level": None}, "give bunching a `level`"),
+        (PILE | {"subject": "KPI006"}, "and no `subject`"),
+        (PILE | {"plans": []}, "name the `plans`"),
+    ],
+)
+def test_a_check_of_steered_figures_that_cannot_be_meant_is_refused(company, check, said):
+    write(company / "gaming.yml", {"checks": [check]})
+
+    with pytest.raises(RegisterError, match=said):
+        load_registers([SHIPPED, company])
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"kpi": "KPI999"}, "no reading of a KPI"),
+        ({"kpi": "KPI037"}, "no reading of a KPI"),
+        ({"second_source": "Slips"}, "second_source"),
+        ({"tolerance": -1}, "tolerance"),
+    ],
+)
+def test_a_spot_check_of_what_is_never_computed_is_refused(company, changes, said):
+    shipped = yaml.safe_load((DEMO / "spot_checks.yml").read_text("utf-8"))
+    drawn = [shipped["checks"][0] | changes]
+    write(company / "spot_checks.yml", shipped | {"checks": drawn})
+
+    with pytest.raises(RegisterError, match=said):
+        load_registers([SHIPPED, company])
+
+
 AUDIT = """
 id: ratings
 title: Ours
