@@ -23,6 +23,7 @@ from orchestration.governance.raters import judge_raters
 from orchestration.governance.ratings import normalise_ratings
 from orchestration.governance.relations import relate_kpis
 from orchestration.governance.target_impact import simulate
+from orchestration.governance.teamwork import assign_delays, find_free_riding, share_outcomes
 from orchestration.governance.triage import triage_signals
 from orchestration.governance.trials import judge_trials
 
@@ -261,6 +262,35 @@ QUESTIONS: Final = (
         domain="performance",
         sensitivity="internal",
         by="trial_id",
+    ),
+    Question(
+        "handoff_delays",
+        ("intermediate.int_teamwork__tasks",),
+        assign_delays,
+        "Who held up work of several teams: one row per piece of work and party, and per team. "
+        "Read by `fct_handoff_delays`, so that a team does not answer for what it waited for.",
+        domain="performance",
+        sensitivity="internal",
+        by="site_id",
+    ),
+    Question(
+        "outcome_shares",
+        ("intermediate.int_teamwork__tasks",),
+        share_outcomes,
+        "Whose an outcome is that teams share, by four rules: one row per piece of work, rule and "
+        "team. Read by `fct_outcome_shares`, so that everybody sees how much hangs on the rule.",
+        domain="performance",
+        sensitivity="internal",
+    ),
+    Question(
+        "free_riding",
+        ("intermediate.int_teamwork__scores",),
+        find_free_riding,
+        "Whether a team that is paid together carries a member: one row per cycle and team. Read "
+        "by `fct_free_riding`, so that the plan is looked at. Nobody is named.",
+        domain="people",
+        sensitivity="confidential",
+        by="cycle_id",
     ),
     Question(
         "target_impact",

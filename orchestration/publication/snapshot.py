@@ -124,6 +124,8 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
         *("kpi_id", "counter_kpi_id", "entity_kind", "entity_id"),
         "period_start_date",
     ),
+    "kpi.fct_handoff_delays": ("site_id", "item_id", "team_id"),
+    "kpi.fct_outcome_shares": ("item_id", "rule_code", "team_id"),
     "kpi.fct_late_adjustments": (
         "kpi_id",
         "entity_kind",

@@ -7,7 +7,9 @@ import hashlib
 import itertools
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -38,7 +40,7 @@ from orchestration.registry.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -95,42 +97,17 @@ def load_registers(folders: Iterable[Path]) -> Registers:
         If a file does not follow the schema, or a term, scorecard or trial names something that
         does not exist.
     """
-    measures: dict[str, Measure] = {}
-    kpis: dict[str, Kpi] = {}
-    scorecards: dict[tuple[str, int], ScorecardTemplate] = {}
-    audits: dict[str, RatingAudit] = {}
-    trials: dict[str, Trial] = {}
-    drivers: dict[tuple[str, str], Driver] = {}
-    pay_plans: dict[str, PayPlan] = {}
-    capacity: dict[tuple[str, str | None], CapacityBound] = {}
-    gaming: dict[str, GamingCheck] = {}
     folders = list(folders)
-    for folder in folders:
-        for path in sorted(folder.glob("measures.yml")):
-            measures |= {entry.id: entry for entry in read_entry(path, MeasureFile).measures}
-        for path in sorted(folder.glob("kpis/**/*.yml")):
-            kpi = read_entry(path, Kpi)
-            kpis[kpi.id] = kpi
-        for path in sorted(folder.glob("scorecards/*.yml")):
-            template = read_entry(path, ScorecardTemplate)
-            scorecards[template.id, template.version] = template
-        for path in sorted(folder.glob("audits/*.yml")):
-            audit = read_entry(path, RatingAudit)
-            audits[audit.id] = audit
-        for path in sorted(folder.glob("trials/*.yml")):
-            trial = read_entry(path, Trial)
-            trials[trial.id] = trial
-        for path in sorted(folder.glob("drivers.yml")):
-            declared = read_entry(path, DriverFile).drivers
-            drivers |= {(driver.kpi, driver.factor): driver for driver in declared}
-        for path in sorted(folder.glob("gaming.yml")):
-            gaming |= {check.id: check for check in read_entry(path, GamingFile).checks}
-        for path in sorted(folder.glob("pay_plans/*.yml")):
-            plan = read_entry(path, PayPlan)
-            pay_plans[plan.id] = plan
-        for path in sorted(folder.glob("capacity.yml")):
-            bounds = read_entry(path, CapacityFile).bounds
-            capacity |= {(one.kpi, one.org_unit): one for one in bounds}
+    merged = partial(_merged, folders)
+    measures = merged("measures.yml", MeasureFile, lambda file: file.measures, "id")
+    kpis = merged("kpis/**/*.yml", Kpi, _one, "id")
+    scorecards = merged("scorecards/*.yml", ScorecardTemplate, _one, "id", "version")
+    audits = merged("audits/*.yml", RatingAudit, _one, "id")
+    trials = merged("trials/*.yml", Trial, _one, "id")
+    drivers = merged("drivers.yml", DriverFile, lambda file: file.drivers, "kpi", "factor")
+    gaming = merged("gaming.yml", GamingFile, lambda file: file.checks, "id")
+    pay_plans = merged("pay_plans/*.yml", PayPlan, _one, "id")
+    capacity = merged("capacity.yml", CapacityFile, lambda file: file.bounds, "kpi", "org_unit")
     registers = Registers(
         measures=dict(sorted(measures.items())),
         kpis=dict(sorted(_with_consequences(kpis, folders).items())),
@@ -150,6 +127,27 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     )
     _check_references(registers)
     return registers
+
+
+def _merged(
+    folders: Iterable[Path],
+    pattern: str,
+    file: type[Model],
+    entries: Callable[[Model], Iterable[BaseModel]],
+    *key: str,
+) -> dict[Any, Any]:
+    """Return the entries of all files by key; one of a later folder replaces that of the same."""
+    of = attrgetter(*key)
+    return {
+        of(entry): entry
+        for folder in folders
+        for path in sorted(folder.glob(pattern))
+        for entry in entries(read_entry(path, file))
+    }
+
+
+def _one(entry: Model) -> tuple[Model]:
+    return (entry,)
 
 
 def _last(folders: Iterable[Path], name: str, model: type[Model]) -> Model | None:

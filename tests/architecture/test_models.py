@@ -69,6 +69,8 @@ FRACTIONS = {
     "normalised_points", "low_points", "high_points", "rater_points", "unit_points",
     "covariate_points", "expected_points", "residual_points", "residual_z",
     "second_value", "tolerance", "shift_sd", "sibling_moved_share", "still_chance",
+    "share_ratio", "low_share_ratio", "high_share_ratio",
+    "gap_points", "gap_without_one_points",
 }  # fmt: skip
 
 
