@@ -71,6 +71,9 @@ FRACTIONS = {
     "shift_sd", "sibling_moved_share", "still_chance",
     "share_ratio", "low_share_ratio", "high_share_ratio",
     "gap_points", "gap_without_one_points",
+    "coefficient", "low_coefficient", "high_coefficient", "raw_value", "without_value",
+    "low_without_value", "high_without_value", "adjusted_value", "low_adjusted_value",
+    "high_adjusted_value",
 }  # fmt: skip
 
 
