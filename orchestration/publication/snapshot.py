@@ -52,6 +52,7 @@ REGISTERS = (
     "definition",
     "dispute",
     "erasure",
+    "feasibility",
     "goal",
     "lifecycle",
     "override",
@@ -60,6 +61,7 @@ REGISTERS = (
     "rating_lock",
     "rationale",
     "release",
+    "spot_check",
     "target",
     "waiver",
 )
@@ -117,13 +119,17 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
     "kpi.fct_rebase_proposals": ("kpi_id", "entity_kind", "entity_id", "period_kind"),
     "kpi.fct_payout_simulations": ("plan_id", "plan_version", "window_months", "is_drawn_in"),
     "kpi.fct_kpi_relations": ("question", "first_kpi_id", "second_kpi_id"),
-    "kpi.fct_gaming_evidence": ("check_kind", "subject_id", "feature", "site_id"),
+    "kpi.fct_gaming_evidence": ("check_id", "subject_id", "site_id"),
     "kpi.fct_signal_triage": (
         *("kpi_id", "entity_kind", "entity_id", "period_kind"),
         "period_start_date",
     ),
     "kpi.fct_handoff_delays": ("site_id", "item_id", "team_id"),
     "kpi.fct_outcome_shares": ("item_id", "rule_code", "team_id"),
+    "kpi.fct_guardrails": (
+        *("kpi_id", "counter_kpi_id", "entity_kind", "entity_id"),
+        "period_start_date",
+    ),
     "kpi.fct_late_adjustments": (
         "kpi_id",
         "entity_kind",
@@ -146,6 +152,11 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
     "governance.rpt_target_impact": ("act_seq", "entity_kind", "entity_id"),
     "governance.rpt_target_cascade": ("kpi_id", "org_unit_id", "label_kind", "label_start_date"),
     "governance.rpt_kpi_review": ("kpi_id",),
+    "governance.rpt_goal_conflicts": ("goal_id", "other_goal_id"),
+    "governance.rpt_spot_checks": (
+        *("kpi_id", "entity_kind", "entity_id", "period_kind"),
+        "period_start_date",
+    ),
     "governance.rpt_accountability": ("subject_kind", "subject_id"),
     "governance.rpt_appeal_rates": ("cycle_id",),
     "governance.rpt_rating_cycles": ("cycle_id",),

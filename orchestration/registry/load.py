@@ -13,11 +13,16 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from orchestration.registry.model import (
+    CapacityBound,
+    CapacityFile,
     Consequence,
     ConsequenceFile,
     Driver,
     DriverFile,
     FeedbackPolicy,
+    GamingCheck,
+    GamingFile,
+    GoalPolicy,
     Kpi,
     KpiReview,
     Measure,
@@ -27,6 +32,7 @@ from orchestration.registry.model import (
     RatingAudit,
     RatingPolicy,
     ScorecardTemplate,
+    SpotCheckFile,
     Term,
     Trial,
 )
@@ -54,10 +60,14 @@ class Registers:
     notices: Notices | None = None
     feedback: FeedbackPolicy | None = None
     ratings: RatingPolicy | None = None
+    goals: GoalPolicy | None = None
+    capacity: Mapping[tuple[str, str | None], CapacityBound] = field(default_factory=dict)
     drivers: Sequence[Driver] = ()
     pay_plans: Sequence[PayPlan] = ()
     audits: Mapping[str, RatingAudit] = field(default_factory=dict)
     trials: Mapping[str, Trial] = field(default_factory=dict)
+    gaming: Mapping[str, GamingCheck] = field(default_factory=dict)
+    spot_checks: SpotCheckFile | None = None
 
 
 def load_registers(folders: Iterable[Path]) -> Registers:
@@ -67,10 +77,12 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     ----------
     folders : iterable of Path
         Each may hold `measures.yml`, `drivers.yml`, `kpis/**/*.yml`, `consequences.yml`,
-        `kpi_review.yml`, `notices.yml`, `feedback.yml`, `rating_policy.yml`, `scorecards/*.yml`,
-        `pay_plans/*.yml`, `audits/*.yml` and `trials/*.yml`. A KPI, measure, consequence, pay plan,
+        `kpi_review.yml`, `notices.yml`, `feedback.yml`, `rating_policy.yml`, `goal_policy.yml`,
+        `capacity.yml`, `gaming.yml`, `spot_checks.yml`, `scorecards/*.yml`, `pay_plans/*.yml`,
+        `audits/*.yml` and `trials/*.yml`. A KPI, measure, consequence, check of gaming, pay plan,
         scorecard version, audit or trial of a later folder replaces the one of the same id, a
-        driver that of the same KPI and factor.
+        driver that of the same KPI and factor, a bound of capacity that of the same KPI and org
+        unit.
 
     Returns
     -------
@@ -90,6 +102,8 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     trials: dict[str, Trial] = {}
     drivers: dict[tuple[str, str], Driver] = {}
     pay_plans: dict[str, PayPlan] = {}
+    capacity: dict[tuple[str, str | None], CapacityBound] = {}
+    gaming: dict[str, GamingCheck] = {}
     folders = list(folders)
     for folder in folders:
         for path in sorted(folder.glob("measures.yml")):
@@ -109,9 +123,14 @@ def load_registers(folders: Iterable[Path]) -> Registers:
         for path in sorted(folder.glob("drivers.yml")):
             declared = read_entry(path, DriverFile).drivers
             drivers |= {(driver.kpi, driver.factor): driver for driver in declared}
+        for path in sorted(folder.glob("gaming.yml")):
+            gaming |= {check.id: check for check in read_entry(path, GamingFile).checks}
         for path in sorted(folder.glob("pay_plans/*.yml")):
             plan = read_entry(path, PayPlan)
             pay_plans[plan.id] = plan
+        for path in sorted(folder.glob("capacity.yml")):
+            bounds = read_entry(path, CapacityFile).bounds
+            capacity |= {(one.kpi, one.org_unit): one for one in bounds}
     registers = Registers(
         measures=dict(sorted(measures.items())),
         kpis=dict(sorted(_with_consequences(kpis, folders).items())),
@@ -122,8 +141,12 @@ def load_registers(folders: Iterable[Path]) -> Registers:
         notices=_last(folders, "notices.yml", Notices),
         feedback=_last(folders, "feedback.yml", FeedbackPolicy),
         ratings=_last(folders, "rating_policy.yml", RatingPolicy),
+        goals=_last(folders, "goal_policy.yml", GoalPolicy),
+        capacity=capacity,
         drivers=[drivers[key] for key in sorted(drivers)],
         pay_plans=[pay_plans[key] for key in sorted(pay_plans)],
+        gaming=dict(sorted(gaming.items())),
+        spot_checks=_last(folders, "spot_checks.yml", SpotCheckFile),
     )
     _check_references(registers)
     return registers
@@ -169,10 +192,10 @@ def register_tables(
     Returns
     -------
     dict of str to list of dict
-        Table name to rows: `kpis`, `kpi_terms`, `kpi_grains`, `measures`, `measure_feeds`,
-        `scorecard_templates`, `scorecard_items`, `kpi_review`, `notices`, `kpi_drivers`,
-        `pay_plan_items`, `audit_attributes`, `trials`, `trial_lines`, `feedback_groups`,
-        `rating_policy`.
+        Table name to rows: `kpis`, `kpi_terms`, `kpi_grains`, `kpi_counters`, `measures`,
+        `measure_feeds`, `scorecard_templates`, `scorecard_items`, `kpi_review`, `notices`,
+        `kpi_drivers`, `pay_plan_items`, `gaming_checks`, `gaming_check_plans`, `spot_checks`,
+        `audit_attributes`, `trials`, `trial_lines`, `feedback_groups`, `rating_policy`.
     """
     tables: dict[str, list[Row]] = {
         "kpis": [_kpi_row(kpi) for kpi in registers.kpis.values()],
@@ -194,6 +217,11 @@ def register_tables(
             for kpi in registers.kpis.values()
             for entity_kind, period_kinds in kpi.grain.items()
             for period_kind in period_kinds
+        ],
+        "kpi_counters": [
+            {"kpi_id": kpi.id, "counter_kpi_id": counter}
+            for kpi in registers.kpis.values()
+            for counter in kpi.counter_kpis
         ],
         "measures": [
             {
@@ -275,6 +303,38 @@ def register_tables(
             }
             for driver in registers.drivers
         ],
+        "gaming_checks": [
+            {
+                "check_id": check.id,
+                "check_kind": check.kind,
+                "event_source": check.events,
+                "subject_id": check.subject,
+                "level_name": check.level,
+                "step": check.step,
+                "round_every": check.round_every,
+                "late_days": check.late_days,
+            }
+            for check in registers.gaming.values()
+        ],
+        "gaming_check_plans": [
+            {"check_id": check.id, "plan_id": plan}
+            for check in registers.gaming.values()
+            for plan in check.plans
+        ],
+        "spot_checks": [
+            {
+                "kpi_id": check.kpi,
+                "entity_kind": check.entity_kind,
+                "period_kind": check.period_kind,
+                "per_site_and_month": check.per_site_and_month,
+                "tolerance": check.tolerance,
+                "second_source": check.second_source,
+                "seed": registers.spot_checks.seed,
+            }
+            for check in registers.spot_checks.checks
+        ]
+        if registers.spot_checks
+        else [],
         "pay_plan_items": [row for plan in registers.pay_plans for row in _pay_plan_rows(plan)],
     }
     for template in registers.scorecards:
@@ -362,7 +422,11 @@ def _kpi_row(kpi: Kpi) -> Row:
         "minimum_denominator": kpi.minimum_denominator,
         "not_computable_reason": kpi.not_computable,
         "chart_kind": kpi.chart.kind,
+        "when_rare": kpi.chart.when_rare,
+        "rule_set": kpi.chart.convention,
         "baseline_readings": kpi.chart.baseline_readings,
+        "baseline_from_date": kpi.chart.baseline.first if kpi.chart.baseline else None,
+        "baseline_to_date": kpi.chart.baseline.last if kpi.chart.baseline else None,
         "floor_level": bands.floor if bands else None,
         "threshold_level": bands.threshold if bands else None,
         "target_level": bands.target if bands else None,
@@ -386,9 +450,13 @@ def _check_references(registers: Registers) -> None:
                     f"KPI {kpi.id} names the counter-KPI {counter!r}, which has no file: "
                     "correct the id or add the KPI."
                 )
+    _check_charts(registers)
     _check_trials(registers)
     _check_drivers(registers)
+    _check_capacity(registers)
     _check_pay_plans(registers)
+    _check_gaming(registers)
+    _check_spot_checks(registers)
     _check_one_template_at_a_time(registers.scorecards)
     for template in registers.scorecards:
         for item in template.items:
@@ -404,6 +472,61 @@ def _check_references(registers: Registers) -> None:
                     f"{template.subject_kind} and {template.period_kind}, which the KPI's `grain` "
                     "does not list: add it there or drop the item."
                 )
+
+
+_COUNTED = {
+    **dict.fromkeys(("p", "laney_p", "g"), "binomial"),
+    **dict.fromkeys(("u", "laney_u", "t", "c"), "poisson"),
+}
+
+
+def _check_charts(registers: Registers) -> None:
+    """Refuse a chart of counts for a KPI whose measures count nothing of the kind."""
+    for kpi in registers.kpis.values():
+        kind = kpi.chart.kind
+        if kind not in _COUNTED:
+            continue
+        if kpi.factors:
+            raise RegisterError(
+                f"KPI {kpi.id} is a product of ratios and has a {kind} chart, which needs one "
+                "count: take i_mr."
+            )
+        if bool(kpi.denominator) == (kind == "c"):
+            need = "no denominator" if kind == "c" else "a denominator"
+            raise RegisterError(
+                f"KPI {kpi.id} has a {kind} chart, which needs {need}: take "
+                f"{'u' if kind == 'c' else 'c or i_mr'}."
+            )
+        for term in kpi.numerator:
+            if term.measure is None:
+                continue
+            found = registers.measures[term.measure].distribution
+            if found != _COUNTED[kind]:
+                raise RegisterError(
+                    f"KPI {kpi.id} has a {kind} chart, which needs {_COUNTED[kind]} counts, and "
+                    f"{term.measure} is {found}: take a chart that fits, or correct the measure."
+                )
+
+
+def _check_gaming(registers: Registers) -> None:
+    plans = {card.id for card in registers.scorecards} | {plan.id for plan in registers.pay_plans}
+    for check in registers.gaming.values():
+        for plan in check.plans:
+            if plan not in plans:
+                raise RegisterError(
+                    f"The check {check.id} of gaming.yml names the plan {plan!r}, which is neither "
+                    "a scorecard nor a pay plan: correct the id."
+                )
+
+
+def _check_spot_checks(registers: Registers) -> None:
+    for check in registers.spot_checks.checks if registers.spot_checks else ():
+        kpi = registers.kpis.get(check.kpi)
+        if kpi is None or check.period_kind not in kpi.grain.get(check.entity_kind, ()):
+            raise RegisterError(
+                f"spot_checks.yml draws {check.kpi!r} per {check.entity_kind} and "
+                f"{check.period_kind}, which is no reading of a KPI: correct the entry."
+            )
 
 
 def _check_trials(registers: Registers) -> None:
@@ -438,6 +561,16 @@ def _check_drivers(registers: Registers) -> None:
             raise RegisterError(
                 f"drivers.yml names the KPI {driver.kpi!r}, which has no file: correct the id or "
                 "add the KPI."
+            )
+
+
+def _check_capacity(registers: Registers) -> None:
+    for bound in registers.capacity.values():
+        kpi = registers.kpis.get(bound.kpi)
+        if kpi is None or kpi.direction not in {"higher", "lower"}:
+            raise RegisterError(
+                f"capacity.yml names {bound.kpi!r}, which is no KPI with a better side: correct "
+                "the id or drop the bound."
             )
 
 

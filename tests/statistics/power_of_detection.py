@@ -14,6 +14,7 @@ from orchestration.statistics.detection.bunching import density_break
 from orchestration.statistics.detection.digits import first_digits, last_digits
 from orchestration.statistics.detection.heaping import (
     break_of_counts,
+    break_of_counts_by_width,
     heaps_at_round_figures,
     period_end_spike,
 )
@@ -47,6 +48,13 @@ def gamed_percentages(rng: np.random.Generator, effect: bool) -> bool:
     return _p(
         break_of_counts(np.where((x == 94) & (rng.random(1000) < 0.4) & effect, 95, x), 95, step=1)
     )
+
+
+def percentages_moved_by_many(rng: np.random.Generator, effect: bool) -> bool:
+    """1,000 whole percentages; 70 % of the ten levels below are written up by ten."""
+    x = np.round(rng.normal(94, 8, 1000))
+    moved = (x < 95) & (x >= 85) & (rng.random(1000) < 0.7) & effect
+    return _p(break_of_counts_by_width(np.where(moved, x + 10, x), 95, step=1))
 
 
 def rounded_minutes(rng: np.random.Generator, effect: bool) -> bool:
@@ -183,6 +191,7 @@ def clustered_sites(rng: np.random.Generator, effect: bool) -> bool:
 DETECTORS: dict[str, Detector] = {
     "density break, 2,000 values": gamed_target_of_many,
     "break of counts, 1,000 whole percentages": gamed_percentages,
+    "break of counts by width, the same moved by ten": percentages_moved_by_many,
     "heaps at five minutes, 600 downtimes": rounded_minutes,
     "first digits, 800 amounts": invented_amounts,
     "last digits, 800 counts": invented_last_digits,
