@@ -9,6 +9,7 @@ from typing import Final
 
 import pandas as pd
 
+from orchestration.governance.adjustments import adjust_readings
 from orchestration.governance.bridges import explain_changes, explain_changes_of_led
 from orchestration.governance.chart_review import propose_rebases, review_charts
 from orchestration.governance.comparisons import compare_with_peers
@@ -150,6 +151,16 @@ QUESTIONS: Final = (
         "Parts of changes: one row per KPI, site, month, month compared with, and part. Read by "
         "`fct_kpi_bridge`, so that a site does not answer for the mix it was given or for a storm, "
         "and the parts add up to what everybody sees.",
+        domain="performance",
+        sensitivity="internal",
+    ),
+    Question(
+        "adjusted_readings",
+        ("intermediate.int_bridges__input", "intermediate.int_bridges__drivers"),
+        adjust_readings,
+        "Figures in usual surroundings: one row per KPI, site, month and declared driver. Read by "
+        "`fct_adjusted_readings` and the cards of sites, so that a raw figure is never judged "
+        "without what was declared to come from outside, nor adjusted without evidence.",
         domain="performance",
         sensitivity="internal",
     ),

@@ -99,6 +99,10 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
         "period_kind",
         "period_start_date",
     ),
+    "kpi.fct_adjusted_readings": (
+        *("kpi_id", "entity_kind", "entity_id", "period_kind"),
+        *("period_start_date", "factor_id"),
+    ),
     "kpi.fct_kpi_bridge": (
         "kpi_id",
         "entity_kind",
