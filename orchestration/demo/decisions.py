@@ -21,6 +21,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from orchestration.demo.size import random
+from orchestration.governance.feasibility import odds_of_level
 from orchestration.governance.periods import parse_period
 from orchestration.ledger.definitions import APPROVE, REJECT, WITHDRAW
 from orchestration.ledger.desk import Answer, Submission
@@ -63,6 +64,7 @@ class Planted:
     forgotten_kpis: list[str] = field(default_factory=list)
     refused: list[int] = field(default_factory=list)
     late_consents: list[int] = field(default_factory=list)
+    against_the_odds: list[int] = field(default_factory=list)
     waiting: list[int] = field(default_factory=list)
     outcomes: dict[str, int] = field(default_factory=dict)
 
@@ -106,6 +108,7 @@ def decide(office: Office, *, seed: int, today: dt.date, snapshot: str) -> Plant
     history.consent()
     history.waive()
     history.attempt()
+    history.ask_too_much()
     history.lock(snapshot)
     return history.write()
 
@@ -759,6 +762,41 @@ class _History:
             comment="It is on every card of a plant.",
         )
 
+    def ask_too_much(self) -> None:
+        """Ask for a target that its forecast rules out, and have it let stand; if there is one."""
+        least = float(self.facts.goals.least_odds) if self.facts.goals else 0.0
+        for (kpi, kind, entity), forecast in sorted(self.facts.forecasts.items()):
+            if kind != "site" or kpi not in ON_CARDS:
+                continue
+            levels = self.levels(kpi)
+            if odds_of_level(forecast, float(levels["target"])) >= least:
+                continue
+            [unit] = set(self.facts.units_of_entity(kind, entity, self.today))
+            leader = self.leader(unit, self.today)
+            about = {"kpi_id": kpi, "org_unit_id": unit, "period": str(self.today.year + 2)}
+            why = "The year after the next, with the new hall in use."
+            too_much = {**about, **levels, "reason": why}
+            self.add(self.today, "target.propose", leader, expected="refused", **too_much)
+            asked = self.add(
+                self.today,
+                "feasibility.override",
+                leader,
+                **about,
+                level=levels["target"],
+                reason="The new hall ends the transports between the two buildings.",
+                evidence=["Plan of the new hall, page 12"],
+            )
+            self.agree(self.today, self.head(self.today), asked)
+            self.add(
+                self.today,
+                "target.propose",
+                leader,
+                valid_from=self.today + dt.timedelta(days=360),
+                mark="against_the_odds",
+                **too_much,
+            )
+            return
+
     def lock(self, snapshot: str) -> None:
         """Lock the month before the last for one plant, as for an evaluation under way."""
         month = _month_before(self.today, 2)
@@ -807,6 +845,7 @@ class _History:
         self.planted.outcomes = dict(outcomes)
         self.planted.late_consents = numbers.get("late", [])
         [self.planted.ordered_change] = numbers["ordered"]
+        self.planted.against_the_odds = numbers.get("against_the_odds", [])
         self.planted.waiting = numbers.get("waiting", [])
         self.planted.refused = [
             seq

@@ -44,8 +44,10 @@ class Outlook:
     Attributes
     ----------
     rows : DataFrame, one row per series
-        The key, `last_month_date`, `month_count`, `forecast_method`, `widening`,
-        `expected_value`, `low_value` and `high_value` (80 %) of the next month, `target_level`,
+        The key, `last_month_date`, `month_count`, `forecast_method`, `tested_count` (forecasts of
+        past months by what was known before) and `held_count` (of them within the 80 % interval of
+        the method's theory), `widening`, `expected_value`, `low_value` and `high_value` (80 %) of
+        the next month, `target_level`,
         `odds_next_month` and `odds_next_quarter` (the mean of three months) of meeting it;
         `nine_in_ten_level`, `even_odds_level` and `one_in_ten_level`, which the mean of three
         months meets with such odds (NaN where a KPI has no better side); and `refusal`.
@@ -113,6 +115,8 @@ _NOTHING: Final[dict[str, Any]] = {
     "last_month_date": None,
     "month_count": 0,
     "forecast_method": None,
+    "tested_count": 0,
+    "held_count": 0,
     "widening": np.nan,
     "expected_value": np.nan,
     "low_value": np.nan,
@@ -157,6 +161,8 @@ def _foreseen(series: pd.DataFrame) -> tuple[dict[str, Any], Backtest | None]:
         | (levels if has_direction else {})
         | {
             "forecast_method": METHOD_NAMES[chosen.method],
+            "tested_count": int(np.isfinite(chosen.error).sum()),
+            "held_count": int(chosen.covered.sum()),
             "widening": round(chosen.widening, 6),
             "expected_value": round(float(fitted.forecast(1).mean[0]), 10),
             # Nothing that was never below 0 is foreseen there: counts, times and shares are not.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from orchestration.governance.feasibility import is_beyond, odds_of_level
 from orchestration.governance.periods import Period, parse_period
 
 if TYPE_CHECKING:
@@ -49,6 +50,9 @@ class Situation:
         range, or None.
     terms : tuple of Term
         All appointments.
+    let_stand : callable
+        Returns the level up to which targets of a KPI, unit and period stand against the odds, or
+        None.
     """
 
     actor: str
@@ -63,6 +67,7 @@ class Situation:
     limits: Limits
     locked: Callable[[tuple[str, ...], dt.date, dt.date], str | None]
     terms: tuple[Term, ...]
+    let_stand: Callable[[str, str, str], str | None]
 
     @property
     def period(self) -> Period:
@@ -345,6 +350,51 @@ def outliers_are_explained(situation: Situation) -> str | None:
     return None
 
 
+def target_is_feasible(situation: Situation) -> str | None:
+    """Refuse a target that the published forecast or the capacity rules out.
+
+    One that asks no more than the level in force, or than an override lets stand, may always be.
+    """
+    fields, facts = situation.fields, situation.facts
+    name = "target" if "target" in fields else "level"
+    kpi, unit = fields["kpi_id"], fields["org_unit_id"]
+    direction, level = facts.kpis[kpi].direction, float(fields[name])
+    let_stand = situation.let_stand(kpi, unit, fields["period"])
+    in_force = (situation.truth or {}).get(name)
+    if direction not in {"higher", "lower"} or any(
+        allowed is not None and not is_beyond(level, float(allowed), direction)
+        for allowed in (let_stand, in_force)
+    ):
+        return None
+    remedy = "or let feasibility.override say what will change."
+    capacity = facts.capacity.get((kpi, unit)) or facts.capacity.get((kpi, None))
+    if capacity is not None and is_beyond(level, float(capacity.bound), direction):
+        return (
+            f"{name.capitalize()} {fields[name]} of {kpi} lies beyond the capacity bound "
+            f"{capacity.bound} of {capacity.org_unit or 'all units'} "
+            f"({capacity.why.rstrip('.')}): set a level within it, {remedy}"
+        )
+    found = facts.forecast_of(kpi, unit, situation.today)
+    if found is None or facts.goals is None:
+        return None
+    entity, forecast = found
+    odds = odds_of_level(forecast, level)
+    least = float(facts.goals.least_odds)
+    if odds >= least:
+        return None
+    said = f"{odds:.1%}" if odds >= _LEAST_SAID else f"less than {_LEAST_SAID:.1%}"
+    return (
+        f"By the forecast as of {forecast.last_month:%Y-%m} the odds that {entity} meets the "
+        f"{name} {fields[name]} of {kpi} in the mean of the next three months are {said}, and "
+        f"goal_policy.yml asks for {least:.1%} (of {forecast.tested} backtested forecasts "
+        f"{forecast.held} held within their 80 % interval): set an easier level, "
+        f"{forecast.even:.4g} has even odds, {remedy}"
+    )
+
+
+_LEAST_SAID: Final = 0.001
+
+
 def _reading(situation: Situation):  # noqa: ANN202 (a PublishedReading or None)
     fields = situation.fields
     return situation.facts.find_reading(
@@ -371,5 +421,6 @@ CHECKS: Final[dict[str, Check]] = {
         snapshot_is_retained,
         rows_are_quarantined,
         outliers_are_explained,
+        target_is_feasible,
     )
 }

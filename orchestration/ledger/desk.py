@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 DECISIONS: Final = frozenset({APPROVE, REJECT, WITHDRAW})
 APPOINTMENTS: Final = ("appointment.appoint", "appointment.appoint_auditor", "appointment.end")
 LOCKS: Final = ("period_lock.lock", "period_lock.release")
+FEASIBILITY: Final = "feasibility"
 ERASURE: Final = "erasure.order"
 RETIRED: Final = "retired"
 
@@ -213,6 +214,7 @@ class Desk:
             limits=self.rulebook.rights.policy,
             locked=self._locked_period,
             terms=self._terms,
+            let_stand=self._let_stand,
         )
 
     def _kept(
@@ -601,6 +603,10 @@ class Desk:
             ):
                 return period.label
         return None
+
+    def _let_stand(self, kpi: str, unit: str, period: str) -> str | None:
+        truth = self._truth(_joined(FEASIBILITY, kpi, unit, period), self.today)
+        return truth.fields["level"] if truth else None
 
     def _forget(self, payload: Mapping[str, Any]) -> None:
         self._truths.pop(payload["subject"], None)

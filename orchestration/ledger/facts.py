@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from orchestration.governance.feasibility import Forecast
 from orchestration.governance.periods import Period
 from orchestration.publication.snapshot import (
     CURRENT,
@@ -28,7 +29,8 @@ from orchestration.publication.snapshot import (
 )
 
 if TYPE_CHECKING:
-    from orchestration.registry.model import Kpi
+    from orchestration.registry.load import Registers
+    from orchestration.registry.model import CapacityBound, GoalPolicy, Kpi
     from orchestration.settings import Settings
 
 OPEN_END = dt.date.max
@@ -102,6 +104,14 @@ class Facts:
         Logic hash of every KPI as it is defined now.
     rating_cycles : mapping of str to RatingCycle
         Every cycle with ratings.
+    forecasts : mapping of (str, str, str) to Forecast
+        KPI, kind and id of every site and company of which something is foreseen.
+    foreseen_on : date
+        The day as of which they were published.
+    goals : GoalPolicy or None
+        Which odds a target must have; None lets all pass.
+    capacity : mapping of (str, str or None) to CapacityBound
+        KPI and org unit, or None for all of them.
     quarantined : callable
         Returns how many rows of a feed's delivery a rule has set aside.
     """
@@ -115,6 +125,10 @@ class Facts:
     snapshots: Collection[str] = ()
     logic_hashes: Mapping[str, str] = field(default_factory=dict)
     rating_cycles: Mapping[str, RatingCycle] = field(default_factory=dict)
+    forecasts: Mapping[tuple[str, str, str], Forecast] = field(default_factory=dict)
+    foreseen_on: dt.date = dt.date.min
+    goals: GoalPolicy | None = None
+    capacity: Mapping[tuple[str, str | None], CapacityBound] = field(default_factory=dict)
     quarantined: Callable[[str, dt.date, str], int] = lambda *_: 0
 
     def __post_init__(self) -> None:
@@ -157,14 +171,28 @@ class Facts:
             if place.valid_from <= day <= place.valid_to
         )
 
+    def forecast_of(
+        self, kpi_id: str, org_unit_id: str, day: dt.date
+    ) -> tuple[str, Forecast] | None:
+        """Return the entity that is a matter of this unit alone, and its forecast, or None.
+
+        What was published after the day was not known on it.
+        """
+        if day < self.foreseen_on:
+            return None
+        for (kpi, kind, entity), forecast in self.forecasts.items():
+            if kpi == kpi_id and set(self.units_of_entity(kind, entity, day)) == {org_unit_id}:
+                return f"{kind} {entity}", forecast
+        return None
+
     def is_employed(self, person_id: str, day: dt.date) -> bool:
         """Say whether a person is employed on a day."""
         first, last = self.employed.get(person_id, (OPEN_END, dt.date.min))
         return first <= day <= last
 
 
-def read_facts(settings: Settings, kpis: Mapping[str, Kpi]) -> Facts:
-    """Return what the published snapshot, the contracts and the catalogue say.
+def read_facts(settings: Settings, registers: Registers) -> Facts:
+    """Return what the published snapshot, the contracts and the registers say.
 
     Before the first publication there are no units, people and readings; an act that needs one is
     refused then, and the sentence says so.
@@ -178,15 +206,22 @@ def read_facts(settings: Settings, kpis: Mapping[str, Kpi]) -> Facts:
         feed: frozenset(rule.id for rule in contract.rules)
         for feed, contract in settings.company.canonical.items()
     }
+    declared: dict[str, Any] = {
+        "kpis": registers.kpis,
+        "rules": rules,
+        "goals": registers.goals,
+        "capacity": registers.capacity,
+    }
     if not (settings.published / CURRENT).exists():
-        return Facts(kpis=kpis, rules=rules)
-    database = str(read_current(settings.published).file(DATABASE))
+        return Facts(**declared)
+    snapshot = read_current(settings.published)
+    database = str(snapshot.file(DATABASE))
     with duckdb.connect(database, read_only=True) as con:
         try:
             return Facts(
-                kpis=kpis,
-                rules=rules,
+                **declared,
                 **_published_facts(con),
+                foreseen_on=dt.date.fromisoformat(snapshot.as_of),
                 find_reading=partial(_find_reading, database),
                 snapshots=_kept_snapshots(settings),
             )
@@ -235,6 +270,14 @@ def _published_facts(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
             for cycle, outliers, unexplained in con.execute(
                 "select cycle_id, outlier_count, unexplained_count "
                 "from governance.rpt_rating_cycles"
+            ).fetchall()
+        },
+        "forecasts": {
+            (kpi, kind, entity): Forecast(*foreseen)
+            for kpi, kind, entity, *foreseen in con.execute(
+                "select kpi_id, entity_kind, entity_id, last_month_date, nine_in_ten_level, "
+                "even_odds_level, one_in_ten_level, tested_count, held_count "
+                "from kpi.fct_kpi_outlook where even_odds_level is not null order by all"
             ).fetchall()
         },
         "quarantined": lambda *key: held.get(key, 0),

@@ -68,7 +68,7 @@ class Office:
         return cls(
             ledger=ledger,
             rulebook=Rulebook(load_act_types(folders), load_decision_rights(folders)),
-            facts=read_facts(settings, load_registers(folders).kpis),
+            facts=read_facts(settings, load_registers(folders)),
         )
 
     def submit(

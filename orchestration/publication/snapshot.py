@@ -52,6 +52,7 @@ REGISTERS = (
     "definition",
     "dispute",
     "erasure",
+    "feasibility",
     "goal",
     "lifecycle",
     "override",

@@ -13,6 +13,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from orchestration.registry.model import (
+    CapacityBound,
+    CapacityFile,
     Consequence,
     ConsequenceFile,
     Driver,
@@ -20,6 +22,7 @@ from orchestration.registry.model import (
     FeedbackPolicy,
     GamingCheck,
     GamingFile,
+    GoalPolicy,
     Kpi,
     KpiReview,
     Leading,
@@ -58,6 +61,8 @@ class Registers:
     notices: Notices | None = None
     feedback: FeedbackPolicy | None = None
     ratings: RatingPolicy | None = None
+    goals: GoalPolicy | None = None
+    capacity: Mapping[tuple[str, str | None], CapacityBound] = field(default_factory=dict)
     drivers: Sequence[Driver] = ()
     pay_plans: Sequence[PayPlan] = ()
     audits: Mapping[str, RatingAudit] = field(default_factory=dict)
@@ -74,11 +79,12 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     ----------
     folders : iterable of Path
         Each may hold `measures.yml`, `drivers.yml`, `kpis/**/*.yml`, `consequences.yml`,
-        `kpi_review.yml`, `notices.yml`, `feedback.yml`, `rating_policy.yml`, `gaming.yml`,
-        `spot_checks.yml`, `leading.yml`, `scorecards/*.yml`, `pay_plans/*.yml`, `audits/*.yml` and
-        `trials/*.yml`. A KPI, measure, consequence, check of gaming, pay plan, scorecard version,
-        audit or trial of a later folder replaces the one of the same id, a driver that of the same
-        KPI and factor.
+        `kpi_review.yml`, `notices.yml`, `feedback.yml`, `rating_policy.yml`, `goal_policy.yml`,
+        `capacity.yml`, `gaming.yml`, `spot_checks.yml`, `leading.yml`, `scorecards/*.yml`,
+        `pay_plans/*.yml`, `audits/*.yml` and `trials/*.yml`. A KPI, measure, consequence, check of
+        gaming, pay plan, scorecard version, audit or trial of a later folder replaces the one of
+        the same id, a driver that of the same KPI and factor, a bound of capacity that of the same
+        KPI and org unit.
 
     Returns
     -------
@@ -98,7 +104,7 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     trials: dict[str, Trial] = {}
     drivers: dict[tuple[str, str], Driver] = {}
     pay_plans: dict[str, PayPlan] = {}
-    gaming: dict[str, GamingCheck] = {}
+    capacity: dict[tuple[str, str | None], CapacityBound] = {}
     folders = list(folders)
     for folder in folders:
         for path in sorted(folder.glob("measures.yml")):
@@ -118,11 +124,12 @@ def load_registers(folders: Iterable[Path]) -> Registers:
         for path in sorted(folder.glob("drivers.yml")):
             declared = read_entry(path, DriverFile).drivers
             drivers |= {(driver.kpi, driver.factor): driver for driver in declared}
-        for path in sorted(folder.glob("gaming.yml")):
-            gaming |= {check.id: check for check in read_entry(path, GamingFile).checks}
         for path in sorted(folder.glob("pay_plans/*.yml")):
             plan = read_entry(path, PayPlan)
             pay_plans[plan.id] = plan
+        for path in sorted(folder.glob("capacity.yml")):
+            bounds = read_entry(path, CapacityFile).bounds
+            capacity |= {(one.kpi, one.org_unit): one for one in bounds}
     registers = Registers(
         measures=dict(sorted(measures.items())),
         kpis=dict(sorted(_with_consequences(kpis, folders).items())),
@@ -133,14 +140,22 @@ def load_registers(folders: Iterable[Path]) -> Registers:
         notices=_last(folders, "notices.yml", Notices),
         feedback=_last(folders, "feedback.yml", FeedbackPolicy),
         ratings=_last(folders, "rating_policy.yml", RatingPolicy),
+        goals=_last(folders, "goal_policy.yml", GoalPolicy),
+        capacity=capacity,
         drivers=[drivers[key] for key in sorted(drivers)],
         pay_plans=[pay_plans[key] for key in sorted(pay_plans)],
-        gaming=dict(sorted(gaming.items())),
+        gaming=_gaming_checks(folders),
         spot_checks=_last(folders, "spot_checks.yml", SpotCheckFile),
         leading=_last(folders, "leading.yml", Leading),
     )
     _check_references(registers)
     return registers
+
+
+def _gaming_checks(folders: Iterable[Path]) -> dict[str, GamingCheck]:
+    paths = [path for folder in folders for path in sorted(folder.glob("gaming.yml"))]
+    checks = {check.id: check for path in paths for check in read_entry(path, GamingFile).checks}
+    return dict(sorted(checks.items()))
 
 
 def _last(folders: Iterable[Path], name: str, model: type[Model]) -> Model | None:
@@ -421,7 +436,11 @@ def _kpi_row(kpi: Kpi) -> Row:
         "minimum_denominator": kpi.minimum_denominator,
         "not_computable_reason": kpi.not_computable,
         "chart_kind": kpi.chart.kind,
+        "when_rare": kpi.chart.when_rare,
+        "rule_set": kpi.chart.convention,
         "baseline_readings": kpi.chart.baseline_readings,
+        "baseline_from_date": kpi.chart.baseline.first if kpi.chart.baseline else None,
+        "baseline_to_date": kpi.chart.baseline.last if kpi.chart.baseline else None,
         "floor_level": bands.floor if bands else None,
         "threshold_level": bands.threshold if bands else None,
         "target_level": bands.target if bands else None,
@@ -445,8 +464,10 @@ def _check_references(registers: Registers) -> None:
                     f"KPI {kpi.id} names the counter-KPI {counter!r}, which has no file: "
                     "correct the id or add the KPI."
                 )
+    _check_charts(registers)
     _check_trials(registers)
     _check_drivers(registers)
+    _check_capacity(registers)
     _check_pay_plans(registers)
     _check_gaming(registers)
     _check_spot_checks(registers)
@@ -465,6 +486,40 @@ def _check_references(registers: Registers) -> None:
                     f"Scorecard {template.id} version {template.version} wants {item.kpi} per "
                     f"{template.subject_kind} and {template.period_kind}, which the KPI's `grain` "
                     "does not list: add it there or drop the item."
+                )
+
+
+_COUNTED = {
+    **dict.fromkeys(("p", "laney_p", "g"), "binomial"),
+    **dict.fromkeys(("u", "laney_u", "t", "c"), "poisson"),
+}
+
+
+def _check_charts(registers: Registers) -> None:
+    """Refuse a chart of counts for a KPI whose measures count nothing of the kind."""
+    for kpi in registers.kpis.values():
+        kind = kpi.chart.kind
+        if kind not in _COUNTED:
+            continue
+        if kpi.factors:
+            raise RegisterError(
+                f"KPI {kpi.id} is a product of ratios and has a {kind} chart, which needs one "
+                "count: take i_mr."
+            )
+        if bool(kpi.denominator) == (kind == "c"):
+            need = "no denominator" if kind == "c" else "a denominator"
+            raise RegisterError(
+                f"KPI {kpi.id} has a {kind} chart, which needs {need}: take "
+                f"{'u' if kind == 'c' else 'c or i_mr'}."
+            )
+        for term in kpi.numerator:
+            if term.measure is None:
+                continue
+            found = registers.measures[term.measure].distribution
+            if found != _COUNTED[kind]:
+                raise RegisterError(
+                    f"KPI {kpi.id} has a {kind} chart, which needs {_COUNTED[kind]} counts, and "
+                    f"{term.measure} is {found}: take a chart that fits, or correct the measure."
                 )
 
 
@@ -532,6 +587,16 @@ def _check_drivers(registers: Registers) -> None:
             raise RegisterError(
                 f"drivers.yml names the KPI {driver.kpi!r}, which has no file: correct the id or "
                 "add the KPI."
+            )
+
+
+def _check_capacity(registers: Registers) -> None:
+    for bound in registers.capacity.values():
+        kpi = registers.kpis.get(bound.kpi)
+        if kpi is None or kpi.direction not in {"higher", "lower"}:
+            raise RegisterError(
+                f"capacity.yml names {bound.kpi!r}, which is no KPI with a better side: correct "
+                "the id or drop the bound."
             )
 
 

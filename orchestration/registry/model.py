@@ -10,7 +10,15 @@ import datetime as dt
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 EntityKind = Literal[
     "enterprise",
@@ -25,7 +33,15 @@ EntityKind = Literal[
 ]
 PeriodKind = Literal["day", "week", "month", "quarter", "year"]
 Direction = Literal["higher", "lower", "band", "neutral"]
-ChartKind = Literal["i_mr", "p", "laney_p", "u", "laney_u", "none"]
+ChartKind = Literal["i_mr", "p", "laney_p", "u", "laney_u", "c", "g", "t", "none"]
+# What a chart is judged by: sets of rules, and single ones (`statistics/spc/rule_sets.py`).
+RuleSet = Literal[
+    "limits", "nelson_1_2", "nhs", "anhoej", "western_electric", "nelson", "montgomery"
+]
+RuleName = Literal[
+    "nelson_1", "nelson_2", "nelson_3", "nelson_4", "nelson_5", "nelson_6", "nelson_7", "nelson_8",
+    "we_4", "nhs_run", "nhs_trend", "nhs_two_in_three", "anhoej_run", "anhoej_crossings",
+]  # fmt: skip
 Domain = Literal["production", "supply", "people", "safety", "leadership"]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
@@ -91,12 +107,109 @@ class Band(Entry):
     stretch: Decimal
 
 
+class Ewma(Entry):
+    """A chart of the weighted average beside: finds small shifts that last.
+
+    With its limit at 2.86 an EWMA of weight 0.2 alone flags one reading in 370 by chance, as
+    three-sigma limits do (`run_length.ewma_arl`).
+    """
+
+    kind: Literal["ewma"]
+    weight: Decimal = Field(default=Decimal("0.2"), gt=0, le=1)
+    limit: Decimal = Field(default=Decimal("2.86"), gt=0)
+
+    def __str__(self) -> str:
+        return f"ewma({self.weight},{self.limit})"
+
+
+class Cusum(Entry):
+    """A chart of cumulated distances beside: slack and decision interval in sigma."""
+
+    kind: Literal["cusum"]
+    slack: Decimal = Field(default=Decimal("0.5"), ge=0)
+    interval: Decimal = Field(default=Decimal(5), gt=0)
+
+    def __str__(self) -> str:
+        return f"cusum({self.slack},{self.interval})"
+
+
+class Window(Entry):
+    """Periods that begin between two days, both inclusive."""
+
+    first: dt.date
+    last: dt.date
+
+    @model_validator(mode="after")
+    def _is_a_while(self) -> Window:
+        if self.last <= self.first:
+            raise ValueError(f"the baseline ends on {self.last}, not after {self.first}")
+        return self
+
+
 class ChartPlan(Entry):
-    """Which control chart a KPI is judged on, and on how long a baseline."""
+    """Which control chart a KPI is judged on, by which rules, and on which baseline.
+
+    Attributes
+    ----------
+    kind : str
+        `g` (trials) and `t` (exposure) chart what lies between events.
+    when_rare : str, optional
+        The chart of those series of a p or u chart of which fewer than one event is expected a
+        period.
+    rules : str or list
+        A set of rules, or several sets and rules together.
+    beside : Ewma or Cusum, optional
+        A chart with a memory, whose signals count as well.
+    baseline_readings : int
+        The first so many final readings set the limits.
+    baseline : Window, optional
+        The final readings of these periods do, instead. A phase that an act begins has its own.
+    """
 
     kind: ChartKind
+    when_rare: Literal["g", "t"] | None = None
+    rules: tuple[RuleSet | RuleName, ...] = Field(default=("nelson_1_2",), min_length=1)
+    beside: Ewma | Cusum | None = Field(default=None, discriminator="kind")
     baseline_readings: int = Field(default=24, ge=8)
+    baseline: Window | None = None
     why: str
+
+    @field_validator("rules", mode="before")
+    @classmethod
+    def _one_is_a_list(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @model_serializer(mode="wrap")
+    def _says_no_more_than_the_file(self, handler: SerializerFunctionWrapHandler) -> object:
+        """Leave out what version 1 of this schema did not know: no hash changes by it."""
+        later = {"when_rare", "rules", "beside", "baseline"} - self.model_fields_set
+        return {name: said for name, said in handler(self).items() if name not in later}
+
+    @property
+    def convention(self) -> str:
+        """Rules and what stands beside, as `rule_sets.read_convention` reads them."""
+        return "+".join([*self.rules, *([str(self.beside)] if self.beside else [])])
+
+    @model_validator(mode="after")
+    def _parts_fit_the_kind(self) -> ChartPlan:
+        counts = {"g": ("p", "laney_p"), "t": ("u", "laney_u")}
+        if self.when_rare is not None and self.kind not in counts[self.when_rare]:
+            fitting = " or ".join(counts[self.when_rare])
+            raise ValueError(
+                f"`when_rare: {self.when_rare}` takes the place of a {fitting} chart, and this one "
+                f"is {self.kind}: correct either"
+            )
+        zones = {"nelson", "western_electric", "montgomery", "nhs", "nhs_two_in_three"}
+        zones |= {f"nelson_{number}" for number in (5, 6, 7, 8)}
+        asked = sorted(zones & set(self.rules)) + ([self.beside.kind] if self.beside else [])
+        if self.kind == "g" and asked:
+            raise ValueError(
+                f"a g chart has no zones of sigma, which {asked[0]} asks for: take limits, "
+                "nelson_1_2 or anhoej, or another chart"
+            )
+        if self.kind == "none" and self.model_fields_set - {"kind", "why", "baseline_readings"}:
+            raise ValueError("a KPI without a chart has no rules and no baseline: drop them")
+        return self
 
 
 class Version(Entry):
@@ -170,6 +283,41 @@ class RatingPolicy(Entry):
 
     least_ratees: int = Field(ge=3)
     outlier_residual: Decimal = Field(ge=1)
+
+
+class GoalPolicy(Entry):
+    """When a target asks for too much; the file `goal_policy.yml`.
+
+    Attributes
+    ----------
+    least_odds : Decimal
+        Odds of the published forecast, below which a target needs an override.
+    """
+
+    least_odds: Decimal = Field(ge=0, lt=1)
+
+
+class CapacityBound(Entry):
+    """Beyond which level no target of a KPI can lie: of one org unit, or of all."""
+
+    kpi: Identifier
+    org_unit: str | None = None
+    bound: Decimal
+    why: str = Field(min_length=10)
+
+
+class CapacityFile(Entry):
+    """The file `capacity.yml`: every declared bound."""
+
+    bounds: tuple[CapacityBound, ...]
+
+    @model_validator(mode="after")
+    def _each_once(self) -> CapacityFile:
+        keys = [(one.kpi, one.org_unit) for one in self.bounds]
+        for kpi, unit in keys:
+            if keys.count((kpi, unit)) > 1:
+                raise ValueError(f"{kpi} of {unit or 'all units'} has two bounds: remove one")
+        return self
 
 
 EventSource = Literal[

@@ -42,9 +42,9 @@ DIALECT = [
 # Columns that are no amount and no count: what was divided or scored, and levels of a chart.
 FRACTIONS = {
     "reading_value", "threshold_level", "target_level", "stretch_level", "score", "total_score",
-    "centre", "lower_limit", "upper_limit", "sigma_z", "locked_value", "present_value",
-    "value_difference", "computed_value", "original_target_level", "previous_value",
-    "previous_target_level", "previous_score", "drift_ratio", "appeal_ratio",
+    "centre", "charted_value", "lower_limit", "upper_limit", "sigma_z", "locked_value",
+    "present_value", "value_difference", "computed_value", "original_target_level",
+    "previous_value", "previous_target_level", "previous_score", "drift_ratio", "appeal_ratio",
     "targeted_weight_share", "parts_level", "parts_better_by",
     "peers_value", "phi", "z", "peers_lower_limit", "peers_upper_limit",
     "widening", "expected_value", "low_value", "high_value", "odds_next_month", "odds_next_quarter",

@@ -1,5 +1,6 @@
 """Three years of decisions hold what they claim to hold, and the ledger alone shows it."""
 
+import dataclasses
 import datetime as dt
 import shutil
 from collections import Counter
@@ -7,6 +8,7 @@ from collections import Counter
 import pytest
 
 from orchestration.demo.decisions import DISPUTE_DAYS, DRIFT_STEPS, decide
+from orchestration.governance.feasibility import Forecast
 from orchestration.ledger.office import Office
 from orchestration.ledger.opening import open_ledger
 from orchestration.ledger.projection import rectangles
@@ -111,3 +113,31 @@ def test_another_seed_decides_otherwise_and_the_same_seed_the_same(decided, tiny
         said[seed] = [entry.payload for entry in office.ledger.entries()]
     assert said[SEED] == [entry.payload for entry in entries]
     assert said[SEED + 1] != said[SEED]
+
+
+def test_a_target_that_a_forecast_rules_out_is_refused_and_then_let_stand(
+    tiny_home, tmp_path_factory
+):
+    home = tmp_path_factory.mktemp("foreseen") / "home"
+    shutil.copytree(tiny_home, home, symlinks=True)
+    settings = Settings.from_environment({"STEELYARD_HOME": str(home)})
+    snapshot = read_current(settings.published)
+    office = Office.of(settings, open_ledger(settings))
+    today = dt.date.fromisoformat(snapshot.as_of)
+    site = min(entity for kind, entity in office.facts.entities if kind == "site")
+    # Two months of the tiny company foresee nothing; a scrap ratio of 0.10 is far from 0.02.
+    forecast = Forecast(dt.date(2026, 8, 1), 0.11, 0.10, 0.09, tested=33, held=28)
+    facts = dataclasses.replace(office.facts, forecasts={("KPI016", "site", site): forecast})
+    office = dataclasses.replace(office, facts=facts)
+    planted = decide(office, seed=SEED, today=today, snapshot=snapshot.content_hash)
+
+    [let_stand] = planted.against_the_odds
+    said = [
+        entry.payload for entry in office.ledger.entries(subject=f"target|KPI016|S-{site}|2028")
+    ]
+    assert [(one["act_type"], one["outcome"]) for one in said] == [
+        ("target.propose", "refused"),
+        ("target.propose", "pending"),
+    ]
+    assert "the odds that site" in said[0]["refusal"]
+    assert office.ledger.entry(let_stand).payload == said[1]

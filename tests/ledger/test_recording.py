@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from orchestration.governance.feasibility import Forecast
 from orchestration.ledger.desk import Answer, Submission
 from orchestration.ledger.facts import RatingCycle
 from orchestration.ledger.projection import rectangles
+from orchestration.registry.model import CapacityBound, GoalPolicy
 
 from .world import LOGIC, OTHER_LOGIC, PAID, SNAPSHOT, UNPAID, Office, facts
 
@@ -863,3 +865,111 @@ def test_an_outlier_is_explained_by_whoever_leads_and_confirmed_by_hr(office: Of
 
     office.act("rationale.withdraw", "E3", given.seq, reason="It was somebody else's work.")
     assert truths(office, "rationale") == []
+
+
+# Feasibility ------------------------------------------------------------------------------------
+
+SITE_TARGET = LINE_TARGET | {"org_unit_id": "S-A", "target": "0.015", "stretch": "0.010"}
+AGAINST_THE_ODDS = {
+    **{name: SITE_TARGET[name] for name in ("kpi_id", "org_unit_id", "period")},
+    "level": "0.015",
+    "reason": "The new press runs from April on and halves the scrap of coils.",
+}
+# Scrap of about 0.025: the mean of three months is above 0.022 nine times in ten.
+FORESEEN = Forecast(dt.date(2026, 2, 1), 0.028, 0.025, 0.022, tested=33, held=29)
+
+
+def with_forecast(**changes: Any) -> Any:
+    return facts(
+        forecasts={(UNPAID, "site", "A"): FORESEEN},
+        goals=GoalPolicy(least_odds="0.05"),
+        **changes,
+    )
+
+
+def test_a_target_with_too_low_odds_is_refused_and_the_sentence_says_why(office: Office) -> None:
+    office.facts = with_forecast()
+    # 0.010 below the even level, where one in ten lies 0.003 below: 4.27 deviations.
+    assert refused(office, office.act("target.propose", "E2", **SITE_TARGET)) == (
+        "By the forecast as of 2026-02 the odds that site A meets the target 0.015 of KPI016 in "
+        "the mean of the next three months are less than 0.1%, and goal_policy.yml asks for 5.0% "
+        "(of 33 backtested forecasts 29 held within their 80 % interval): set an easier level, "
+        "0.025 has even odds, or let feasibility.override say what will change."
+    )
+    # One in ten is enough; so is any level where nothing is foreseen of the unit.
+    for fields, actor in ((SITE_TARGET | {"target": "0.022"}, "E2"), (LINE_TARGET, "E3")):
+        assert office.act("target.propose", actor, **fields).outcome == "pending"
+
+
+def test_a_target_stands_against_the_odds_once_somebody_above_let_it(office: Office) -> None:
+    office.facts = with_forecast()
+    asked = office.act("feasibility.override", "E2", **AGAINST_THE_ODDS)
+    assert asked.outcome == "pending"
+    assert "meets the target" in refused(office, office.act("target.propose", "E2", **SITE_TARGET))
+    assert "no right to override feasibility" in refused(
+        office, office.act("decision.approve", "E3", asked.seq)
+    )
+    office.act("decision.approve", "E1", asked.seq)
+
+    proposed = office.act("target.propose", "E2", **SITE_TARGET)
+    assert proposed.outcome == "pending"
+    further = office.act("target.propose", "E2", **SITE_TARGET | {"target": "0.012"})
+    assert "meets the target 0.012" in refused(office, further)
+    assert office.act("decision.approve", "E1", proposed.seq).outcome == "recorded"
+
+    ended = {**AGAINST_THE_ODDS, "reason": "The press was not bought after all."}
+    ended.pop("level")
+    assert office.act("feasibility.end", "E1", **ended).outcome == "effective"
+    change = CHANGE | {"org_unit_id": "S-A", "stretch": "0.010"}
+    # What is agreed stays, and whoever asks for less than that is not held back.
+    for target, outcome in (("0.016", "pending"), ("0.015", "pending"), ("0.014", "refused")):
+        assert office.act("target.change", "E2", **change | {"target": target}).outcome == outcome
+
+
+def test_odds_that_have_fallen_stop_the_last_consent(office: Office) -> None:
+    proposed = office.act("target.propose", "E2", **SITE_TARGET)
+    office.facts = with_forecast()
+    late = refused(office, office.act("decision.approve", "E1", proposed.seq))
+    assert late.startswith(f"Act {proposed.seq} is no longer possible. By the forecast as of")
+
+
+def test_nobody_is_held_to_a_forecast_that_came_later(office: Office) -> None:
+    office.facts = with_forecast(foreseen_on=dt.date(2026, 3, 2))
+    office.on("2026-03-01")
+    assert office.act("target.propose", "E2", **SITE_TARGET).outcome == "pending"
+    office.on("2026-03-02")
+    assert office.act("target.propose", "E2", **SITE_TARGET).outcome == "refused"
+
+
+def test_a_goal_has_the_same_gate(office: Office) -> None:
+    office.facts = with_forecast()
+    goal = {
+        "goal_id": "G-1",
+        "statement": "Half the scrap of coils by the end of the year.",
+        "org_unit_id": "S-A",
+        "owner_id": "E2",
+        "kpi_id": UNPAID,
+        "period": "2026",
+        "level": "0.015",
+    }
+    assert "meets the level 0.015" in refused(office, office.act("goal.propose", "E2", **goal))
+    proposed = office.act("goal.propose", "E2", **goal | {"level": "0.024"})
+    counter = office.act(
+        "goal.counter", "E1", proposed.seq, level="0.016", reason="The best month was so good."
+    )
+    assert "meets the level 0.016" in refused(office, counter)
+
+
+def test_no_target_lies_beyond_the_capacity(office: Office) -> None:
+    bound = {"kpi": UNPAID, "why": "Trimming takes so much of every coil."}
+    of_all = CapacityBound(**bound, bound="0.005")
+    of_line = CapacityBound(**bound, bound="0.012", org_unit="L-A1")
+    office.facts = facts(capacity={(UNPAID, None): of_all, (UNPAID, "L-A1"): of_line})
+    beyond = LINE_TARGET | {"target": "0.011"}
+    assert refused(office, office.act("target.propose", "E3", **beyond)) == (
+        "Target 0.011 of KPI016 lies beyond the capacity bound 0.012 of L-A1 (Trimming takes so "
+        "much of every coil): set a level within it, or let feasibility.override say what will "
+        "change."
+    )
+    at_site = SITE_TARGET | {"target": "0.011"}
+    assert office.act("target.propose", "E2", **at_site).outcome == "pending"

@@ -10,6 +10,8 @@ import pytest
 import yaml
 
 from orchestration.registry.load import RegisterError, load_registers, register_tables
+from orchestration.registry.model import ChartPlan
+from orchestration.statistics.spc.rule_sets import read_convention
 
 SHIPPED = Path(__file__).parents[2] / "seeds" / "registry"
 
@@ -427,3 +429,52 @@ def test_a_trial_names_its_lines_by_wave(tmp_path):
 def test_a_trial_that_could_be_read_as_one_likes_is_refused(tmp_path, old, new, said):
     with pytest.raises(RegisterError, match=said):
         with_file(tmp_path, "trials", TRIAL.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("chart", "said"),
+    [
+        ({"kind": "i_mr", "when_rare": "t"}, "takes the place of a u or laney_u chart"),
+        ({"kind": "g", "rules": "nelson"}, "a g chart has no zones of sigma, which nelson asks"),
+        ({"kind": "g", "beside": {"kind": "ewma"}}, "which ewma asks for"),
+        ({"kind": "none", "rules": "limits"}, "a KPI without a chart has no rules"),
+        ({"kind": "i_mr", "rules": ["nelson_9"]}, "chart.rules.0"),
+        (
+            {"kind": "i_mr", "baseline": {"first": "2025-06-01", "last": "2025-01-01"}},
+            "the baseline ends on 2025-01-01, not after 2025-06-01",
+        ),
+        ({"kind": "p"}, "KPI011 has a p chart, which needs binomial counts, and setup_minutes is"),
+        ({"kind": "c"}, "KPI011 has a c chart, which needs no denominator: take u"),
+    ],
+)
+def test_a_chart_that_does_not_fit_its_kpi_is_refused_in_one_sentence(company, chart, said):
+    write(company / "kpis" / "mine.yml", SETUP_RATIO | {"chart": {"why": "Because.", **chart}})
+
+    with pytest.raises(RegisterError, match=said):
+        load_registers([SHIPPED, company])
+
+
+def test_a_chart_plan_says_its_rules_as_one_convention(company):
+    chart = {
+        "kind": "i_mr",
+        "rules": ["western_electric", "nelson_3"],
+        "beside": {"kind": "cusum", "interval": 4},
+        "why": "Slow drift.",
+    }
+    write(company / "kpis" / "mine.yml", SETUP_RATIO | {"chart": chart})
+    rows = register_tables(load_registers([SHIPPED, company]), {})["kpis"]
+    said = {row["kpi_id"]: row["rule_set"] for row in rows}
+
+    assert said["KPI011"] == "western_electric+nelson_3+cusum(0.5,4)"
+    assert said["KPI034"] == "nelson_1_2+ewma(0.2,2.86)"
+    assert said["KPI006"] == "nelson_1_2"
+    assert all(read_convention(convention) for convention in said.values())
+
+
+def test_a_plan_that_says_nothing_new_has_the_hash_that_it_always_had():
+    """Else every approved KPI would be called in question by a newer version of Steelyard."""
+    plan = ChartPlan(kind="i_mr", why="A ratio of times.")
+
+    assert plan.model_dump(mode="json") == {
+        "kind": "i_mr", "baseline_readings": 24, "why": "A ratio of times.",
+    }  # fmt: skip

@@ -23,7 +23,8 @@ readings as (
         finality,
         trust_state,
         is_excluded,
-        previous_value
+        previous_value,
+        final_on_date
     from {{ ref('fct_kpi_readings') }}
 
 ),
@@ -35,7 +36,11 @@ kpis as (
         direction,
         multiplier,
         chart_kind,
+        when_rare,
+        rule_set,
         baseline_readings,
+        baseline_from_date,
+        baseline_to_date,
         floor_level,
         threshold_level,
         target_level,
@@ -71,8 +76,25 @@ phases as (
         entity_id,
         period_kind,
         phase_start_date,
-        next_phase_start_date
+        next_phase_start_date,
+        act_seq,
+        recorded_on_date
     from {{ ref('int_charts__phases') }}
+
+),
+
+-- When late data changed a reading: few.
+restated as (
+
+    select
+        kpi_id,
+        entity_kind,
+        entity_id,
+        period_kind,
+        period_start_date,
+        restated_on_date
+    from {{ ref('int_readings__computed') }}
+    where restated_on_date is not null
 
 ),
 
@@ -96,9 +118,17 @@ levels as (
         kpis.direction,
         kpis.multiplier,
         kpis.chart_kind,
+        kpis.when_rare,
+        kpis.rule_set,
         kpis.baseline_readings,
+        case when phases.act_seq is null then kpis.baseline_from_date end as baseline_from_date,
+        case when phases.act_seq is null then kpis.baseline_to_date end as baseline_to_date,
         kpis.floor_level,
+        readings.final_on_date,
+        restated.restated_on_date,
         phases.phase_start_date,
+        phases.act_seq as phase_act_seq,
+        phases.recorded_on_date as phase_recorded_on_date,
         targets.target_version,
         coalesce(targets.threshold_level, kpis.threshold_level) as threshold_level,
         coalesce(targets.target_level, kpis.target_level) as target_level,
@@ -124,6 +154,13 @@ levels as (
             and readings.period_kind = phases.period_kind
             and readings.period_start_date >= phases.phase_start_date
             and readings.period_start_date < phases.next_phase_start_date
+    left join restated
+        on
+            readings.kpi_id = restated.kpi_id
+            and readings.entity_kind = restated.entity_kind
+            and readings.entity_id = restated.entity_id
+            and readings.period_kind = restated.period_kind
+            and readings.period_start_date = restated.period_start_date
 
 )
 
@@ -136,6 +173,8 @@ select
     kpi_id || '|' || entity_kind || '|' || entity_id || '|' || period_kind
     || coalesce('|' || cast(phase_start_date as varchar), '') as series_id,
     phase_start_date,
+    phase_act_seq,
+    phase_recorded_on_date,
     cast(numerator as double) as numerator,
     cast(denominator as double) as denominator,
     n,
@@ -144,10 +183,16 @@ select
     finality,
     trust_state,
     is_excluded,
+    final_on_date,
+    restated_on_date,
     direction,
     cast(multiplier as double) as multiplier,
     chart_kind,
+    when_rare,
+    rule_set,
     baseline_readings,
+    baseline_from_date,
+    baseline_to_date,
     {%- for before in ['', 'previous_'] %}
         cast(
             case
