@@ -68,7 +68,8 @@ FRACTIONS = {
     "weight_share", "raw_score", "fair_score", "low_score", "high_score", "agreement_index",
     "normalised_points", "low_points", "high_points", "rater_points", "unit_points",
     "covariate_points", "expected_points", "residual_points", "residual_z",
-    "second_value", "tolerance", "shift_sd", "sibling_moved_share", "still_chance",
+    "second_value", "tolerance", "detectable_value",
+    "shift_sd", "sibling_moved_share", "still_chance",
 }  # fmt: skip
 
 
