@@ -16,6 +16,7 @@ from orchestration.governance.comparisons import compare_with_peers
 from orchestration.governance.fairness import audit_ratings
 from orchestration.governance.feedback import sum_up_feedback
 from orchestration.governance.gaming import find_gaming
+from orchestration.governance.handovers import judge_handovers
 from orchestration.governance.judgements import judge_readings
 from orchestration.governance.leaders import estimate_leaders
 from orchestration.governance.outlook import foreseen_rows
@@ -123,6 +124,16 @@ QUESTIONS: Final = (
         domain="leadership",
         sensitivity="confidential",
         by="kpi_id",
+    ),
+    Question(
+        "handovers",
+        ("intermediate.int_leaders__input",),
+        judge_handovers,
+        "What a change of leader does to lines, beside lines of the site that kept theirs: one row "
+        "per KPI, question and part, over eight changes or more and never of one. Read by "
+        "`fct_handovers`, so that the price of moving leaders is known before they are moved.",
+        domain="leadership",
+        sensitivity="internal",
     ),
     Question(
         "chart_review",

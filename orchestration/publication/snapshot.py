@@ -60,6 +60,7 @@ REGISTERS = (
     "period_lock",
     "rating_lock",
     "rationale",
+    "redundancy",
     "release",
     "spot_check",
     "target",
@@ -124,6 +125,8 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
         *("kpi_id", "entity_kind", "entity_id", "period_kind"),
         "period_start_date",
     ),
+    "kpi.fct_handovers": ("kpi_id", "question", "part_id"),
+    "kpi.fct_declared_leads": ("leading_kpi_id", "lagging_kpi_id"),
     "kpi.fct_guardrails": (
         *("kpi_id", "counter_kpi_id", "entity_kind", "entity_id"),
         "period_start_date",
@@ -153,6 +156,8 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
     "governance.rpt_target_cascade": ("kpi_id", "org_unit_id", "label_kind", "label_start_date"),
     "governance.rpt_kpi_review": ("kpi_id",),
     "governance.rpt_goal_conflicts": ("goal_id", "other_goal_id"),
+    "governance.rpt_redundant_kpis": ("kpi_id", "other_kpi_id"),
+    "governance.rpt_card_balance": ("template_id",),
     "governance.rpt_spot_checks": (
         *("kpi_id", "entity_kind", "entity_id", "period_kind"),
         "period_start_date",

@@ -27,6 +27,7 @@ from orchestration.registry.model import (
     GoalPolicy,
     Kpi,
     KpiReview,
+    Leading,
     Measure,
     MeasureFile,
     Notices,
@@ -70,6 +71,7 @@ class Registers:
     trials: Mapping[str, Trial] = field(default_factory=dict)
     gaming: Mapping[str, GamingCheck] = field(default_factory=dict)
     spot_checks: SpotCheckFile | None = None
+    leading: Leading | None = None
 
 
 def load_registers(folders: Iterable[Path]) -> Registers:
@@ -80,11 +82,11 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     folders : iterable of Path
         Each may hold `measures.yml`, `drivers.yml`, `kpis/**/*.yml`, `consequences.yml`,
         `kpi_review.yml`, `notices.yml`, `feedback.yml`, `rating_policy.yml`, `goal_policy.yml`,
-        `capacity.yml`, `gaming.yml`, `spot_checks.yml`, `scorecards/*.yml`, `pay_plans/*.yml`,
-        `audits/*.yml` and `trials/*.yml`. A KPI, measure, consequence, check of gaming, pay plan,
-        scorecard version, audit or trial of a later folder replaces the one of the same id, a
-        driver that of the same KPI and factor, a bound of capacity that of the same KPI and org
-        unit.
+        `capacity.yml`, `gaming.yml`, `spot_checks.yml`, `leading.yml`, `scorecards/*.yml`,
+        `pay_plans/*.yml`, `audits/*.yml` and `trials/*.yml`. A KPI, measure, consequence, check of
+        gaming, pay plan, scorecard version, audit or trial of a later folder replaces the one of
+        the same id, a driver that of the same KPI and factor, a bound of capacity that of the same
+        KPI and org unit.
 
     Returns
     -------
@@ -124,6 +126,7 @@ def load_registers(folders: Iterable[Path]) -> Registers:
         pay_plans=[pay_plans[key] for key in sorted(pay_plans)],
         gaming=dict(sorted(gaming.items())),
         spot_checks=_last(folders, "spot_checks.yml", SpotCheckFile),
+        leading=_last(folders, "leading.yml", Leading),
     )
     _check_references(registers)
     return registers
@@ -193,7 +196,8 @@ def register_tables(
         Table name to rows: `kpis`, `kpi_terms`, `kpi_grains`, `kpi_counters`, `measures`,
         `measure_feeds`, `scorecard_templates`, `scorecard_items`, `kpi_review`, `notices`,
         `kpi_drivers`, `pay_plan_items`, `gaming_checks`, `gaming_check_plans`, `spot_checks`,
-        `audit_attributes`, `trials`, `trial_lines`, `feedback_groups`, `rating_policy`.
+        `audit_attributes`, `trials`, `trial_lines`, `feedback_groups`, `rating_policy`,
+        `kpi_leads`, `card_balance`.
     """
     tables: dict[str, list[Row]] = {
         "kpis": [_kpi_row(kpi) for kpi in registers.kpis.values()],
@@ -333,6 +337,13 @@ def register_tables(
         ]
         if registers.spot_checks
         else [],
+        "kpi_leads": [
+            {"leading_kpi_id": pair.leading, "lagging_kpi_id": pair.lagging}
+            for pair in (registers.leading.pairs if registers.leading else ())
+        ],
+        "card_balance": [registers.leading.model_dump(exclude={"pairs"})]
+        if registers.leading
+        else [],
         "pay_plan_items": [row for plan in registers.pay_plans for row in _pay_plan_rows(plan)],
     }
     for template in registers.scorecards:
@@ -455,6 +466,7 @@ def _check_references(registers: Registers) -> None:
     _check_pay_plans(registers)
     _check_gaming(registers)
     _check_spot_checks(registers)
+    _check_leads(registers)
     _check_one_template_at_a_time(registers.scorecards)
     for template in registers.scorecards:
         for item in template.items:
@@ -525,6 +537,17 @@ def _check_spot_checks(registers: Registers) -> None:
                 f"spot_checks.yml draws {check.kpi!r} per {check.entity_kind} and "
                 f"{check.period_kind}, which is no reading of a KPI: correct the entry."
             )
+
+
+def _check_leads(registers: Registers) -> None:
+    for pair in registers.leading.pairs if registers.leading else ():
+        for name, timing in ((pair.leading, "leading"), (pair.lagging, "lagging")):
+            kpi = registers.kpis.get(name)
+            if kpi is None or kpi.timing != timing:
+                raise RegisterError(
+                    f"leading.yml names {name!r} as {timing}, which no file of a KPI says: correct "
+                    "the pair or the `timing` of the KPI."
+                )
 
 
 def _check_trials(registers: Registers) -> None:

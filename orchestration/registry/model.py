@@ -560,6 +560,37 @@ class ScorecardTemplate(Entry):
         return self
 
 
+class Lead(Entry):
+    """A KPI that is declared to run ahead of another."""
+
+    leading: Identifier
+    lagging: Identifier
+    why: str = Field(min_length=10)
+
+
+class Leading(Entry):
+    """What is said of leading KPIs; the file `leading.yml`.
+
+    Attributes
+    ----------
+    least_leading_weight, least_lagging_weight : Decimal
+        Share of a scorecard's weight that leading and lagging KPIs shall have at least.
+    """
+
+    least_leading_weight: Decimal = Field(ge=0, le=1)
+    least_lagging_weight: Decimal = Field(ge=0, le=1)
+    pairs: tuple[Lead, ...] = ()
+
+    @model_validator(mode="after")
+    def _can_be_met(self) -> Leading:
+        if self.least_leading_weight + self.least_lagging_weight > 1:
+            raise ValueError("the least weights sum to more than 1: no card could have both")
+        pairs = [(one.leading, one.lagging) for one in self.pairs]
+        if len(set(pairs)) != len(pairs):
+            raise ValueError("a pair is declared twice: remove one")
+        return self
+
+
 class Driver(Entry):
     """What a series of the world outside does to a KPI of the sites in its country, as declared.
 

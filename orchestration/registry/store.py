@@ -152,6 +152,11 @@ _TYPES: dict[str, dict[str, str]] = {
         "pay_at_target": "DECIMAL(18,6)",
         "pay_at_stretch": "DECIMAL(18,6)",
     },
+    "kpi_leads": {"leading_kpi_id": "VARCHAR", "lagging_kpi_id": "VARCHAR"},
+    "card_balance": {
+        "least_leading_weight": "DECIMAL(9,6)",
+        "least_lagging_weight": "DECIMAL(9,6)",
+    },
     "gaming_checks": {
         "check_id": "VARCHAR",
         "check_kind": "VARCHAR",

@@ -585,6 +585,27 @@ def test_a_figure_is_looked_up_by_a_steward_or_an_auditor_and_not_by_whom_it_jud
     assert truths(office, "spot_check") == []
 
 
+def test_a_steward_decides_on_two_kpis_that_say_the_same_and_again(office: Office) -> None:
+    pair = {"kpi_id": PAID, "other_kpi_id": UNPAID}
+    why = "They are one count, seen from its good and from its bad side."
+
+    led = office.act("redundancy.keep", "E2", **pair, reason=why)
+    assert "E2" in refused(office, led)
+    same = office.act("redundancy.keep", "DS1", **pair | {"other_kpi_id": PAID}, reason=why)
+    assert "is named twice" in refused(office, same)
+    third = office.act("redundancy.merge", "DS1", **pair, kept_kpi_id="KPI037", reason=why)
+    assert "KPI037 is neither" in refused(office, third)
+
+    office.act("redundancy.justify", "DS1", **pair, review_on="2027-03-01", reason=why)
+    [held] = truths(office, "redundancy")
+    assert str(held["review_on"]) == "2027-03-01"
+    office.act("redundancy.merge", "B1", **pair, kept_kpi_id=UNPAID, reason=why)
+    [held] = truths(office, "redundancy")
+    assert (held["kept_kpi_id"], held.get("review_on")) == (UNPAID, None)
+    office.act("redundancy.reopen", "DS1", **pair, reason=why)
+    assert truths(office, "redundancy") == []
+
+
 def test_a_dispute_is_ruled_on_only_after_the_other_side_was_heard(office: Office) -> None:
     opened = office.act(
         "dispute.open",

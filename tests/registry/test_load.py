@@ -332,6 +332,41 @@ def test_a_spot_check_of_what_is_never_computed_is_refused(company, changes, sai
         load_registers([SHIPPED, company])
 
 
+AHEAD = {"leading": "KPI037", "lagging": "KPI044", "why": "What is late here is late there."}
+
+
+def test_a_companys_leads_take_the_place_of_the_shipped_ones(company):
+    said = {"least_leading_weight": 0.5, "least_lagging_weight": 0.5, "pairs": [AHEAD]}
+    write(company / "leading.yml", said)
+
+    tables = register_tables(load_registers([SHIPPED, company]), {})
+
+    assert tables["kpi_leads"] == [{"leading_kpi_id": "KPI037", "lagging_kpi_id": "KPI044"}]
+    (row,) = tables["card_balance"]
+    assert {name: float(share) for name, share in row.items()} == {
+        "least_leading_weight": 0.5,
+        "least_lagging_weight": 0.5,
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"pairs": [AHEAD | {"leading": "KPI999"}]}, "'KPI999' as leading, which no file"),
+        ({"pairs": [AHEAD | {"leading": "KPI006"}]}, "'KPI006' as leading, which no file"),
+        ({"pairs": [AHEAD | {"lagging": "KPI049"}]}, "'KPI049' as lagging, which no file"),
+        ({"pairs": [AHEAD, AHEAD]}, "declared twice"),
+        ({"least_leading_weight": 0.7}, "sum to more than 1"),
+    ],
+)
+def test_a_lead_that_no_file_of_a_kpi_bears_out_is_refused(company, changes, said):
+    fair = {"least_leading_weight": 0.2, "least_lagging_weight": 0.4, "pairs": [AHEAD]}
+    write(company / "leading.yml", fair | changes)
+
+    with pytest.raises(RegisterError, match=said):
+        load_registers([SHIPPED, company])
+
+
 AUDIT = """
 id: ratings
 title: Ours

@@ -1,11 +1,13 @@
 -- Grain: one row per KPI, counter-KPI that its file names, entity and one of its last three months.
 -- Whether a goal is paid for with its guardrail: a KPI gets better beyond chance while what must
 -- not suffer from it gets worse beyond chance, at one place and in one month. No cause by itself:
--- what follows is a question to whoever set the two goals. Both charts must have flagged the month,
--- so that two KPIs that sway are no finding.
+-- what follows is a question to whoever set the two goals. That both are flagged in one month is
+-- not enough, as flags last: on the demo company, which plants nothing of the kind, 6 in 1,000 rows
+-- were, no more than with the lines of the guardrail dealt out anew. The guardrail must have begun
+-- to worsen in the month in which the KPI began to improve, or in the next (2 in 1,000).
 with
 
-judged as (
+months as (
 
     select
         kpi_id,
@@ -13,7 +15,10 @@ judged as (
         entity_id,
         period_start_date,
         variation,
-        dense_rank() over (
+        lag(variation) over (
+            partition by kpi_id, entity_kind, entity_id order by period_start_date
+        ) as earlier_variation,
+        row_number() over (
             partition by kpi_id, entity_kind, entity_id order by period_start_date desc
         ) as month_no
     from {{ ref('fct_published_judgements') }}
@@ -23,6 +28,29 @@ judged as (
         and finality <> 'provisional'
         and computed_value is not null
         and not is_withheld
+
+),
+
+judged as (
+
+    select
+        kpi_id,
+        entity_kind,
+        entity_id,
+        period_start_date,
+        variation,
+        month_no,
+        max(
+            case
+                when earlier_variation is null or earlier_variation <> variation
+                    then period_start_date
+            end
+        ) over (
+            partition by kpi_id, entity_kind, entity_id
+            order by period_start_date
+            rows between unbounded preceding and current row
+        ) as since_date
+    from months
 
 ),
 
@@ -52,11 +80,15 @@ select
     judged.entity_id,
     judged.period_start_date,
     judged.variation,
+    judged.since_date,
     guards.variation as counter_variation,
+    guards.since_date as counter_since_date,
     case
         when
             judged.variation = 'special_cause_improving'
             and guards.variation = 'special_cause_deteriorating'
+            and guards.since_date >= judged.since_date
+            and guards.since_date <= {{ add_months('judged.since_date', 1) }}
             then 'paid_for'
         when guards.variation = 'special_cause_deteriorating' then 'guardrail_worse'
         else 'held'
