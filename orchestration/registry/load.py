@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from orchestration.registry.model import (
+    AlarmBudgetFile,
     CapacityBound,
     CapacityFile,
     Consequence,
@@ -62,6 +63,7 @@ class Registers:
     ratings: RatingPolicy | None = None
     goals: GoalPolicy | None = None
     capacity: Mapping[tuple[str, str | None], CapacityBound] = field(default_factory=dict)
+    alarms: AlarmBudgetFile | None = None
     drivers: Sequence[Driver] = ()
     pay_plans: Sequence[PayPlan] = ()
     audits: Mapping[str, RatingAudit] = field(default_factory=dict)
@@ -78,11 +80,11 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     folders : iterable of Path
         Each may hold `measures.yml`, `drivers.yml`, `kpis/**/*.yml`, `consequences.yml`,
         `kpi_review.yml`, `notices.yml`, `feedback.yml`, `rating_policy.yml`, `goal_policy.yml`,
-        `capacity.yml`, `gaming.yml`, `spot_checks.yml`, `scorecards/*.yml`, `pay_plans/*.yml`,
-        `audits/*.yml` and `trials/*.yml`. A KPI, measure, consequence, check of gaming, pay plan,
-        scorecard version, audit or trial of a later folder replaces the one of the same id, a
-        driver that of the same KPI and factor, a bound of capacity that of the same KPI and org
-        unit.
+        `alarm_budgets.yml`, `capacity.yml`, `gaming.yml`, `spot_checks.yml`, `scorecards/*.yml`,
+        `pay_plans/*.yml`, `audits/*.yml` and `trials/*.yml`. A KPI, measure, consequence, check of
+        gaming, pay plan, scorecard version, audit or trial of a later folder replaces the one of
+        the same id, a driver that of the same KPI and factor, a bound of capacity that of the same
+        KPI and org unit.
 
     Returns
     -------
@@ -98,10 +100,7 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     measures: dict[str, Measure] = {}
     kpis: dict[str, Kpi] = {}
     scorecards: dict[tuple[str, int], ScorecardTemplate] = {}
-    audits: dict[str, RatingAudit] = {}
-    trials: dict[str, Trial] = {}
     drivers: dict[tuple[str, str], Driver] = {}
-    pay_plans: dict[str, PayPlan] = {}
     capacity: dict[tuple[str, str | None], CapacityBound] = {}
     gaming: dict[str, GamingCheck] = {}
     folders = list(folders)
@@ -114,23 +113,17 @@ def load_registers(folders: Iterable[Path]) -> Registers:
         for path in sorted(folder.glob("scorecards/*.yml")):
             template = read_entry(path, ScorecardTemplate)
             scorecards[template.id, template.version] = template
-        for path in sorted(folder.glob("audits/*.yml")):
-            audit = read_entry(path, RatingAudit)
-            audits[audit.id] = audit
-        for path in sorted(folder.glob("trials/*.yml")):
-            trial = read_entry(path, Trial)
-            trials[trial.id] = trial
         for path in sorted(folder.glob("drivers.yml")):
             declared = read_entry(path, DriverFile).drivers
             drivers |= {(driver.kpi, driver.factor): driver for driver in declared}
         for path in sorted(folder.glob("gaming.yml")):
             gaming |= {check.id: check for check in read_entry(path, GamingFile).checks}
-        for path in sorted(folder.glob("pay_plans/*.yml")):
-            plan = read_entry(path, PayPlan)
-            pay_plans[plan.id] = plan
         for path in sorted(folder.glob("capacity.yml")):
             bounds = read_entry(path, CapacityFile).bounds
             capacity |= {(one.kpi, one.org_unit): one for one in bounds}
+    audits = {one.id: one for one in _each(folders, "audits/*.yml", RatingAudit)}
+    trials = {one.id: one for one in _each(folders, "trials/*.yml", Trial)}
+    pay_plans = {one.id: one for one in _each(folders, "pay_plans/*.yml", PayPlan)}
     registers = Registers(
         measures=dict(sorted(measures.items())),
         kpis=dict(sorted(_with_consequences(kpis, folders).items())),
@@ -143,6 +136,7 @@ def load_registers(folders: Iterable[Path]) -> Registers:
         ratings=_last(folders, "rating_policy.yml", RatingPolicy),
         goals=_last(folders, "goal_policy.yml", GoalPolicy),
         capacity=capacity,
+        alarms=_last(folders, "alarm_budgets.yml", AlarmBudgetFile),
         drivers=[drivers[key] for key in sorted(drivers)],
         pay_plans=[pay_plans[key] for key in sorted(pay_plans)],
         gaming=dict(sorted(gaming.items())),
@@ -150,6 +144,12 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     )
     _check_references(registers)
     return registers
+
+
+def _each(folders: Iterable[Path], pattern: str, model: type[Model]) -> list[Model]:
+    """Return what each file says, the company's after the shipped ones."""
+    paths = [path for folder in folders for path in sorted(folder.glob(pattern))]
+    return [read_entry(path, model) for path in paths]
 
 
 def _last(folders: Iterable[Path], name: str, model: type[Model]) -> Model | None:
@@ -195,7 +195,8 @@ def register_tables(
         Table name to rows: `kpis`, `kpi_terms`, `kpi_grains`, `kpi_counters`, `measures`,
         `measure_feeds`, `scorecard_templates`, `scorecard_items`, `kpi_review`, `notices`,
         `kpi_drivers`, `pay_plan_items`, `gaming_checks`, `gaming_check_plans`, `spot_checks`,
-        `audit_attributes`, `trials`, `trial_lines`, `feedback_groups`, `rating_policy`.
+        `audit_attributes`, `trials`, `trial_lines`, `feedback_groups`, `rating_policy`,
+        `alarm_budgets`.
     """
     tables: dict[str, list[Row]] = {
         "kpis": [_kpi_row(kpi) for kpi in registers.kpis.values()],
@@ -258,6 +259,23 @@ def register_tables(
             for policy in [registers.feedback]
             if policy is not None
             for relationship, weight in sorted(policy.weights.items())
+        ],
+        "alarm_budgets": [
+            {
+                "audience": budget.audience,
+                "title": budget.title,
+                "kpi_id": kpi,
+                "entity_kind": entity_kind,
+                "period_kind": period_kind,
+                "false_alarms_per_month": budget.false_alarms_per_month,
+            }
+            for file in [registers.alarms]
+            if file is not None
+            for budget in file.budgets
+            for kpi in budget.kpis
+            for entity_kind in budget.entity_kinds
+            for period_kind in budget.period_kinds
+            if period_kind in registers.kpis[kpi].grain.get(entity_kind, ())
         ],
         "scorecard_templates": [],
         "scorecard_items": [],
@@ -451,6 +469,7 @@ def _check_references(registers: Registers) -> None:
                     "correct the id or add the KPI."
                 )
     _check_charts(registers)
+    _check_alarm_budgets(registers)
     _check_trials(registers)
     _check_drivers(registers)
     _check_capacity(registers)
@@ -526,6 +545,24 @@ def _check_spot_checks(registers: Registers) -> None:
             raise RegisterError(
                 f"spot_checks.yml draws {check.kpi!r} per {check.entity_kind} and "
                 f"{check.period_kind}, which is no reading of a KPI: correct the entry."
+            )
+
+
+def _check_alarm_budgets(registers: Registers) -> None:
+    for budget in registers.alarms.budgets if registers.alarms else ():
+        unknown = sorted(set(budget.kpis) - registers.kpis.keys())
+        if unknown:
+            raise RegisterError(
+                f"The alarm budget of {budget.audience} names the KPI {unknown[0]!r}, which has no "
+                "file: correct the id or drop it."
+            )
+        grains = [registers.kpis[name].grain for name in budget.kpis]
+        periods = {one for kind in budget.entity_kinds for by in grains for one in by.get(kind, ())}
+        if not periods & set(budget.period_kinds):
+            raise RegisterError(
+                f"The alarm budget of {budget.audience} covers no chart: none of its KPIs has a "
+                f"grain of {' or '.join(budget.entity_kinds)} per "
+                f"{' or '.join(budget.period_kinds)}; correct the kinds."
             )
 
 

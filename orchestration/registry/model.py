@@ -413,6 +413,44 @@ class SpotCheckFile(Entry):
     checks: tuple[SpotCheck, ...]
 
 
+class AlarmBudget(Entry):
+    """How many false alarms a month an audience puts up with, on the charts that it looks at."""
+
+    audience: Identifier
+    title: str
+    kpis: tuple[Identifier, ...] = Field(min_length=1)
+    # Of leaders and days nobody reviews charts (`int_charts__input`).
+    entity_kinds: tuple[
+        Literal[
+            "enterprise",
+            "site",
+            "line",
+            "work_unit",
+            "org_unit",
+            "supplier",
+            "product_category",
+            "scrap_reason",
+        ],
+        ...,
+    ] = Field(min_length=1)
+    period_kinds: tuple[Literal["week", "month", "quarter"], ...] = Field(min_length=1)
+    false_alarms_per_month: Decimal = Field(gt=0)
+
+
+class AlarmBudgetFile(Entry):
+    """The file `alarm_budgets.yml`: every audience once."""
+
+    budgets: tuple[AlarmBudget, ...]
+
+    @model_validator(mode="after")
+    def _each_once(self) -> AlarmBudgetFile:
+        names = [one.audience for one in self.budgets]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"the audience {twice[0]} has two budgets: make one of them")
+        return self
+
+
 Hanging = Literal["pay", "promotion", "termination"]
 
 

@@ -79,6 +79,14 @@ _TYPES: dict[str, dict[str, str]] = {
     },
     "measure_feeds": {"measure_id": "VARCHAR", "feed": "VARCHAR", "latency_days": "BIGINT"},
     "notices": {"remind_after_days": "BIGINT"},
+    "alarm_budgets": {
+        "audience": "VARCHAR",
+        "title": "VARCHAR",
+        "kpi_id": "VARCHAR",
+        "entity_kind": "VARCHAR",
+        "period_kind": "VARCHAR",
+        "false_alarms_per_month": "DECIMAL(18,6)",
+    },
     "kpi_review": {
         "months_without_reading": "BIGINT",
         "months_unchanged": "BIGINT",
