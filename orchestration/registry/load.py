@@ -445,6 +445,7 @@ def _kpi_row(kpi: Kpi) -> Row:
         "baseline_readings": kpi.chart.baseline_readings,
         "baseline_from_date": kpi.chart.baseline.first if kpi.chart.baseline else None,
         "baseline_to_date": kpi.chart.baseline.last if kpi.chart.baseline else None,
+        "when_not_in_control": kpi.chart.when_not_in_control,
         "floor_level": bands.floor if bands else None,
         "threshold_level": bands.threshold if bands else None,
         "target_level": bands.target if bands else None,

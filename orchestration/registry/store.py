@@ -51,6 +51,7 @@ _TYPES: dict[str, dict[str, str]] = {
         "baseline_readings": "BIGINT",
         "baseline_from_date": "DATE",
         "baseline_to_date": "DATE",
+        "when_not_in_control": "VARCHAR",
         "floor_level": "DECIMAL(18,6)",
         "threshold_level": "DECIMAL(18,6)",
         "target_level": "DECIMAL(18,6)",

@@ -478,6 +478,47 @@ def test_a_phase_long_enough_has_limits_of_its_own(plant):
     ) == [(0,)]
 
 
+def test_a_declared_baseline_sets_the_limits_unless_it_was_not_in_control(plant):
+    # Months about 0.051 in 2024, and about 0.031 from then on, of which one may be far out.
+    months = pd.period_range("2024-01", "2026-06", freq="M").strftime("%Y-%m-01")
+    values = [(0.05 if n < 12 else 0.03) + 0.002 * (n % 2) for n in range(len(months))]
+    declare = (
+        "update registry.kpis set baseline_from_date = date '2025-01-01', "
+        "baseline_to_date = date '2025-12-31', when_not_in_control = 'refuse' "
+        f"where kpi_id = '{KPI}'"
+    )
+    shown = "centre, is_trial, chart_note, variation"
+    reviewed = (
+        "select baseline_from_date::date, baseline_to_date::date, n, is_window_declared, "
+        "baseline_flag_count, is_charted from statistics.chart_review where kpi_id = ?"
+    )
+    found = {}
+    for name, odd in {"quiet": values[17], "restless": 0.2}.items():
+        values[17] = odd
+        plant.readings(
+            *(
+                ("site", SITE, month, value, "final", "ok")
+                for month, value in zip(months, values, strict=True)
+            )
+        )
+        plant.execute(declare)
+        plant.decide()
+        found[name] = plant.judged(shown, month="2026-03-01"), plant.query(reviewed, [KPI])[0]
+    plant.execute(
+        "update registry.kpis set baseline_from_date = null, baseline_to_date = null, "
+        f"when_not_in_control = 'warn' where kpi_id = '{KPI}'"
+    )
+
+    window = (dt.date(2025, 1, 1), dt.date(2025, 12, 1), 12, True)
+    judged, chart = found["quiet"]
+    # Twelve months of 2025, six of 0.030 and six of 0.032; too few for more than trial limits.
+    assert judged == (pytest.approx(0.031), True, None, "common_cause")
+    assert chart == (*window, 0, True)
+    judged, chart = found["restless"]
+    assert judged == (None, False, "baseline_not_in_control", "not_charted")
+    assert chart == (*window, 1, False)
+
+
 # -------------------------------------------------------------------------------------- alarms
 
 

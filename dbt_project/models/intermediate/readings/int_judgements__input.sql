@@ -42,6 +42,7 @@ kpis as (
         baseline_readings,
         baseline_from_date,
         baseline_to_date,
+        when_not_in_control,
         floor_level,
         threshold_level,
         target_level,
@@ -136,6 +137,7 @@ levels as (
         kpis.baseline_readings,
         case when phases.act_seq is null then kpis.baseline_from_date end as baseline_from_date,
         case when phases.act_seq is null then kpis.baseline_to_date end as baseline_to_date,
+        kpis.when_not_in_control,
         kpis.floor_level,
         readings.final_on_date,
         restated.restated_on_date,
@@ -211,6 +213,7 @@ select
     baseline_readings,
     baseline_from_date,
     baseline_to_date,
+    when_not_in_control,
     {%- for before in ['', 'previous_'] %}
         cast(
             case
