@@ -10,6 +10,7 @@ from typing import Final
 import pandas as pd
 
 from orchestration.governance.adjustments import adjust_readings
+from orchestration.governance.alarms import weigh_alarms
 from orchestration.governance.bridges import explain_changes, explain_changes_of_led
 from orchestration.governance.chart_review import propose_rebases, review_charts
 from orchestration.governance.comparisons import compare_with_peers
@@ -152,6 +153,16 @@ QUESTIONS: Final = (
         "Since when a process has had another level, with the evidence: one row per chart whose "
         "baseline no longer holds. Read by `fct_rebase_proposals`. Limits are never redrawn here: "
         "the act `chart.rebase` does.",
+        domain="performance",
+        sensitivity="internal",
+    ),
+    Question(
+        "alarm_budgets",
+        ("intermediate.int_alarms__input", "statistics.chart_review"),
+        weigh_alarms,
+        "False alarms a month under each set of rules, beside the budget, and how soon it finds a "
+        "change: one row per audience and set. Read by `fct_alarm_budgets`, so that an audience is "
+        "not taught to look away.",
         domain="performance",
         sensitivity="internal",
     ),

@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from orchestration.registry.model import (
+    AlarmBudgetFile,
     CapacityBound,
     CapacityFile,
     Consequence,
@@ -65,6 +66,7 @@ class Registers:
     ratings: RatingPolicy | None = None
     goals: GoalPolicy | None = None
     capacity: Mapping[tuple[str, str | None], CapacityBound] = field(default_factory=dict)
+    alarms: AlarmBudgetFile | None = None
     drivers: Sequence[Driver] = ()
     pay_plans: Sequence[PayPlan] = ()
     audits: Mapping[str, RatingAudit] = field(default_factory=dict)
@@ -82,7 +84,8 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     folders : iterable of Path
         Each may hold `measures.yml`, `drivers.yml`, `kpis/**/*.yml`, `consequences.yml`,
         `kpi_review.yml`, `notices.yml`, `feedback.yml`, `rating_policy.yml`, `goal_policy.yml`,
-        `capacity.yml`, `gaming.yml`, `spot_checks.yml`, `leading.yml`, `scorecards/*.yml`,
+        `alarm_budgets.yml`, `capacity.yml`, `gaming.yml`, `spot_checks.yml`, `leading.yml`,
+        `scorecards/*.yml`,
         `pay_plans/*.yml`, `audits/*.yml` and `trials/*.yml`. A KPI, measure, consequence, check of
         gaming, pay plan, scorecard version, audit or trial of a later folder replaces the one of
         the same id, a driver that of the same KPI and factor, a bound of capacity that of the same
@@ -122,6 +125,7 @@ def load_registers(folders: Iterable[Path]) -> Registers:
         ratings=_last(folders, "rating_policy.yml", RatingPolicy),
         goals=_last(folders, "goal_policy.yml", GoalPolicy),
         capacity=capacity,
+        alarms=_last(folders, "alarm_budgets.yml", AlarmBudgetFile),
         drivers=[drivers[key] for key in sorted(drivers)],
         pay_plans=[pay_plans[key] for key in sorted(pay_plans)],
         gaming=dict(sorted(gaming.items())),
@@ -197,7 +201,7 @@ def register_tables(
         `measure_feeds`, `scorecard_templates`, `scorecard_items`, `kpi_review`, `notices`,
         `kpi_drivers`, `pay_plan_items`, `gaming_checks`, `gaming_check_plans`, `spot_checks`,
         `audit_attributes`, `trials`, `trial_lines`, `feedback_groups`, `rating_policy`,
-        `kpi_leads`, `card_balance`.
+        `kpi_leads`, `card_balance`, `alarm_budgets`.
     """
     tables: dict[str, list[Row]] = {
         "kpis": [_kpi_row(kpi) for kpi in registers.kpis.values()],
@@ -260,6 +264,23 @@ def register_tables(
             for policy in [registers.feedback]
             if policy is not None
             for relationship, weight in sorted(policy.weights.items())
+        ],
+        "alarm_budgets": [
+            {
+                "audience": budget.audience,
+                "title": budget.title,
+                "kpi_id": kpi,
+                "entity_kind": entity_kind,
+                "period_kind": period_kind,
+                "false_alarms_per_month": budget.false_alarms_per_month,
+            }
+            for file in [registers.alarms]
+            if file is not None
+            for budget in file.budgets
+            for kpi in budget.kpis
+            for entity_kind in budget.entity_kinds
+            for period_kind in budget.period_kinds
+            if period_kind in registers.kpis[kpi].grain.get(entity_kind, ())
         ],
         "scorecard_templates": [],
         "scorecard_items": [],
@@ -436,6 +457,7 @@ def _kpi_row(kpi: Kpi) -> Row:
         "baseline_readings": kpi.chart.baseline_readings,
         "baseline_from_date": kpi.chart.baseline.first if kpi.chart.baseline else None,
         "baseline_to_date": kpi.chart.baseline.last if kpi.chart.baseline else None,
+        "when_not_in_control": kpi.chart.when_not_in_control,
         "floor_level": bands.floor if bands else None,
         "threshold_level": bands.threshold if bands else None,
         "target_level": bands.target if bands else None,
@@ -460,6 +482,7 @@ def _check_references(registers: Registers) -> None:
                     "correct the id or add the KPI."
                 )
     _check_charts(registers)
+    _check_alarm_budgets(registers)
     _check_trials(registers)
     _check_drivers(registers)
     _check_capacity(registers)
@@ -548,6 +571,24 @@ def _check_leads(registers: Registers) -> None:
                     f"leading.yml names {name!r} as {timing}, which no file of a KPI says: correct "
                     "the pair or the `timing` of the KPI."
                 )
+
+
+def _check_alarm_budgets(registers: Registers) -> None:
+    for budget in registers.alarms.budgets if registers.alarms else ():
+        unknown = sorted(set(budget.kpis) - registers.kpis.keys())
+        if unknown:
+            raise RegisterError(
+                f"The alarm budget of {budget.audience} names the KPI {unknown[0]!r}, which has no "
+                "file: correct the id or drop it."
+            )
+        grains = [registers.kpis[name].grain for name in budget.kpis]
+        periods = {one for kind in budget.entity_kinds for by in grains for one in by.get(kind, ())}
+        if not periods & set(budget.period_kinds):
+            raise RegisterError(
+                f"The alarm budget of {budget.audience} covers no chart: none of its KPIs has a "
+                f"grain of {' or '.join(budget.entity_kinds)} per "
+                f"{' or '.join(budget.period_kinds)}; correct the kinds."
+            )
 
 
 def _check_trials(registers: Registers) -> None:
