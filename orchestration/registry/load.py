@@ -7,18 +7,21 @@ import hashlib
 import itertools
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from orchestration.registry.model import (
+    Benchmark,
+    BenchmarkPolicy,
     CapacityBound,
     CapacityFile,
     Consequence,
     ConsequenceFile,
     Driver,
     DriverFile,
+    FeatureName,
     FeedbackPolicy,
     GoalPolicy,
     Kpi,
@@ -27,18 +30,22 @@ from orchestration.registry.model import (
     MeasureFile,
     Notices,
     PayPlan,
+    ProfileFile,
     RatingAudit,
     RatingPolicy,
     ScorecardTemplate,
     Term,
     Trial,
+    UnitProfile,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+FEATURES: Final[tuple[FeatureName, ...]] = ("industry", "process", "region", "size")
 Model = TypeVar("Model", bound=BaseModel)
+Named = TypeVar("Named", Kpi, RatingAudit, Trial, Benchmark, PayPlan)
 Row = dict[str, object]
 
 
@@ -63,6 +70,9 @@ class Registers:
     pay_plans: Sequence[PayPlan] = ()
     audits: Mapping[str, RatingAudit] = field(default_factory=dict)
     trials: Mapping[str, Trial] = field(default_factory=dict)
+    benchmarks: Mapping[str, Benchmark] = field(default_factory=dict)
+    comparability: BenchmarkPolicy | None = None
+    profiles: Mapping[str, UnitProfile] = field(default_factory=dict)
 
 
 def load_registers(folders: Iterable[Path]) -> Registers:
@@ -73,8 +83,9 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     folders : iterable of Path
         Each may hold `measures.yml`, `drivers.yml`, `kpis/**/*.yml`, `consequences.yml`,
         `kpi_review.yml`, `notices.yml`, `feedback.yml`, `rating_policy.yml`, `goal_policy.yml`,
-        `capacity.yml`, `scorecards/*.yml`, `pay_plans/*.yml`, `audits/*.yml` and `trials/*.yml`. A
-        KPI, measure, consequence, pay plan, scorecard version, audit or trial of a later folder
+        `capacity.yml`, `benchmark_policy.yml`, `unit_profiles.yml`, `scorecards/*.yml`,
+        `pay_plans/*.yml`, `audits/*.yml`, `benchmarks/*.yml` and `trials/*.yml`. A KPI, measure,
+        consequence, pay plan, scorecard version, audit, benchmark or trial of a later folder
         replaces the one of the same id, a driver that of the same KPI and factor, a bound of
         capacity that of the same KPI and org unit.
 
@@ -90,55 +101,52 @@ def load_registers(folders: Iterable[Path]) -> Registers:
         does not exist.
     """
     measures: dict[str, Measure] = {}
-    kpis: dict[str, Kpi] = {}
     scorecards: dict[tuple[str, int], ScorecardTemplate] = {}
-    audits: dict[str, RatingAudit] = {}
-    trials: dict[str, Trial] = {}
     drivers: dict[tuple[str, str], Driver] = {}
-    pay_plans: dict[str, PayPlan] = {}
     capacity: dict[tuple[str, str | None], CapacityBound] = {}
     folders = list(folders)
     for folder in folders:
         for path in sorted(folder.glob("measures.yml")):
             measures |= {entry.id: entry for entry in read_entry(path, MeasureFile).measures}
-        for path in sorted(folder.glob("kpis/**/*.yml")):
-            kpi = read_entry(path, Kpi)
-            kpis[kpi.id] = kpi
         for path in sorted(folder.glob("scorecards/*.yml")):
             template = read_entry(path, ScorecardTemplate)
             scorecards[template.id, template.version] = template
-        for path in sorted(folder.glob("audits/*.yml")):
-            audit = read_entry(path, RatingAudit)
-            audits[audit.id] = audit
-        for path in sorted(folder.glob("trials/*.yml")):
-            trial = read_entry(path, Trial)
-            trials[trial.id] = trial
         for path in sorted(folder.glob("drivers.yml")):
             declared = read_entry(path, DriverFile).drivers
             drivers |= {(driver.kpi, driver.factor): driver for driver in declared}
-        for path in sorted(folder.glob("pay_plans/*.yml")):
-            plan = read_entry(path, PayPlan)
-            pay_plans[plan.id] = plan
         for path in sorted(folder.glob("capacity.yml")):
             bounds = read_entry(path, CapacityFile).bounds
             capacity |= {(one.kpi, one.org_unit): one for one in bounds}
+    profiles = _last(folders, "unit_profiles.yml", ProfileFile)
     registers = Registers(
         measures=dict(sorted(measures.items())),
-        kpis=dict(sorted(_with_consequences(kpis, folders).items())),
+        kpis=_with_consequences(_by_id(folders, "kpis/**/*.yml", Kpi), folders),
         scorecards=[scorecards[key] for key in sorted(scorecards)],
-        audits=dict(sorted(audits.items())),
-        trials=dict(sorted(trials.items())),
+        audits=_by_id(folders, "audits/*.yml", RatingAudit),
+        trials=_by_id(folders, "trials/*.yml", Trial),
+        benchmarks=_by_id(folders, "benchmarks/*.yml", Benchmark),
+        comparability=_last(folders, "benchmark_policy.yml", BenchmarkPolicy),
+        profiles=profiles.sites if profiles else {},
         review=_last(folders, "kpi_review.yml", KpiReview),
         notices=_last(folders, "notices.yml", Notices),
         feedback=_last(folders, "feedback.yml", FeedbackPolicy),
         ratings=_last(folders, "rating_policy.yml", RatingPolicy),
         goals=_last(folders, "goal_policy.yml", GoalPolicy),
-        capacity=capacity,
+        capacity={key: capacity[key] for key in sorted(capacity, key=str)},
         drivers=[drivers[key] for key in sorted(drivers)],
-        pay_plans=[pay_plans[key] for key in sorted(pay_plans)],
+        pay_plans=list(_by_id(folders, "pay_plans/*.yml", PayPlan).values()),
     )
     _check_references(registers)
     return registers
+
+
+def _by_id(folders: Iterable[Path], pattern: str, model: type[Named]) -> dict[str, Named]:
+    """Return the entries of one kind in order of id; a later folder's replaces an earlier one."""
+    entries = [
+        read_entry(path, model) for folder in folders for path in sorted(folder.glob(pattern))
+    ]
+    found = {entry.id: entry for entry in entries}
+    return {name: found[name] for name in sorted(found)}
 
 
 def _last(folders: Iterable[Path], name: str, model: type[Model]) -> Model | None:
@@ -184,7 +192,8 @@ def register_tables(
         Table name to rows: `kpis`, `kpi_terms`, `kpi_grains`, `measures`, `measure_feeds`,
         `scorecard_templates`, `scorecard_items`, `kpi_review`, `notices`, `kpi_drivers`,
         `pay_plan_items`, `audit_attributes`, `trials`, `trial_lines`, `feedback_groups`,
-        `rating_policy`.
+        `rating_policy`, `goal_policy`, `capacity_bounds`, `benchmarks`, `benchmark_policy`,
+        `unit_profiles`.
     """
     tables: dict[str, list[Row]] = {
         "kpis": [_kpi_row(kpi) for kpi in registers.kpis.values()],
@@ -231,6 +240,29 @@ def register_tables(
         "kpi_review": [registers.review.model_dump()] if registers.review else [],
         "notices": [registers.notices.model_dump()] if registers.notices else [],
         "rating_policy": [registers.ratings.model_dump()] if registers.ratings else [],
+        "goal_policy": [registers.goals.model_dump()] if registers.goals else [],
+        "capacity_bounds": [
+            {
+                "kpi_id": one.kpi,
+                "org_unit_id": one.org_unit,
+                "bound_level": one.bound,
+                "reason": one.why,
+            }
+            for one in registers.capacity.values()
+        ],
+        "benchmarks": [_benchmark_row(one) for one in registers.benchmarks.values()],
+        "benchmark_policy": [
+            {
+                **{f"{name}_weight": policy.weights.get(name, 0) for name in FEATURES},
+                **policy.model_dump(exclude={"weights"}),
+            }
+            for policy in [registers.comparability]
+            if policy is not None
+        ],
+        "unit_profiles": [
+            {"site_id": site} | _profile_row(profile)
+            for site, profile in sorted(registers.profiles.items())
+        ],
         "feedback_groups": [
             {
                 "relationship_code": relationship,
@@ -348,6 +380,31 @@ def _pay_plan_rows(plan: PayPlan) -> Iterator[Row]:
         }
 
 
+def _benchmark_row(one: Benchmark) -> Row:
+    return {
+        "benchmark_id": one.id,
+        "kpi_id": one.kpi,
+        "title": one.title,
+        "source_name": one.source,
+        "published_on_date": one.published_on,
+        "period_end_date": one.period_end,
+        "unit_count": one.units,
+        "definition_share": one.definition,
+        "per_doubling": one.per_doubling,
+        **_profile_row(one.profile),
+        **{f"p{share}_level": level for share, level in one.percentiles.items()},
+    }
+
+
+def _profile_row(profile: UnitProfile) -> Row:
+    return {
+        "industry_code": profile.industry,
+        "process_code": profile.process,
+        "region_code": profile.region,
+        "employee_count": profile.employees,
+    }
+
+
 def _kpi_row(kpi: Kpi) -> Row:
     bands = kpi.bands
     return {
@@ -401,6 +458,7 @@ def _check_references(registers: Registers) -> None:
     _check_trials(registers)
     _check_drivers(registers)
     _check_capacity(registers)
+    _check_benchmarks(registers)
     _check_pay_plans(registers)
     _check_one_template_at_a_time(registers.scorecards)
     for template in registers.scorecards:
@@ -451,6 +509,17 @@ def _check_drivers(registers: Registers) -> None:
             raise RegisterError(
                 f"drivers.yml names the KPI {driver.kpi!r}, which has no file: correct the id or "
                 "add the KPI."
+            )
+
+
+def _check_benchmarks(registers: Registers) -> None:
+    for benchmark in registers.benchmarks.values():
+        kpi = registers.kpis.get(benchmark.kpi)
+        has_months = kpi is not None and "month" in kpi.grain.get("site", ())
+        if kpi is None or not has_months or kpi.direction not in {"higher", "lower"}:
+            raise RegisterError(
+                f"Benchmark {benchmark.id} names {benchmark.kpi!r}, which is no KPI with a better "
+                "side and a monthly reading of sites: correct the id, or add the grain to the KPI."
             )
 
 
