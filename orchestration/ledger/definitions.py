@@ -16,7 +16,7 @@ from orchestration.registry.load import RegisterError, content_hash, read_entry
 from orchestration.registry.model import Entry, Identifier
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 FieldKind = Literal[
@@ -231,7 +231,7 @@ class ActTypes:
         self._types = {act.type: act for one in registers for act in one.acts.values()}
         self._hashes = {name: content_hash(act) for name, act in self._types.items()}
 
-    def __iter__(self):  # noqa: ANN204 (an iterator of ActType)
+    def __iter__(self) -> Iterator[ActType]:
         return iter(self._types.values())
 
     def find(self, name: str) -> ActType | None:
