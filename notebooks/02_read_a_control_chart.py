@@ -487,6 +487,13 @@ if right_answers:
             f"{letter}: right {list(mark.right)}, wrong rule {list(mark.wrong_rule)}, "
             f"missed {list(mark.missed)}, asked for nothing {list(mark.for_nothing)}"
         )
+    if my_answers is not None:
+        named = [f"{at} {point} {why}" for at, one in answers.items() for point, why in one.items()]
+        flags = " ".join(f"--named-points '{one}'" for one in named or ["none"])
+        print(
+            "To hand it in: steelyard act quiz.hand_in --page read_a_control_chart "
+            f"--mark {result:.0f} {flags}"
+        )
 else:
     print("Too little history: nothing to mark.")
 
