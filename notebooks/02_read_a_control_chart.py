@@ -63,8 +63,7 @@ with duckdb.connect(str(snapshot.folder / DATABASE), read_only=True) as con:
             judged.finality, judged.chart_kind
         from kpi.fct_kpi_judgements as judged
         inner join registry.kpis as kpis on judged.kpi_id = kpis.kpi_id
-        where
-            judged.entity_kind = 'site'
+        where judged.entity_kind = 'site'
             -- This page teaches two rules, on charts of what each period gave.
             and kpis.rule_set = 'nelson_1_2'
             and judged.chart_kind not in ('g', 't')
@@ -486,6 +485,13 @@ if right_answers:
         print(
             f"{letter}: right {list(mark.right)}, wrong rule {list(mark.wrong_rule)}, "
             f"missed {list(mark.missed)}, asked for nothing {list(mark.for_nothing)}"
+        )
+    if my_answers is not None:
+        named = [f"{at} {point} {why}" for at, one in answers.items() for point, why in one.items()]
+        flags = " ".join(f"--named-points '{one}'" for one in named or ["none"])
+        print(
+            "To hand it in: steelyard act quiz.hand_in --page read_a_control_chart "
+            f"--mark {result:.0f} {flags}"
         )
 else:
     print("Too little history: nothing to mark.")

@@ -335,6 +335,14 @@ def rows_are_quarantined(situation: Situation) -> str | None:
     return None
 
 
+def mark_is_from_0_to_100(situation: Situation) -> str | None:
+    """Refuse a mark that no page gives."""
+    mark = Decimal(situation.fields["mark"])
+    if not 0 <= mark <= 100:  # noqa: PLR2004 - of a hundred
+        return f"A mark is from 0 to 100, and {mark} is not: write what the page printed."
+    return None
+
+
 def outliers_are_explained(situation: Situation) -> str | None:
     """Refuse to lock ratings while an outlier among them has no confirmed rationale."""
     cycle = situation.fields["cycle_id"]
@@ -421,6 +429,7 @@ CHECKS: Final[dict[str, Check]] = {
         snapshot_is_retained,
         rows_are_quarantined,
         outliers_are_explained,
+        mark_is_from_0_to_100,
         target_is_feasible,
     )
 }

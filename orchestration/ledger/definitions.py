@@ -55,6 +55,7 @@ CheckName = Literal[
     "person_is_employed",
     "snapshot_is_retained",
     "rows_are_quarantined",
+    "mark_is_from_0_to_100",
     "outliers_are_explained",
     "target_is_feasible",
 ]

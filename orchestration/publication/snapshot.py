@@ -169,6 +169,7 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
         "period_start_date",
     ),
     "governance.rpt_accountability": ("subject_kind", "subject_id"),
+    "governance.rpt_quiz_results": ("page", "org_unit_kind"),
     "governance.rpt_appeal_rates": ("cycle_id",),
     "governance.rpt_rating_cycles": ("cycle_id",),
     **{

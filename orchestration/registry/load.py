@@ -37,6 +37,7 @@ from orchestration.registry.model import (
     Notices,
     PayPlan,
     ProfileFile,
+    Quiz,
     RatingAudit,
     RatingPolicy,
     ScorecardTemplate,
@@ -73,6 +74,7 @@ class Registers:
     goals: GoalPolicy | None = None
     capacity: Mapping[tuple[str, str | None], CapacityBound] = field(default_factory=dict)
     alarms: AlarmBudgetFile | None = None
+    quiz: Quiz | None = None
     drivers: Sequence[Driver] = ()
     pay_plans: Sequence[PayPlan] = ()
     audits: Mapping[str, RatingAudit] = field(default_factory=dict)
@@ -94,11 +96,11 @@ def load_registers(folders: Iterable[Path]) -> Registers:
         Each may hold `measures.yml`, `drivers.yml`, `kpis/**/*.yml`, `consequences.yml`,
         `kpi_review.yml`, `notices.yml`, `feedback.yml`, `rating_policy.yml`, `goal_policy.yml`,
         `alarm_budgets.yml`, `capacity.yml`, `gaming.yml`, `spot_checks.yml`, `leading.yml`,
-        `benchmark_policy.yml`, `unit_profiles.yml`, `scorecards/*.yml`, `pay_plans/*.yml`,
-        `audits/*.yml`, `benchmarks/*.yml` and `trials/*.yml`. A KPI, measure, consequence, check of
-        gaming, pay plan, scorecard version, audit, benchmark or trial of a later folder replaces
-        the one of the same id, a driver that of the same KPI and factor, a bound of capacity that
-        of the same KPI and org unit.
+        `benchmark_policy.yml`, `unit_profiles.yml`, `quiz.yml`, `scorecards/*.yml`,
+        `pay_plans/*.yml`, `audits/*.yml`, `benchmarks/*.yml` and `trials/*.yml`. A KPI, measure,
+        consequence, check of gaming, pay plan, scorecard version, audit, benchmark or trial of a
+        later folder replaces the one of the same id, a driver that of the same KPI and factor,
+        a bound of capacity that of the same KPI and org unit.
 
     Returns
     -------
@@ -140,6 +142,7 @@ def load_registers(folders: Iterable[Path]) -> Registers:
         goals=_last(folders, "goal_policy.yml", GoalPolicy),
         capacity={key: capacity[key] for key in sorted(capacity, key=str)},
         alarms=_last(folders, "alarm_budgets.yml", AlarmBudgetFile),
+        quiz=_last(folders, "quiz.yml", Quiz),
         drivers=[drivers[key] for key in sorted(drivers)],
         pay_plans=[pay_plans[key] for key in sorted(pay_plans)],
         gaming=dict(sorted(gaming.items())),
@@ -216,7 +219,7 @@ def register_tables(
         `kpi_drivers`, `pay_plan_items`, `gaming_checks`, `gaming_check_plans`, `spot_checks`,
         `audit_attributes`, `trials`, `trial_lines`, `feedback_groups`, `rating_policy`,
         `goal_policy`, `capacity_bounds`, `benchmarks`, `benchmark_policy`, `unit_profiles`,
-        `kpi_leads`, `card_balance`, `alarm_budgets`.
+        `kpi_leads`, `card_balance`, `alarm_budgets`, `quiz`.
     """
     tables: dict[str, list[Row]] = {
         "kpis": [_kpi_row(kpi) for kpi in registers.kpis.values()],
@@ -267,6 +270,7 @@ def register_tables(
         ],
         "kpi_review": [registers.review.model_dump()] if registers.review else [],
         "notices": [registers.notices.model_dump()] if registers.notices else [],
+        "quiz": [registers.quiz.model_dump()] if registers.quiz else [],
         "rating_policy": [registers.ratings.model_dump()] if registers.ratings else [],
         "goal_policy": [registers.goals.model_dump()] if registers.goals else [],
         "capacity_bounds": [

@@ -537,6 +537,21 @@ class Benchmark(Entry):
         return self
 
 
+class Quiz(Entry):
+    """When a quiz on reading variation is passed; the file `quiz.yml`.
+
+    Attributes
+    ----------
+    pass_mark : Decimal
+        Of 100.
+    least_people : int
+        Fewest people who took it, of whom a share is told.
+    """
+
+    pass_mark: Decimal = Field(gt=0, le=100)
+    least_people: int = Field(ge=3)
+
+
 Hanging = Literal["pay", "promotion", "termination"]
 
 

@@ -80,6 +80,7 @@ _TYPES: dict[str, dict[str, str]] = {
     },
     "measure_feeds": {"measure_id": "VARCHAR", "feed": "VARCHAR", "latency_days": "BIGINT"},
     "notices": {"remind_after_days": "BIGINT"},
+    "quiz": {"pass_mark": "DECIMAL(9,3)", "least_people": "BIGINT"},
     "alarm_budgets": {
         "audience": "VARCHAR",
         "title": "VARCHAR",

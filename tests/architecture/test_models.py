@@ -45,6 +45,7 @@ FRACTIONS = {
     "centre", "charted_value", "lower_limit", "upper_limit", "sigma_z", "locked_value",
     "present_value", "value_difference", "computed_value", "original_target_level",
     "previous_value", "previous_target_level", "previous_score", "drift_ratio", "appeal_ratio",
+    "pass_ratio",
     "targeted_weight_share", "parts_level", "parts_better_by",
     "peers_value", "phi", "z", "peers_lower_limit", "peers_upper_limit",
     "widening", "expected_value", "low_value", "high_value", "odds_next_month", "odds_next_quarter",

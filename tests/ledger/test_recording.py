@@ -1062,3 +1062,15 @@ def test_a_proposal_that_asks_too_much_meets_the_same_gate(office: Office) -> No
     office.facts = with_forecast(proposals={"P-1": proposed})
     taken = office.act("target.take_over", "E2", proposal_id="P-1", period="2026")
     assert "meets the target 0.015" in refused(office, taken)
+
+
+# Quizzes ----------------------------------------------------------------------------------------
+
+
+def test_anybody_hands_in_a_mark_of_a_quiz_if_it_is_one(office: Office) -> None:
+    said = {"page": "read_a_control_chart", "mark": "75", "named_points": ["B 14 limit"]}
+
+    assert office.act("quiz.hand_in", "E5", **said).outcome == "recorded"
+    beyond = refused(office, office.act("quiz.hand_in", "E5", **said | {"mark": "101"}))
+    assert beyond == "A mark is from 0 to 100, and 101 is not: write what the page printed."
+    assert "no right" in refused(office, office.act("quiz.hand_in", "NOBODY", **said))

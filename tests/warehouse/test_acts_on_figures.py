@@ -26,7 +26,7 @@ BUILT_FIRST = (
     *("int_locks__in_force", "int_kpis__publication"),
     *("reg_override", "reg_target", "reg_annotation", "reg_dispute", "fct_kpi_readings"),
     *("rpt_goalpost_drift", "rpt_accountability", "fct_rating_versions", "rpt_appeal_rates"),
-    "rpt_kpi_review",
+    *("rpt_kpi_review", "rpt_quiz_results"),
     # Whatever a test looks at, Python is asked all questions.
     *sorted(
         {
@@ -605,6 +605,44 @@ def test_what_people_say_of_signals_is_the_precision_of_the_rule_that_made_them(
     # May was no signal, and something had happened.
     assert three[1] == ("none", None, 1, 1, 0, 0, None, None, None)
     assert two[0][:7] == ("nelson_1", 4, 2, 1, 1, 0, 1.0)
+
+
+# ------------------------------------------------------------------------------------- quizzes
+
+
+def handed_in(seq: int, at: str, actor: str, mark: str) -> Recorded:
+    fields = {"page": "read_a_control_chart", "mark": mark, "named_points": ["B 14 limit"]}
+    return entry(
+        seq, at, "quiz.hand_in", actor=actor, subject=f"quiz|{seq}", fields=fields,
+        outcome="recorded",
+    )  # fmt: skip
+
+
+def test_pass_rates_count_those_who_lead_by_their_newest_mark_and_never_too_few(plant):
+    """E1 leads the enterprise, E2 and E4 a site each, E3 a line; E9 leads nothing."""
+    plant.execute("update registry.quiz set least_people = 3")
+    marks = [
+        handed_in(1, "2026-06-01", "E1", "90"),
+        handed_in(2, "2026-06-01", "E2", "69.5"),
+        handed_in(3, "2026-06-02", "E3", "100"),
+        handed_in(4, "2026-06-02", "E9", "100"),
+    ]
+    shown = (
+        "select org_unit_kind, leader_count, taken_count, passed_count, pass_ratio "
+        "from governance.rpt_quiz_results order by 1"
+    )
+    plant.decide(*marks)
+    first = plant.query(shown)
+    plant.decide(*marks, handed_in(5, "2026-06-09", "E2", "70"))
+    again = plant.query(shown)
+
+    assert first == [
+        ("*", 4, 3, 2, pytest.approx(2 / 3)),
+        ("enterprise", 1, None, None, None),
+        ("line", 1, None, None, None),
+        ("site", 2, None, None, None),
+    ]
+    assert again[0] == ("*", 4, 3, 3, 1.0)
 
 
 # ------------------------------------------------------------------------------------- targets
