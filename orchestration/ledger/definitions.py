@@ -56,6 +56,7 @@ CheckName = Literal[
     "rows_are_quarantined",
     "outliers_are_explained",
     "target_is_feasible",
+    "goal_levels_in_order",
 ]
 ActName = Annotated[str, Field(pattern=r"^[a-z][a-z_]*\.[a-z][a-z_]*$")]
 NO_STATE = "none"
