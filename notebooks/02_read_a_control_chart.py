@@ -63,7 +63,11 @@ with duckdb.connect(str(snapshot.folder / DATABASE), read_only=True) as con:
             judged.finality, judged.chart_kind
         from kpi.fct_kpi_judgements as judged
         inner join registry.kpis as kpis on judged.kpi_id = kpis.kpi_id
-        where judged.entity_kind = 'site'
+        where
+            judged.entity_kind = 'site'
+            -- This page teaches two rules, on charts of what each period gave.
+            and kpis.rule_set = 'nelson_1_2'
+            and judged.chart_kind not in ('g', 't')
         order by judged.kpi_id, judged.entity_id, judged.period_start_date
         """
     ).df()

@@ -22,9 +22,13 @@ SIGNAL: Final = "#D55E00"
 RUN: Final = "#AA3377"
 WIDTH: Final = 680
 
-RULE_LABELS: Final = {"nelson_1": "beyond a limit", "nelson_2": "nine on one side"}
-RULE_COLOURS: Final = {"nelson_1": SIGNAL, "nelson_2": RUN}
-RULE_SHAPES: Final = {"nelson_1": "diamond", "nelson_2": "square"}
+RULE_LABELS: Final = {
+    "nelson_1": "beyond a limit",
+    "nelson_2": "nine on one side",
+    "other": "by another rule",
+}
+RULE_COLOURS: Final = {"nelson_1": SIGNAL, "nelson_2": RUN, "other": RUN}
+RULE_SHAPES: Final = {"nelson_1": "diamond", "nelson_2": "square", "other": "triangle-up"}
 
 VERDICT_LABELS: Final = {
     "better_than_peers": "better than peers",
@@ -59,7 +63,7 @@ def control_chart(
     points : DataFrame, one row per charted point, oldest first
         `point` (number from 1) or `period_start_date` (the axis; the number if both are there),
         `reading` (in the KPI's unit), `lower_limit`, `centre`, `upper_limit` (of the point, same
-        unit) and `signal_rule` (a key of `RULE_LABELS`; missing where there is no signal).
+        unit) and `signal_rule` (missing where there is no signal).
     title, subtitle : str
         What is charted, and what to look at.
     number_format : str
@@ -450,6 +454,8 @@ def _layers(points: pd.DataFrame, number_format: str, *, with_labels: bool) -> a
         )
         for name, dash in (("lower_limit", [4, 3]), ("centre", [1, 0]), ("upper_limit", [4, 3]))
     ]
+    named = points["signal_rule"].isin(RULE_LABELS) | points["signal_rule"].isna()
+    points = points.assign(signal_rule=points["signal_rule"].where(named, "other"))
     present = [rule for rule in RULE_LABELS if rule in set(points["signal_rule"])]
     size = 28 if with_labels else 14
     readings = [

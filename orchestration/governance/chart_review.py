@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from orchestration.governance.judgements import as_series
+from orchestration.governance.judgements import as_series, first_rules
 from orchestration.statistics.experiments.breaks import propose_rebase
 from orchestration.statistics.fairness.multiplicity import adjust_p_values
 from orchestration.statistics.refusal import Refusal
-from orchestration.statistics.spc.choice import check_choice
+from orchestration.statistics.spc.choice import FITS, RARE_EVENTS, check_choice
 from orchestration.statistics.spc.constants import MIN_READINGS
-from orchestration.statistics.spc.false_flags import false_flag_share
-from orchestration.statistics.spc.judge import judge_series, round_significant
+from orchestration.statistics.spc.false_flags import convention_share
+from orchestration.statistics.spc.judge import RARE, judge_series, round_significant
 from orchestration.statistics.spc.ranking import newest_readings
 
 if TYPE_CHECKING:
@@ -41,22 +41,27 @@ def review_charts(readings: pd.DataFrame) -> pd.DataFrame:
     readings : DataFrame, one row per reading
         The columns of `int_charts__input`: the key and `period_start_date`, `series_id`,
         `phase_start_date`, `numerator`, `denominator`, `computed_value` (NaN where there is none),
-        `finality`, `is_excluded`, `chart_kind`, `baseline_readings`, `multiplier`.
+        `finality`, `is_excluded`, the plan of its chart (`chart_kind`, `when_rare`, `rule_set`,
+        `baseline_readings`, `baseline_from_date`, `baseline_to_date`, `when_not_in_control`),
+        `restated_on_date`,
+        `multiplier`, `phase_act_seq`.
 
     Returns
     -------
     DataFrame, one row per chart
-        The key, `phase_start_date` (missing where no act has begun a phase), `declared_chart`,
-        `advised_chart`, `choice_reason`, `n`, `zero_share`, `expected_count`, `dispersion` with
-        `dispersion_low` and `dispersion_high`, `autocorrelation`, all of the readings that set the
-        limits; `is_charted`, `judged_count` (later readings), `flag_count` and
-        `chance_flag_count`, how many of them are flagged and would be by chance;
-        `baseline_from_date`, `baseline_to_date`, `baseline_flag_count` (of the readings that set
-        the limits: such a baseline was not quiet) and `baseline_hash`, which changes when one of
-        these readings does; of the newest charted reading `newest_period_start_date`,
-        `signal_rule`, `signal_side`, `run_count` (readings in a row on its side), `p_value`,
-        `adjusted_p_value`, and `signal_rank`, 1 for the signal least likely by chance. Its
-        ``attrs`` have the flags of all charts and those that chance would make.
+        The key, `phase_start_date` and `phase_act_seq` (missing where no act has begun a phase),
+        `rule_set` of its newest reading, `declared_chart` (of rare events the one that is drawn
+        instead), `advised_chart`, `choice_reason`, `n`, `zero_share`, `expected_count`,
+        `dispersion` with `dispersion_low` and `dispersion_high`, `autocorrelation`, all of the
+        readings that set the limits; `is_charted`, `judged_count` (later readings), `flag_count`
+        and `chance_flag_count`, how many of them are flagged and would be by chance;
+        `baseline_from_date`, `baseline_to_date`, `is_window_declared`, `baseline_flag_count` (of
+        the readings that set the limits: such a baseline was not quiet, and the limits stay trial)
+        and `baseline_hash`, which changes when one of these readings does; of the newest charted
+        reading `newest_period_start_date`, `signal_rules` (bits), `signal_rule` (the first),
+        `signal_side`, `run_count` (readings in a row on its side), `p_value`, `adjusted_p_value`,
+        and `signal_rank`, 1 for the signal least likely by chance. Its ``attrs`` have the flags of
+        all charts and those that chance would make.
 
     Notes
     -----
@@ -83,7 +88,9 @@ def review_charts(readings: pd.DataFrame) -> pd.DataFrame:
     flagged = later & _is_flagged(judged)
     judged_count, flag_count = (_count(one.to_numpy(), start) for one in (later, flagged))
     baseline = judged["baseline_count"].to_numpy()[start]
-    share = np.where(judged_count > 0, false_flag_share(np.maximum(baseline, MIN_READINGS)), np.nan)
+    ends = np.append(start, len(frame))[1:] - 1
+    rules = frame["rule_set"].to_numpy(dtype=object)[ends] if start.size else np.array([], object)
+    share = np.where(judged_count > 0, _chance(rules, np.maximum(baseline, MIN_READINGS)), np.nan)
     newest = newest_readings(
         judged["value"].where(judged["is_charted"]),
         centre=judged["centre"],
@@ -91,11 +98,15 @@ def review_charts(readings: pd.DataFrame) -> pd.DataFrame:
         baseline_count=baseline,
         series_start=start,
     )
-    side, rule, newest_date = _newest_signals(judged, newest.position)
-    review = first[[*KEY, "phase_start_date"]].assign(
-        declared_chart=first["chart_kind"],
-        advised_chart=choice.advised,
-        choice_reason=choice.reason,
+    side, mask, newest_date = _newest_signals(judged, newest.position)
+    drawn = judged["chart"].to_numpy(dtype=object)[start]
+    # A chart of what lies between rare events is what was advised.
+    is_answered = np.isin(drawn, RARE) & (choice.reason == RARE_EVENTS)
+    review = first[[*KEY, "phase_start_date", "phase_act_seq"]].assign(
+        rule_set=rules,
+        declared_chart=drawn,
+        advised_chart=np.where(is_answered, drawn, choice.advised),
+        choice_reason=np.where(is_answered, FITS, choice.reason),
         n=choice.n,
         zero_share=_stored(choice.zero_share),
         expected_count=_stored(choice.expected_count),
@@ -109,16 +120,18 @@ def review_charts(readings: pd.DataFrame) -> pd.DataFrame:
         chance_flag_count=_stored(share * judged_count),
         baseline_from_date=judged["baseline_from"].to_numpy()[start],
         baseline_to_date=judged["baseline_to"].to_numpy()[start],
-        baseline_flag_count=_count((sets_limits & _is_flagged(judged)).to_numpy(), start),
+        is_window_declared=first["baseline_from_date"].notna(),
+        baseline_flag_count=judged["baseline_flags"].to_numpy()[start],
         baseline_hash=_hashes(frame, sets_limits, start),
         newest_period_start_date=newest_date,
-        signal_rule=rule,
+        signal_rules=mask,
+        signal_rule=first_rules(mask).to_numpy(dtype=object),
         signal_side=side,
         run_count=newest.run,
         p_value=round_significant(newest.p_value),
         adjusted_p_value=round_significant(newest.adjusted_p_value),
     )
-    rank = review["p_value"].where(review["signal_side"] != 0).rank(method="min")
+    rank = review["p_value"].where(review["signal_rules"] != 0).rank(method="min")
     review = review.assign(signal_rank=rank).reset_index(drop=True)
     review.attrs = {
         "flags": int(flag_count.sum()),
@@ -259,26 +272,28 @@ def _sets_limits(frame: pd.DataFrame, judged: pd.DataFrame) -> pd.Series:
 
 
 def _is_flagged(judged: pd.DataFrame) -> pd.Series:
-    return (judged["rule_1"] != 0) | (judged["rule_2"] != 0)
+    return judged["violated"] != 0
 
 
-def _newest_signals(
-    judged: pd.DataFrame, position: Ints
-) -> tuple[Ints, NDArray[np.object_], NDArray[np.generic]]:
-    """Return side, rule and period of the readings at some positions; none at -1."""
+def _newest_signals(judged: pd.DataFrame, position: Ints) -> tuple[Ints, Ints, NDArray[np.generic]]:
+    """Return side, violated rules and period of the readings at some positions; none at -1."""
     at, there = np.maximum(position, 0), position >= 0
     if not len(judged):
-        return position, position.astype(object), judged["period_start"].to_numpy()
-    rule_1, rule_2 = (
+        return position, position, judged["period_start"].to_numpy()
+    side, mask = (
         np.where(there, judged[name].to_numpy(dtype=np.int64)[at], 0)
-        for name in ("rule_1", "rule_2")
+        for name in ("side", "violated")
     )
-    rule = np.select([rule_1 != 0, rule_2 != 0], ["nelson_1", "nelson_2"], default="").astype(
-        object
-    )
-    rule[rule == ""] = None
-    period = judged["period_start"].iloc[at].where(there).to_numpy()
-    return np.where(rule_1 != 0, rule_1, rule_2), rule, period
+    return side, mask, judged["period_start"].iloc[at].where(there).to_numpy()
+
+
+def _chance(rules: NDArray[np.object_], baseline_count: Ints) -> Floats:
+    """Return the share of readings that the convention of each chart flags by chance."""
+    share = np.full(rules.size, np.nan)
+    for convention in pd.unique(rules):
+        same = rules == convention
+        share[same] = convention_share(convention, baseline_count[same])
+    return share
 
 
 def _hashes(frame: pd.DataFrame, sets_limits: pd.Series, start: Ints) -> list[str | None]:

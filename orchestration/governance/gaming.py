@@ -8,19 +8,25 @@ import numpy as np
 import pandas as pd
 
 from orchestration.statistics.detection.bunching import density_break
-from orchestration.statistics.detection.digits import first_digits
-from orchestration.statistics.detection.heaping import heaps_at_round_figures, period_end_spike
+from orchestration.statistics.detection.digits import first_digits, last_digits
+from orchestration.statistics.detection.heaping import (
+    break_of_counts_by_width,
+    heaps_at_round_figures,
+    period_end_spike,
+)
 from orchestration.statistics.detection.reopening import uneven_reopening
-from orchestration.statistics.detection.threshold import judge_threshold
+from orchestration.statistics.detection.threshold import judge_threshold, resolution
 from orchestration.statistics.fairness.multiplicity import adjust_p_values
-from orchestration.statistics.refusal import Refusal
+from orchestration.statistics.refusal import TOO_COARSE, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from orchestration.statistics.spc.flat import Floats
+
 FALSE_DISCOVERIES: Final = 0.05
-LATE_DAYS: Final = 3
-CHECK: Final = ("check_kind", "subject_id", "feature", "site_id")
+CHECK: Final = ("check_id", "subject_id", "site_id")
+DECLARED: Final = ("check_kind", "plan_id", "level_name")
 
 LEAST_EXCESS: Final = 1.1
 """Heaps below a tenth more than their neighbours are how people write, not how they steer."""
@@ -32,18 +38,20 @@ def find_gaming(events: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     events : DataFrame, one row per value, month or group
-        `check_kind` (``bunching``, ``heaping``, ``period_end``, ``first_digits`` or ``reopened``),
-        `subject_id` (the KPI or the feed), `feature`, `site_id`, `group_no`, `event_value` (for
-        bunching less the level, above 0 the good side), `event_count`, `late_count` (in the last
-        days; opened again) and `day_count`.
+        `check_id`, `check_kind` (``bunching``, ``heaping``, ``period_end``, ``first_digits``,
+        ``last_digits`` or ``reopened``), `subject_id` (the KPI or the thing), `plan_id` and
+        `level_name` (may be missing), `site_id`, `group_no`, `event_value` (for bunching less the
+        level, above 0 the good side), `event_count`, `late_count` (in the last days; opened again),
+        `day_count`; and as the register declares them `step`, `round_every`, `late_days`.
 
     Returns
     -------
     DataFrame, one row per check
         `test_method`, `event_count` (near the level, for bunching), `estimate` with `low_value` and
         `high_value` (bunching: density just above the level over that just below; heaping: values
-        at round figures over their neighbours; period end: share in the last three days over the
-        share that days have; first digits: mean absolute deviation; reopened: highest rate over
+        at round figures over their neighbours; of rounded values: odds of lying above the level
+        over those expected; period end: share in the last days over the
+        share that days have; digits: mean absolute deviation; reopened: highest rate over
         that of the others), `p_value`, `adjusted_p_value` (false discovery rate over all checks),
         `verdict` (``evidence``, ``no_evidence``, ``lumpy`` where values break at levels that nobody
         is paid by too) and `refusal`.
@@ -57,7 +65,8 @@ def find_gaming(events: pd.DataFrame) -> pd.DataFrame:
     rows = [
         _COLUMNS
         | dict(zip(CHECK, key, strict=True))
-        | _CHECKS[str(key[0])](group.reset_index(drop=True))
+        | {name: group[name].iloc[0] for name in DECLARED}
+        | _CHECKS[str(group["check_kind"].iloc[0])](group.reset_index(drop=True))
         for key, group in ordered.groupby(list(CHECK), sort=True)
     ]
     if not rows:
@@ -79,7 +88,7 @@ def find_gaming(events: pd.DataFrame) -> pd.DataFrame:
 
 
 _COLUMNS: Final[dict[str, Any]] = {
-    **dict.fromkeys(CHECK),
+    **dict.fromkeys((*CHECK, *DECLARED)),
     "test_method": None,
     "event_count": 0,
     "estimate": np.nan,
@@ -98,6 +107,8 @@ def _bunching(group: pd.DataFrame) -> dict[str, Any]:
     row: dict[str, Any] = {"test_method": "density_break", "event_count": len(group)}
     values = group["event_value"].to_numpy(dtype=float)
     found = density_break(values, 0.0)
+    if isinstance(found, Refusal) and found.reason == TOO_COARSE:
+        return row | _rounded(values)
     if isinstance(found, Refusal):
         return row | _refused(found)
     is_suspicious = found.statistic > 0 and found.p_value < FALSE_DISCOVERIES
@@ -113,10 +124,25 @@ def _bunching(group: pd.DataFrame) -> dict[str, Any]:
     }
 
 
+def _rounded(values: Floats) -> dict[str, Any]:
+    row: dict[str, Any] = {"test_method": "break_of_counts"}
+    found = break_of_counts_by_width(values, 0.0, step=resolution(values))
+    if isinstance(found, Refusal):
+        return row | _refused(found)
+    return row | {
+        "event_count": found.below + found.above,
+        "estimate": _figure(np.exp(found.log_ratio)),
+        "p_value": _figure(found.p_value),
+        "is_the_good_way": found.log_ratio > 0,
+    }
+
+
 def _heaping(group: pd.DataFrame) -> dict[str, Any]:
     values = np.repeat(group["event_value"].to_numpy(dtype=float), group["event_count"])
     row: dict[str, Any] = {"test_method": "heaps_at_round_figures", "event_count": len(values)}
-    found = heaps_at_round_figures(values, step=1.0)
+    found = heaps_at_round_figures(
+        values, step=float(group["step"].iloc[0]), every=int(group["round_every"].iloc[0])
+    )
     if isinstance(found, Refusal):
         return row | _refused(found)
     return row | {
@@ -135,7 +161,7 @@ def _period_end(group: pd.DataFrame) -> dict[str, Any]:
         group["event_count"].to_numpy(dtype=float),
         group["day_count"].to_numpy(dtype=float),
         group["late_count"].to_numpy(dtype=float),
-        late_days=LATE_DAYS,
+        late_days=int(group["late_days"].iloc[0]),
     )
     if isinstance(found, Refusal):
         return row | _refused(found)
@@ -157,6 +183,20 @@ def _first_digits(group: pd.DataFrame) -> dict[str, Any]:
         "p_value": _figure(found.p_value),
         # The test alone calls any large number of figures apart.
         "is_the_good_way": found.conformity == "nonconformity",
+    }
+
+
+def _last_digits(group: pd.DataFrame) -> dict[str, Any]:
+    step = float(group["step"].iloc[0])
+    values = np.repeat(group["event_value"].to_numpy(dtype=float), group["event_count"])
+    row: dict[str, Any] = {"test_method": "even_last_digits", "event_count": len(values)}
+    found = last_digits(np.round(values / step))
+    if isinstance(found, Refusal):
+        return row | _refused(found)
+    return row | {
+        "estimate": _figure(found.mean_absolute_deviation),
+        "p_value": _figure(found.p_value),
+        "is_the_good_way": True,
     }
 
 
@@ -184,6 +224,7 @@ _CHECKS: Final[dict[str, Callable[[pd.DataFrame], dict[str, Any]]]] = {
     "heaping": _heaping,
     "period_end": _period_end,
     "first_digits": _first_digits,
+    "last_digits": _last_digits,
     "reopened": _reopened,
 }
 

@@ -9,14 +9,18 @@ import pandas as pd
 
 from orchestration.governance.score import score
 from orchestration.governance.verdicts import assurance, band, variation
-from orchestration.statistics.spc.judge import judge_series
+from orchestration.statistics.spc.judge import NOT_IN_CONTROL, RARE, judge_series
+from orchestration.statistics.spc.rule_sets import RULE_NAMES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 KEY: Final = ("kpi_id", "entity_kind", "entity_id", "period_kind", "period_start_date")
+_COUNTS: Final = ("numerator", "denominator")
 LEVELS: Final = ("floor_level", "threshold_level", "target_level", "stretch_level")
 _CHART_COLUMNS: Final = (
+    "chart",
+    "value",
     "centre",
     "sigma",
     "lcl",
@@ -24,8 +28,10 @@ _CHART_COLUMNS: Final = (
     "sigma_z",
     "is_charted",
     "is_trial",
-    "rule_1",
-    "rule_2",
+    "violated",
+    "side",
+    "baseline_flags",
+    "baseline_changed_on",
     "reason",
 )
 
@@ -39,8 +45,11 @@ def judge_readings(readings: pd.DataFrame) -> pd.DataFrame:
         The columns of `int_judgements__input`: the reading's key and `series_id`, `numerator`,
         `denominator`, `reading_value` (as shown; missing where not computable), `computed_value`,
         `finality`, `trust_state`, `is_excluded` (left out of the limits of its chart),
-        `direction`, `multiplier`, `chart_kind` (``none`` is not charted), `baseline_readings`
-        and the four levels, each missing where there is none. `previous_value` and the levels
+        `direction`, `multiplier`, the plan of its chart (`chart_kind`, where ``none`` is not
+        charted, `when_rare`, `rule_set`, `baseline_readings`, `baseline_from_date`,
+        `baseline_to_date`, `when_not_in_control`), `final_on_date`, `restated_on_date` (when late
+        data last changed it), `phase_recorded_on_date` (of the act that began its phase) and the
+        four levels, each missing where there is none. `previous_value` and the levels
         with `previous_` before their names are what was shown when the period became final;
         `is_changed_by_act` says that one of them differs.
 
@@ -48,10 +57,13 @@ def judge_readings(readings: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame, one row per reading, in order of key
         The key, the levels with `target_version`, `band`, `variation`, `assurance`, `score`
-        (missing where not measured), `chart_kind`, `centre`, `sigma`, `lower_limit`,
-        `upper_limit`, `sigma_z`, `is_trial`, `signal_rule`, `signal_side`, `chart_note`,
-        `is_changed_by_act`, and where it is true `previous_target_level`, `previous_band` and
-        `previous_score`.
+        (missing where not measured), `chart_kind` as drawn, `charted_value`, `centre`, `sigma`,
+        `lower_limit`, `upper_limit`, `sigma_z`, `is_trial`, `rule_set`, `signal_rules` (bits of
+        `rule_sets.BIT_OF`), `signal_rule` (the first of them), `signal_side`, `chart_note` (why it
+        is not charted, or that the baseline was not in control), `phase_start_date` and
+        `phase_act_seq` of a phase that an act began, `limits_changed_on_date` where the limits were
+        drawn anew, by late data or an act, after the period was final, `is_changed_by_act`, and
+        where it is true `previous_target_level`, `previous_band` and `previous_score`.
 
     Notes
     -----
@@ -62,7 +74,8 @@ def judge_readings(readings: pd.DataFrame) -> pd.DataFrame:
     frame = readings.sort_values(list(KEY), ignore_index=True)
     is_judged = frame["trust_state"] != "blocked_input"
     computed = frame["computed_value"].astype(float).where(is_judged)
-    charted = _charts(frame.assign(computed_value=computed))
+    counts = {name: frame[name].astype(float).where(is_judged) for name in _COUNTS}
+    charted = _charts(frame.assign(computed_value=computed, **counts))
     direction = frame["direction"].to_numpy(dtype=object)
     value = frame["reading_value"].astype(float).where(is_judged)
     levels = frame[list(LEVELS)].astype(float)
@@ -73,39 +86,49 @@ def judge_readings(readings: pd.DataFrame) -> pd.DataFrame:
         frame[[f"previous_{name}" for name in LEVELS]].astype(float),
         direction,
     )
-    rule_1 = charted["rule_1"].to_numpy()
-    rule_2 = charted["rule_2"].to_numpy()
+    violated = charted["violated"].to_numpy(dtype=np.int64)
+    side = charted["side"].to_numpy(dtype=np.int8)
     is_charted = charted["is_charted"].to_numpy(dtype=bool)
-    judged = frame[[*KEY, *LEVELS[1:], "target_version", "chart_kind"]].assign(
+    is_rate_of_gaps = charted["chart"].isin(RARE).to_numpy()
+    kept = [*KEY, *LEVELS[1:], "target_version", "phase_start_date", "phase_act_seq"]
+    judged = frame[kept].assign(
         band=reached,
-        variation=variation(rule_1, rule_2, is_charted=is_charted, direction=direction),
+        variation=variation(
+            side, is_signal=violated != 0, is_charted=is_charted, direction=direction
+        ),
         assurance=assurance(
             lcl=charted["lcl"],
             ucl=charted["ucl"],
             target=levels["target_level"].to_numpy(),
             stretch=levels["stretch_level"].to_numpy(),
             direction=direction,
-            is_charted=is_charted,
+            # What lies between events has other limits than what a period makes of them.
+            is_charted=is_charted & ~is_rate_of_gaps,
         ),
         score=points,
+        chart_kind=charted["chart"],
+        charted_value=charted["value"].astype(float).where(charted["is_charted"]),
         centre=charted["centre"],
         sigma=charted["sigma"],
         lower_limit=charted["lcl"],
         upper_limit=charted["ucl"],
         sigma_z=charted["sigma_z"],
         is_trial=charted["is_trial"].astype(bool),
-        signal_rule=pd.Series(
-            np.select([rule_1 != 0, rule_2 != 0], ["nelson_1", "nelson_2"], default="")
-        ).replace("", None),
-        signal_side=np.where(rule_1 != 0, rule_1, rule_2).astype("int8"),
-        chart_note=charted["reason"],
+        rule_set=frame["rule_set"],
+        signal_rules=violated,
+        signal_rule=first_rules(violated),
+        signal_side=side,
+        chart_note=charted["reason"].mask(
+            is_charted & (charted["baseline_flags"].to_numpy() > 0), NOT_IN_CONTROL
+        ),
+        limits_changed_on_date=_limits_changed(frame, charted),
         is_changed_by_act=is_changed,
         previous_target_level=frame["previous_target_level"].astype(float).where(is_changed),
         # Typed, or a column in which nothing has changed would have no type.
         previous_band=pd.Series(reached_before, dtype="str").where(is_changed),
         previous_score=np.where(is_changed, points_before, np.nan),
     )
-    judged.attrs["signals"] = int((judged["signal_side"] != 0).sum())
+    judged.attrs["signals"] = int(np.count_nonzero(violated))
     return judged
 
 
@@ -123,8 +146,40 @@ def as_series(frame: pd.DataFrame) -> pd.DataFrame:
             "is_excluded": frame["is_excluded"],
             "baseline_readings": frame["baseline_readings"],
             "multiplier": frame["multiplier"],
+            "rules": frame["rule_set"],
+            "when_rare": frame["when_rare"],
+            "window_from": frame["baseline_from_date"],
+            "window_to": frame["baseline_to_date"],
+            "is_strict": frame["when_not_in_control"] == "refuse",
+            "changed_on": frame["restated_on_date"],
         }
     )
+
+
+def first_rules(violated: NDArray[np.int64]) -> pd.Series:
+    """Return the name of the first rule of each mask; missing where there is none."""
+    named = np.full(violated.size, None, dtype=object)
+    at = np.flatnonzero(violated)
+    lowest = violated[at] & -violated[at]
+    named[at] = np.array(RULE_NAMES, dtype=object)[np.log2(lowest).astype(np.int64)]
+    # Typed, or a column without a signal would have no type.
+    return pd.Series(named, dtype="str")
+
+
+def _limits_changed(frame: pd.DataFrame, charted: pd.DataFrame) -> pd.Series:
+    """Return since when a final reading has other limits than when its period became final."""
+    began, final = (
+        pd.to_datetime(frame[name]).to_numpy().astype("datetime64[s]")
+        for name in ("phase_recorded_on_date", "final_on_date")
+    )
+    newest = np.fmax(began, charted["baseline_changed_on"].to_numpy().astype("datetime64[s]"))
+    # A comparison with what never was is false.
+    is_later = newest > final
+    at = np.flatnonzero(is_later)
+    kept = (frame["finality"].iloc[at] != "provisional") & charted["is_charted"].iloc[at]
+    newest[~is_later] = np.datetime64("NaT")
+    newest[at[~kept.to_numpy(dtype=bool)]] = np.datetime64("NaT")
+    return pd.Series(newest, index=frame.index)
 
 
 def _against_levels(
@@ -141,17 +196,14 @@ def _charts(frame: pd.DataFrame) -> pd.DataFrame:
     has_plan = (frame["chart_kind"] != "none").to_numpy()
     judged = judge_series(as_series(frame[has_plan]))[list(_CHART_COLUMNS)]
     unplanned = frame.index[~has_plan]
+    nothing = dict.fromkeys(("violated", "side", "baseline_flags"), 0) | {
+        "chart": "none",
+        "is_charted": False,
+        "is_trial": False,
+        "baseline_changed_on": pd.NaT,
+        "reason": "no_chart_planned",
+    }
     rest = pd.DataFrame(
-        {
-            name: {
-                "is_charted": False,
-                "is_trial": False,
-                "rule_1": 0,
-                "rule_2": 0,
-                "reason": "no_chart_planned",
-            }.get(name, np.nan)
-            for name in _CHART_COLUMNS
-        },
-        index=unplanned,
+        {name: nothing.get(name, np.nan) for name in _CHART_COLUMNS}, index=unplanned
     )
     return (pd.concat([judged, rest]) if len(unplanned) else judged).loc[frame.index]

@@ -93,18 +93,20 @@ def band(
 
 
 def variation(
-    rule_1: ArrayLike, rule_2: ArrayLike, *, is_charted: ArrayLike, direction: ArrayLike
+    side: ArrayLike, *, is_signal: ArrayLike, is_charted: ArrayLike, direction: ArrayLike
 ) -> Labels:
     """Return what each reading's signal means, given which way is better.
 
     Parameters
     ----------
-    rule_1, rule_2 : array_like of int, shape (n,) or scalar
-        Side of the signal, 1 above, -1 below, 0 none. A point has one side, so the rules cannot
-        contradict each other.
+    side : array_like of int, shape (n,) or scalar
+        Side of the signal: 1 above, -1 below, 0 where there is none or it has no side (points that
+        alternate, or hug the centre).
+    is_signal : array_like of bool
+        Whether the reading breaks a rule of its chart.
     is_charted : array_like of bool
     direction : array_like of str
-        For ``band`` neither side is better as such; a signal is neutral.
+        For ``band`` neither side is better as such; a signal is neutral, as one without a side is.
 
     Returns
     -------
@@ -114,26 +116,25 @@ def variation(
     Raises
     ------
     ValueError
-        If a direction is unknown, or the rules name opposite sides of one point.
+        If a direction is unknown, or a reading has a side and is no signal.
     """
-    first, second, charted, way = (
+    which, signal, charted, way = (
         np.atleast_1d(each)
         for each in np.broadcast_arrays(
-            np.asarray(rule_1, dtype=np.int64),
-            np.asarray(rule_2, dtype=np.int64),
+            np.asarray(side, dtype=np.int64),
+            np.asarray(is_signal, dtype=np.bool_),
             np.asarray(is_charted, dtype=np.bool_),
             known_direction(direction),
         )
     )
-    if np.any(first * second < 0):
-        at = int(np.flatnonzero(first * second < 0)[0])
-        raise ValueError(f"cell {at}: a point cannot be above by one rule and below by the other")
-    side = np.where(first != 0, first, second)
-    good = np.where(way == HIGHER, side, np.where(way == LOWER, -side, 0))
+    if np.any((which != 0) & ~signal):
+        at = int(np.flatnonzero((which != 0) & ~signal)[0])
+        raise ValueError(f"cell {at}: the side of a signal is given, and that there is none")
+    good = np.where(way == HIGHER, which, np.where(way == LOWER, -which, 0))
     return _pick(
         [
             (~charted, NOT_CHARTED),
-            (side == 0, COMMON_CAUSE),
+            (~signal, COMMON_CAUSE),
             (good > 0, IMPROVING),
             (good < 0, DETERIORATING),
         ],

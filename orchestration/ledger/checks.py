@@ -310,6 +310,18 @@ def auditor_is_independent(situation: Situation) -> str | None:
     return None
 
 
+def kpis_differ(situation: Situation) -> str | None:
+    """Refuse a pair that is one KPI, and to keep a KPI that is none of the pair."""
+    fields = situation.fields
+    pair = (fields["kpi_id"], fields["other_kpi_id"])
+    if pair[0] == pair[1]:
+        return f"{pair[0]} is named twice: name the two KPIs that say the same."
+    kept = fields.get("kept_kpi_id", pair[0])
+    if kept not in pair:
+        return f"{kept} is neither {pair[0]} nor {pair[1]}: name the one of the two that stays."
+    return None
+
+
 def person_is_employed(situation: Situation) -> str | None:
     """Refuse somebody who is not employed on the first day."""
     person, first = situation.fields["person_id"], situation.valid_from
@@ -415,6 +427,7 @@ CHECKS: Final[dict[str, Check]] = {
         period_is_open,
         reading_exists,
         reading_has_that_value,
+        kpis_differ,
         expiry_within_policy,
         hashes_are_known,
         high_impact_is_assessed,

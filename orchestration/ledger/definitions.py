@@ -44,6 +44,7 @@ CheckName = Literal[
     "period_is_open",
     "reading_exists",
     "reading_has_that_value",
+    "kpis_differ",
     "expiry_within_policy",
     "hashes_are_known",
     "high_impact_is_assessed",

@@ -79,8 +79,10 @@ create or replace table standing.judgements (
     period_start_date date, finality varchar, threshold_level double, target_level double,
     stretch_level double, target_version bigint, band varchar, variation varchar,
     assurance varchar, score double,
-    chart_kind varchar, centre double, lower_limit double, upper_limit double, sigma_z double,
-    is_trial boolean, signal_rule varchar, signal_side integer, chart_note varchar, {_LEVELS}
+    chart_kind varchar, charted_value double, centre double, lower_limit double,
+    upper_limit double, sigma_z double, is_trial boolean, rule_set varchar, signal_rules integer,
+    signal_rule varchar, signal_side integer, chart_note varchar, phase_start_date date,
+    phase_act_seq bigint, limits_changed_on_date date, {_LEVELS}
 );
 create or replace table standing.card_lines (
     subject_kind varchar not null, subject_id varchar not null, period_start_date date, {_CARD},

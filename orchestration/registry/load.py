@@ -7,12 +7,15 @@ import hashlib
 import itertools
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeVar
+from functools import partial
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from orchestration.registry.model import (
+    AlarmBudgetFile,
     Benchmark,
     BenchmarkPolicy,
     CapacityBound,
@@ -23,9 +26,12 @@ from orchestration.registry.model import (
     DriverFile,
     FeatureName,
     FeedbackPolicy,
+    GamingCheck,
+    GamingFile,
     GoalPolicy,
     Kpi,
     KpiReview,
+    Leading,
     Measure,
     MeasureFile,
     Notices,
@@ -34,18 +40,18 @@ from orchestration.registry.model import (
     RatingAudit,
     RatingPolicy,
     ScorecardTemplate,
+    SpotCheckFile,
     Term,
     Trial,
     UnitProfile,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 FEATURES: Final[tuple[FeatureName, ...]] = ("industry", "process", "region", "size")
 Model = TypeVar("Model", bound=BaseModel)
-Named = TypeVar("Named", Kpi, RatingAudit, Trial, Benchmark, PayPlan)
 Row = dict[str, object]
 
 
@@ -66,10 +72,14 @@ class Registers:
     ratings: RatingPolicy | None = None
     goals: GoalPolicy | None = None
     capacity: Mapping[tuple[str, str | None], CapacityBound] = field(default_factory=dict)
+    alarms: AlarmBudgetFile | None = None
     drivers: Sequence[Driver] = ()
     pay_plans: Sequence[PayPlan] = ()
     audits: Mapping[str, RatingAudit] = field(default_factory=dict)
     trials: Mapping[str, Trial] = field(default_factory=dict)
+    gaming: Mapping[str, GamingCheck] = field(default_factory=dict)
+    spot_checks: SpotCheckFile | None = None
+    leading: Leading | None = None
     benchmarks: Mapping[str, Benchmark] = field(default_factory=dict)
     comparability: BenchmarkPolicy | None = None
     profiles: Mapping[str, UnitProfile] = field(default_factory=dict)
@@ -83,11 +93,12 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     folders : iterable of Path
         Each may hold `measures.yml`, `drivers.yml`, `kpis/**/*.yml`, `consequences.yml`,
         `kpi_review.yml`, `notices.yml`, `feedback.yml`, `rating_policy.yml`, `goal_policy.yml`,
-        `capacity.yml`, `benchmark_policy.yml`, `unit_profiles.yml`, `scorecards/*.yml`,
-        `pay_plans/*.yml`, `audits/*.yml`, `benchmarks/*.yml` and `trials/*.yml`. A KPI, measure,
-        consequence, pay plan, scorecard version, audit, benchmark or trial of a later folder
-        replaces the one of the same id, a driver that of the same KPI and factor, a bound of
-        capacity that of the same KPI and org unit.
+        `alarm_budgets.yml`, `capacity.yml`, `gaming.yml`, `spot_checks.yml`, `leading.yml`,
+        `benchmark_policy.yml`, `unit_profiles.yml`, `scorecards/*.yml`, `pay_plans/*.yml`,
+        `audits/*.yml`, `benchmarks/*.yml` and `trials/*.yml`. A KPI, measure, consequence, check of
+        gaming, pay plan, scorecard version, audit, benchmark or trial of a later folder replaces
+        the one of the same id, a driver that of the same KPI and factor, a bound of capacity that
+        of the same KPI and org unit.
 
     Returns
     -------
@@ -100,31 +111,26 @@ def load_registers(folders: Iterable[Path]) -> Registers:
         If a file does not follow the schema, or a term, scorecard or trial names something that
         does not exist.
     """
-    measures: dict[str, Measure] = {}
-    scorecards: dict[tuple[str, int], ScorecardTemplate] = {}
-    drivers: dict[tuple[str, str], Driver] = {}
-    capacity: dict[tuple[str, str | None], CapacityBound] = {}
     folders = list(folders)
-    for folder in folders:
-        for path in sorted(folder.glob("measures.yml")):
-            measures |= {entry.id: entry for entry in read_entry(path, MeasureFile).measures}
-        for path in sorted(folder.glob("scorecards/*.yml")):
-            template = read_entry(path, ScorecardTemplate)
-            scorecards[template.id, template.version] = template
-        for path in sorted(folder.glob("drivers.yml")):
-            declared = read_entry(path, DriverFile).drivers
-            drivers |= {(driver.kpi, driver.factor): driver for driver in declared}
-        for path in sorted(folder.glob("capacity.yml")):
-            bounds = read_entry(path, CapacityFile).bounds
-            capacity |= {(one.kpi, one.org_unit): one for one in bounds}
+    merged = partial(_merged, folders)
+    measures = merged("measures.yml", MeasureFile, lambda file: file.measures, "id")
+    kpis = merged("kpis/**/*.yml", Kpi, _one, "id")
+    scorecards = merged("scorecards/*.yml", ScorecardTemplate, _one, "id", "version")
+    audits = merged("audits/*.yml", RatingAudit, _one, "id")
+    trials = merged("trials/*.yml", Trial, _one, "id")
+    drivers = merged("drivers.yml", DriverFile, lambda file: file.drivers, "kpi", "factor")
+    gaming = merged("gaming.yml", GamingFile, lambda file: file.checks, "id")
+    pay_plans = merged("pay_plans/*.yml", PayPlan, _one, "id")
+    capacity = merged("capacity.yml", CapacityFile, lambda file: file.bounds, "kpi", "org_unit")
+    benchmarks = merged("benchmarks/*.yml", Benchmark, _one, "id")
     profiles = _last(folders, "unit_profiles.yml", ProfileFile)
     registers = Registers(
         measures=dict(sorted(measures.items())),
-        kpis=_with_consequences(_by_id(folders, "kpis/**/*.yml", Kpi), folders),
+        kpis=dict(sorted(_with_consequences(kpis, folders).items())),
         scorecards=[scorecards[key] for key in sorted(scorecards)],
-        audits=_by_id(folders, "audits/*.yml", RatingAudit),
-        trials=_by_id(folders, "trials/*.yml", Trial),
-        benchmarks=_by_id(folders, "benchmarks/*.yml", Benchmark),
+        audits=dict(sorted(audits.items())),
+        trials=dict(sorted(trials.items())),
+        benchmarks=dict(sorted(benchmarks.items())),
         comparability=_last(folders, "benchmark_policy.yml", BenchmarkPolicy),
         profiles=profiles.sites if profiles else {},
         review=_last(folders, "kpi_review.yml", KpiReview),
@@ -133,20 +139,36 @@ def load_registers(folders: Iterable[Path]) -> Registers:
         ratings=_last(folders, "rating_policy.yml", RatingPolicy),
         goals=_last(folders, "goal_policy.yml", GoalPolicy),
         capacity={key: capacity[key] for key in sorted(capacity, key=str)},
+        alarms=_last(folders, "alarm_budgets.yml", AlarmBudgetFile),
         drivers=[drivers[key] for key in sorted(drivers)],
-        pay_plans=list(_by_id(folders, "pay_plans/*.yml", PayPlan).values()),
+        pay_plans=[pay_plans[key] for key in sorted(pay_plans)],
+        gaming=dict(sorted(gaming.items())),
+        spot_checks=_last(folders, "spot_checks.yml", SpotCheckFile),
+        leading=_last(folders, "leading.yml", Leading),
     )
     _check_references(registers)
     return registers
 
 
-def _by_id(folders: Iterable[Path], pattern: str, model: type[Named]) -> dict[str, Named]:
-    """Return the entries of one kind in order of id; a later folder's replaces an earlier one."""
-    entries = [
-        read_entry(path, model) for folder in folders for path in sorted(folder.glob(pattern))
-    ]
-    found = {entry.id: entry for entry in entries}
-    return {name: found[name] for name in sorted(found)}
+def _merged(
+    folders: Iterable[Path],
+    pattern: str,
+    file: type[Model],
+    entries: Callable[[Model], Iterable[BaseModel]],
+    *key: str,
+) -> dict[Any, Any]:
+    """Return the entries of all files by key; one of a later folder replaces that of the same."""
+    of = attrgetter(*key)
+    return {
+        of(entry): entry
+        for folder in folders
+        for path in sorted(folder.glob(pattern))
+        for entry in entries(read_entry(path, file))
+    }
+
+
+def _one(entry: Model) -> tuple[Model]:
+    return (entry,)
 
 
 def _last(folders: Iterable[Path], name: str, model: type[Model]) -> Model | None:
@@ -189,11 +211,12 @@ def register_tables(
     Returns
     -------
     dict of str to list of dict
-        Table name to rows: `kpis`, `kpi_terms`, `kpi_grains`, `measures`, `measure_feeds`,
-        `scorecard_templates`, `scorecard_items`, `kpi_review`, `notices`, `kpi_drivers`,
-        `pay_plan_items`, `audit_attributes`, `trials`, `trial_lines`, `feedback_groups`,
-        `rating_policy`, `goal_policy`, `capacity_bounds`, `benchmarks`, `benchmark_policy`,
-        `unit_profiles`.
+        Table name to rows: `kpis`, `kpi_terms`, `kpi_grains`, `kpi_counters`, `measures`,
+        `measure_feeds`, `scorecard_templates`, `scorecard_items`, `kpi_review`, `notices`,
+        `kpi_drivers`, `pay_plan_items`, `gaming_checks`, `gaming_check_plans`, `spot_checks`,
+        `audit_attributes`, `trials`, `trial_lines`, `feedback_groups`, `rating_policy`,
+        `goal_policy`, `capacity_bounds`, `benchmarks`, `benchmark_policy`, `unit_profiles`,
+        `kpi_leads`, `card_balance`, `alarm_budgets`.
     """
     tables: dict[str, list[Row]] = {
         "kpis": [_kpi_row(kpi) for kpi in registers.kpis.values()],
@@ -215,6 +238,11 @@ def register_tables(
             for kpi in registers.kpis.values()
             for entity_kind, period_kinds in kpi.grain.items()
             for period_kind in period_kinds
+        ],
+        "kpi_counters": [
+            {"kpi_id": kpi.id, "counter_kpi_id": counter}
+            for kpi in registers.kpis.values()
+            for counter in kpi.counter_kpis
         ],
         "measures": [
             {
@@ -282,6 +310,23 @@ def register_tables(
             if policy is not None
             for relationship, weight in sorted(policy.weights.items())
         ],
+        "alarm_budgets": [
+            {
+                "audience": budget.audience,
+                "title": budget.title,
+                "kpi_id": kpi,
+                "entity_kind": entity_kind,
+                "period_kind": period_kind,
+                "false_alarms_per_month": budget.false_alarms_per_month,
+            }
+            for file in [registers.alarms]
+            if file is not None
+            for budget in file.budgets
+            for kpi in budget.kpis
+            for entity_kind in budget.entity_kinds
+            for period_kind in budget.period_kinds
+            if period_kind in registers.kpis[kpi].grain.get(entity_kind, ())
+        ],
         "scorecard_templates": [],
         "scorecard_items": [],
         "audit_attributes": [
@@ -326,6 +371,45 @@ def register_tables(
             }
             for driver in registers.drivers
         ],
+        "gaming_checks": [
+            {
+                "check_id": check.id,
+                "check_kind": check.kind,
+                "event_source": check.events,
+                "subject_id": check.subject,
+                "level_name": check.level,
+                "step": check.step,
+                "round_every": check.round_every,
+                "late_days": check.late_days,
+            }
+            for check in registers.gaming.values()
+        ],
+        "gaming_check_plans": [
+            {"check_id": check.id, "plan_id": plan}
+            for check in registers.gaming.values()
+            for plan in check.plans
+        ],
+        "spot_checks": [
+            {
+                "kpi_id": check.kpi,
+                "entity_kind": check.entity_kind,
+                "period_kind": check.period_kind,
+                "per_site_and_month": check.per_site_and_month,
+                "tolerance": check.tolerance,
+                "second_source": check.second_source,
+                "seed": registers.spot_checks.seed,
+            }
+            for check in registers.spot_checks.checks
+        ]
+        if registers.spot_checks
+        else [],
+        "kpi_leads": [
+            {"leading_kpi_id": pair.leading, "lagging_kpi_id": pair.lagging}
+            for pair in (registers.leading.pairs if registers.leading else ())
+        ],
+        "card_balance": [registers.leading.model_dump(exclude={"pairs"})]
+        if registers.leading
+        else [],
         "pay_plan_items": [row for plan in registers.pay_plans for row in _pay_plan_rows(plan)],
     }
     for template in registers.scorecards:
@@ -438,7 +522,12 @@ def _kpi_row(kpi: Kpi) -> Row:
         "minimum_denominator": kpi.minimum_denominator,
         "not_computable_reason": kpi.not_computable,
         "chart_kind": kpi.chart.kind,
+        "when_rare": kpi.chart.when_rare,
+        "rule_set": kpi.chart.convention,
         "baseline_readings": kpi.chart.baseline_readings,
+        "baseline_from_date": kpi.chart.baseline.first if kpi.chart.baseline else None,
+        "baseline_to_date": kpi.chart.baseline.last if kpi.chart.baseline else None,
+        "when_not_in_control": kpi.chart.when_not_in_control,
         "floor_level": bands.floor if bands else None,
         "threshold_level": bands.threshold if bands else None,
         "target_level": bands.target if bands else None,
@@ -462,11 +551,16 @@ def _check_references(registers: Registers) -> None:
                     f"KPI {kpi.id} names the counter-KPI {counter!r}, which has no file: "
                     "correct the id or add the KPI."
                 )
+    _check_charts(registers)
+    _check_alarm_budgets(registers)
     _check_trials(registers)
     _check_drivers(registers)
     _check_capacity(registers)
     _check_benchmarks(registers)
     _check_pay_plans(registers)
+    _check_gaming(registers)
+    _check_spot_checks(registers)
+    _check_leads(registers)
     _check_one_template_at_a_time(registers.scorecards)
     for template in registers.scorecards:
         for item in template.items:
@@ -482,6 +576,90 @@ def _check_references(registers: Registers) -> None:
                     f"{template.subject_kind} and {template.period_kind}, which the KPI's `grain` "
                     "does not list: add it there or drop the item."
                 )
+
+
+_COUNTED = {
+    **dict.fromkeys(("p", "laney_p", "g"), "binomial"),
+    **dict.fromkeys(("u", "laney_u", "t", "c"), "poisson"),
+}
+
+
+def _check_charts(registers: Registers) -> None:
+    """Refuse a chart of counts for a KPI whose measures count nothing of the kind."""
+    for kpi in registers.kpis.values():
+        kind = kpi.chart.kind
+        if kind not in _COUNTED:
+            continue
+        if kpi.factors:
+            raise RegisterError(
+                f"KPI {kpi.id} is a product of ratios and has a {kind} chart, which needs one "
+                "count: take i_mr."
+            )
+        if bool(kpi.denominator) == (kind == "c"):
+            need = "no denominator" if kind == "c" else "a denominator"
+            raise RegisterError(
+                f"KPI {kpi.id} has a {kind} chart, which needs {need}: take "
+                f"{'u' if kind == 'c' else 'c or i_mr'}."
+            )
+        for term in kpi.numerator:
+            if term.measure is None:
+                continue
+            found = registers.measures[term.measure].distribution
+            if found != _COUNTED[kind]:
+                raise RegisterError(
+                    f"KPI {kpi.id} has a {kind} chart, which needs {_COUNTED[kind]} counts, and "
+                    f"{term.measure} is {found}: take a chart that fits, or correct the measure."
+                )
+
+
+def _check_gaming(registers: Registers) -> None:
+    plans = {card.id for card in registers.scorecards} | {plan.id for plan in registers.pay_plans}
+    for check in registers.gaming.values():
+        for plan in check.plans:
+            if plan not in plans:
+                raise RegisterError(
+                    f"The check {check.id} of gaming.yml names the plan {plan!r}, which is neither "
+                    "a scorecard nor a pay plan: correct the id."
+                )
+
+
+def _check_spot_checks(registers: Registers) -> None:
+    for check in registers.spot_checks.checks if registers.spot_checks else ():
+        kpi = registers.kpis.get(check.kpi)
+        if kpi is None or check.period_kind not in kpi.grain.get(check.entity_kind, ()):
+            raise RegisterError(
+                f"spot_checks.yml draws {check.kpi!r} per {check.entity_kind} and "
+                f"{check.period_kind}, which is no reading of a KPI: correct the entry."
+            )
+
+
+def _check_leads(registers: Registers) -> None:
+    for pair in registers.leading.pairs if registers.leading else ():
+        for name, timing in ((pair.leading, "leading"), (pair.lagging, "lagging")):
+            kpi = registers.kpis.get(name)
+            if kpi is None or kpi.timing != timing:
+                raise RegisterError(
+                    f"leading.yml names {name!r} as {timing}, which no file of a KPI says: correct "
+                    "the pair or the `timing` of the KPI."
+                )
+
+
+def _check_alarm_budgets(registers: Registers) -> None:
+    for budget in registers.alarms.budgets if registers.alarms else ():
+        unknown = sorted(set(budget.kpis) - registers.kpis.keys())
+        if unknown:
+            raise RegisterError(
+                f"The alarm budget of {budget.audience} names the KPI {unknown[0]!r}, which has no "
+                "file: correct the id or drop it."
+            )
+        grains = [registers.kpis[name].grain for name in budget.kpis]
+        periods = {one for kind in budget.entity_kinds for by in grains for one in by.get(kind, ())}
+        if not periods & set(budget.period_kinds):
+            raise RegisterError(
+                f"The alarm budget of {budget.audience} covers no chart: none of its KPIs has a "
+                f"grain of {' or '.join(budget.entity_kinds)} per "
+                f"{' or '.join(budget.period_kinds)}; correct the kinds."
+            )
 
 
 def _check_trials(registers: Registers) -> None:

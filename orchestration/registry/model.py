@@ -11,7 +11,15 @@ import itertools
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 EntityKind = Literal[
     "enterprise",
@@ -26,7 +34,15 @@ EntityKind = Literal[
 ]
 PeriodKind = Literal["day", "week", "month", "quarter", "year"]
 Direction = Literal["higher", "lower", "band", "neutral"]
-ChartKind = Literal["i_mr", "p", "laney_p", "u", "laney_u", "none"]
+ChartKind = Literal["i_mr", "p", "laney_p", "u", "laney_u", "c", "g", "t", "none"]
+# What a chart is judged by: sets of rules, and single ones (`statistics/spc/rule_sets.py`).
+RuleSet = Literal[
+    "limits", "nelson_1_2", "nhs", "anhoej", "western_electric", "nelson", "montgomery"
+]
+RuleName = Literal[
+    "nelson_1", "nelson_2", "nelson_3", "nelson_4", "nelson_5", "nelson_6", "nelson_7", "nelson_8",
+    "we_4", "nhs_run", "nhs_trend", "nhs_two_in_three", "anhoej_run", "anhoej_crossings",
+]  # fmt: skip
 Domain = Literal["production", "supply", "people", "safety", "leadership"]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
@@ -92,12 +108,114 @@ class Band(Entry):
     stretch: Decimal
 
 
+class Ewma(Entry):
+    """A chart of the weighted average beside: finds small shifts that last.
+
+    With its limit at 2.86 an EWMA of weight 0.2 alone flags one reading in 370 by chance, as
+    three-sigma limits do (`run_length.ewma_arl`).
+    """
+
+    kind: Literal["ewma"]
+    weight: Decimal = Field(default=Decimal("0.2"), gt=0, le=1)
+    limit: Decimal = Field(default=Decimal("2.86"), gt=0)
+
+    def __str__(self) -> str:
+        return f"ewma({self.weight},{self.limit})"
+
+
+class Cusum(Entry):
+    """A chart of cumulated distances beside: slack and decision interval in sigma."""
+
+    kind: Literal["cusum"]
+    slack: Decimal = Field(default=Decimal("0.5"), ge=0)
+    interval: Decimal = Field(default=Decimal(5), gt=0)
+
+    def __str__(self) -> str:
+        return f"cusum({self.slack},{self.interval})"
+
+
+class Window(Entry):
+    """Periods that begin between two days, both inclusive."""
+
+    first: dt.date
+    last: dt.date
+
+    @model_validator(mode="after")
+    def _is_a_while(self) -> Window:
+        if self.last <= self.first:
+            raise ValueError(f"the baseline ends on {self.last}, not after {self.first}")
+        return self
+
+
 class ChartPlan(Entry):
-    """Which control chart a KPI is judged on, and on how long a baseline."""
+    """Which control chart a KPI is judged on, by which rules, and on which baseline.
+
+    Attributes
+    ----------
+    kind : str
+        `g` (trials) and `t` (exposure) chart what lies between events.
+    when_rare : str, optional
+        The chart of those series of a p or u chart of which fewer than one event is expected a
+        period.
+    rules : str or list
+        A set of rules, or several sets and rules together.
+    beside : Ewma or Cusum, optional
+        A chart with a memory, whose signals count as well.
+    baseline_readings : int
+        The first so many final readings set the limits.
+    baseline : Window, optional
+        The final readings of these periods do, instead. A phase that an act begins has its own.
+    when_not_in_control : str
+        Of a baseline with readings that break the chart's own rules: ``warn`` draws limits from it,
+        which stay trial; ``refuse`` draws none.
+    """
 
     kind: ChartKind
+    when_rare: Literal["g", "t"] | None = None
+    rules: tuple[RuleSet | RuleName, ...] = Field(default=("nelson_1_2",), min_length=1)
+    beside: Ewma | Cusum | None = Field(default=None, discriminator="kind")
     baseline_readings: int = Field(default=24, ge=8)
+    baseline: Window | None = None
+    when_not_in_control: Literal["warn", "refuse"] = "warn"
     why: str
+
+    @field_validator("rules", mode="before")
+    @classmethod
+    def _one_is_a_list(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @model_serializer(mode="wrap")
+    def _says_no_more_than_the_file(self, handler: SerializerFunctionWrapHandler) -> object:
+        """Leave out what version 1 of this schema did not know: no hash changes by it."""
+        later = {"when_rare", "rules", "beside", "baseline", "when_not_in_control"}
+        later -= self.model_fields_set
+        return {name: said for name, said in handler(self).items() if name not in later}
+
+    @property
+    def convention(self) -> str:
+        """Rules and what stands beside, as `rule_sets.read_convention` reads them."""
+        return "+".join([*self.rules, *([str(self.beside)] if self.beside else [])])
+
+    @model_validator(mode="after")
+    def _parts_fit_the_kind(self) -> ChartPlan:
+        counts = {"g": ("p", "laney_p"), "t": ("u", "laney_u")}
+        if self.when_rare is not None and self.kind not in counts[self.when_rare]:
+            fitting = " or ".join(counts[self.when_rare])
+            raise ValueError(
+                f"`when_rare: {self.when_rare}` takes the place of a {fitting} chart, and this one "
+                f"is {self.kind}: correct either"
+            )
+        zones = {"nelson", "western_electric", "montgomery", "nhs", "nhs_two_in_three"}
+        zones |= {f"nelson_{number}" for number in (5, 6, 7, 8)}
+        asked = sorted(zones & set(self.rules)) + ([self.beside.kind] if self.beside else [])
+        if self.kind == "g" and asked:
+            raise ValueError(
+                f"a g chart has no zones of sigma, which {asked[0]} asks for: take limits, "
+                "nelson_1_2 or anhoej, or another chart"
+            )
+        if self.kind == "none" and self.model_fields_set - {"kind", "why", "baseline_readings"}:
+            raise ValueError("a KPI without a chart has no rules and no baseline: drop them")
+        return self
 
 
 class Version(Entry):
@@ -228,6 +346,137 @@ class CapacityFile(Entry):
         for kpi, unit in keys:
             if keys.count((kpi, unit)) > 1:
                 raise ValueError(f"{kpi} of {unit or 'all units'} has two bounds: remove one")
+        return self
+
+
+EventSource = Literal[
+    "line_days",
+    "failure_minutes",
+    "maintenance_finished",
+    "orders_completed",
+    "complaint_costs",
+    "ticket_closures",
+]
+# What the events of a source are: a value each, a count by month, or a count by whoever closed.
+_EVENTS_OF: dict[str, tuple[str, ...]] = {
+    "bunching": ("line_days",),
+    "heaping": ("failure_minutes", "complaint_costs"),
+    "first_digits": ("complaint_costs",),
+    "last_digits": ("failure_minutes", "complaint_costs"),
+    "period_end": ("maintenance_finished", "orders_completed"),
+    "reopened": ("ticket_closures",),
+}
+
+
+class GamingCheck(Entry):
+    """Where a figure could be steered, and how it would show.
+
+    Attributes
+    ----------
+    events : str
+        Which events, one of those that `int_gaming__events` knows.
+    subject : str, optional
+        KPI or thing that the events make; not for `line_days`, whose KPIs are those of the plans.
+    level : str, optional
+        For bunching: which level in force.
+    plans : tuple of str
+        Scorecards and pay plans.
+    step : Decimal
+        Resolution of the values, for heaps and last digits.
+    round_every, late_days : int
+        Every so many steps a figure is round; days that end a month.
+    """
+
+    id: Identifier
+    kind: Literal["bunching", "heaping", "period_end", "first_digits", "last_digits", "reopened"]
+    events: EventSource
+    subject: Identifier | None = None
+    level: Literal["threshold", "target", "stretch"] | None = None
+    plans: tuple[Identifier, ...] = ()
+    step: Decimal = Field(default=Decimal(1), gt=0)
+    round_every: int = Field(default=5, ge=3)
+    late_days: int = Field(default=3, ge=1, le=10)
+    why: str = Field(min_length=10)
+
+    @model_validator(mode="after")
+    def _kind_fits_its_events(self) -> GamingCheck:
+        if self.events not in _EVENTS_OF[self.kind]:
+            raise ValueError(f"a check of {self.kind} reads {' or '.join(_EVENTS_OF[self.kind])}")
+        is_pile = self.kind == "bunching"
+        if is_pile != (self.level is not None) or is_pile == (self.subject is not None):
+            raise ValueError("give bunching a `level` and no `subject`, any other kind a `subject`")
+        if is_pile and not self.plans:
+            raise ValueError("name the `plans` whose KPIs could be steered")
+        return self
+
+
+class GamingFile(Entry):
+    """The file `gaming.yml`: checks of steered figures."""
+
+    checks: tuple[GamingCheck, ...]
+
+
+class SpotCheck(Entry):
+    """Readings of a KPI that are drawn by lot and looked up in a second source.
+
+    Attributes
+    ----------
+    per_site_and_month : int
+        Readings drawn at each site of each month.
+    tolerance : Decimal
+        Distance of the two values, in the unit of the KPI, up to which they agree.
+    """
+
+    kpi: Identifier
+    entity_kind: Literal["line", "site", "work_unit"]
+    period_kind: Literal["day", "month"]
+    per_site_and_month: int = Field(ge=1, le=50)
+    tolerance: Decimal = Field(ge=0)
+    second_source: str = Field(min_length=10)
+
+
+class SpotCheckFile(Entry):
+    """The file `spot_checks.yml` of a company: the draw, and what is drawn."""
+
+    seed: int
+    checks: tuple[SpotCheck, ...]
+
+
+class AlarmBudget(Entry):
+    """How many false alarms a month an audience puts up with, on the charts that it looks at."""
+
+    audience: Identifier
+    title: str
+    kpis: tuple[Identifier, ...] = Field(min_length=1)
+    # Of leaders and days nobody reviews charts (`int_charts__input`).
+    entity_kinds: tuple[
+        Literal[
+            "enterprise",
+            "site",
+            "line",
+            "work_unit",
+            "org_unit",
+            "supplier",
+            "product_category",
+            "scrap_reason",
+        ],
+        ...,
+    ] = Field(min_length=1)
+    period_kinds: tuple[Literal["week", "month", "quarter"], ...] = Field(min_length=1)
+    false_alarms_per_month: Decimal = Field(gt=0)
+
+
+class AlarmBudgetFile(Entry):
+    """The file `alarm_budgets.yml`: every audience once."""
+
+    budgets: tuple[AlarmBudget, ...]
+
+    @model_validator(mode="after")
+    def _each_once(self) -> AlarmBudgetFile:
+        names = [one.audience for one in self.budgets]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"the audience {twice[0]} has two budgets: make one of them")
         return self
 
 
@@ -455,6 +704,37 @@ class ScorecardTemplate(Entry):
         kpis = [item.kpi for item in self.items]
         if len(set(kpis)) != len(kpis):
             raise ValueError("a KPI is listed twice in `items`")
+        return self
+
+
+class Lead(Entry):
+    """A KPI that is declared to run ahead of another."""
+
+    leading: Identifier
+    lagging: Identifier
+    why: str = Field(min_length=10)
+
+
+class Leading(Entry):
+    """What is said of leading KPIs; the file `leading.yml`.
+
+    Attributes
+    ----------
+    least_leading_weight, least_lagging_weight : Decimal
+        Share of a scorecard's weight that leading and lagging KPIs shall have at least.
+    """
+
+    least_leading_weight: Decimal = Field(ge=0, le=1)
+    least_lagging_weight: Decimal = Field(ge=0, le=1)
+    pairs: tuple[Lead, ...] = ()
+
+    @model_validator(mode="after")
+    def _can_be_met(self) -> Leading:
+        if self.least_leading_weight + self.least_lagging_weight > 1:
+            raise ValueError("the least weights sum to more than 1: no card could have both")
+        pairs = [(one.leading, one.lagging) for one in self.pairs]
+        if len(set(pairs)) != len(pairs):
+            raise ValueError("a pair is declared twice: remove one")
         return self
 
 

@@ -42,9 +42,9 @@ DIALECT = [
 # Columns that are no amount and no count: what was divided or scored, and levels of a chart.
 FRACTIONS = {
     "reading_value", "threshold_level", "target_level", "stretch_level", "score", "total_score",
-    "centre", "lower_limit", "upper_limit", "sigma_z", "locked_value", "present_value",
-    "value_difference", "computed_value", "original_target_level", "previous_value",
-    "previous_target_level", "previous_score", "drift_ratio", "appeal_ratio",
+    "centre", "charted_value", "lower_limit", "upper_limit", "sigma_z", "locked_value",
+    "present_value", "value_difference", "computed_value", "original_target_level",
+    "previous_value", "previous_target_level", "previous_score", "drift_ratio", "appeal_ratio",
     "targeted_weight_share", "parts_level", "parts_better_by",
     "peers_value", "phi", "z", "peers_lower_limit", "peers_upper_limit",
     "widening", "expected_value", "low_value", "high_value", "odds_next_month", "odds_next_quarter",
@@ -70,9 +70,15 @@ FRACTIONS = {
     "correlation_coefficient", "forecast_lift", "variance_inflation",
     "estimate",
     "weight_share", "raw_score", "fair_score", "low_score", "high_score", "agreement_index",
+    "readings_per_month", "budget_per_month", "false_alarms_per_month", "alarms_per_month",
+    "precision_share", "precision_low", "precision_high",
     "normalised_points", "low_points", "high_points", "rater_points", "unit_points",
     "covariate_points", "expected_points", "residual_points", "residual_z",
-    "shift_sd", "sibling_moved_share", "still_chance",
+    "shift_sd", "sibling_moved_share", "still_chance", "share_ratio", "low_share_ratio",
+    "high_share_ratio", "gap_points", "gap_without_one_points", "coefficient", "low_coefficient",
+    "high_coefficient", "raw_value", "without_value", "low_without_value", "high_without_value",
+    "low_adjusted_value", "high_adjusted_value", "second_value", "tolerance",
+    "detectable_value",
 }  # fmt: skip
 
 

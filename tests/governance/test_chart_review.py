@@ -23,7 +23,14 @@ def chart(values, entity="DE01", kpi="KPI006", **changes):
         "finality": "final",
         "is_excluded": False,
         "chart_kind": "i_mr",
+        "when_rare": None,
+        "rule_set": "nelson_1_2",
         "baseline_readings": 24,
+        "baseline_from_date": pd.NaT,
+        "baseline_to_date": pd.NaT,
+        "when_not_in_control": "warn",
+        "restated_on_date": pd.NaT,
+        "phase_act_seq": None,
         "multiplier": 1.0,
     }
     return pd.DataFrame(columns | changes)

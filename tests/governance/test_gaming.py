@@ -9,15 +9,16 @@ from orchestration.governance.gaming import find_gaming
 from tests.statistics.recovery import NOTHING
 
 COLUMNS = [
-    "check_kind", "subject_id", "feature", "site_id", "group_no", "event_value", "event_count",
-    "late_count", "day_count",
+    "check_id", "check_kind", "subject_id", "plan_id", "level_name", "site_id", "group_no",
+    "event_value", "event_count", "late_count", "day_count", "step", "round_every", "late_days",
 ]  # fmt: skip
 
 
 def events(kind, site, *, value=np.nan, count=1, late=None, days=None, group=None, subject="K"):
     """Rows of one check."""
     columns = {
-        "check_kind": kind, "subject_id": subject, "feature": "any", "site_id": site,
+        "check_id": f"any_{kind}", "check_kind": kind, "subject_id": subject, "plan_id": "bonus",
+        "level_name": "target", "site_id": site, "step": 1.0, "round_every": 5, "late_days": 3,
         "group_no": group, "event_value": value, "event_count": count, "late_count": late,
         "day_count": days,
     }  # fmt: skip
@@ -118,3 +119,48 @@ def test_amounts_within_two_orders_of_magnitude_have_no_digit_test():
 
 def test_no_events_give_no_row():
     assert find_gaming(pd.DataFrame(columns=COLUMNS)).empty
+
+
+def test_whole_percentages_moved_by_one_level_or_by_ten_are_found_and_honest_ones_are_not():
+    rng = np.random.default_rng(4)
+    honest = np.round(rng.normal(94, 8, 1000))
+    short = (honest < 95) & (honest >= 85) & (rng.random(1000) < 0.7)
+    found = {
+        name: find_gaming(events("bunching", "A", value=value - 95)).iloc[0]
+        for name, value in {
+            "one": np.where((honest == 94) & (rng.random(1000) < 0.5), 95, honest),
+            "ten": np.where(short, honest + 10, honest),
+            "none": honest,
+        }.items()
+    }
+
+    assert {name: row["verdict"] for name, row in found.items()} == {
+        "one": "evidence",
+        "ten": "evidence",
+        "none": "no_evidence",
+    }
+    assert {row["test_method"] for row in found.values()} == {"break_of_counts"}
+
+
+def test_a_finding_names_the_plan():
+    piled = -(answer_hours(1, PLANTED) - DUE_HOURS)
+
+    (row,) = find_gaming(events("bunching", "A", value=piled)).to_dict("records")
+    assert (row["plan_id"], row["level_name"], row["check_id"]) == (
+        "bonus",
+        "target",
+        "any_bunching",
+    )
+
+
+def test_last_digits_that_somebody_prefers_are_found():
+    rng = np.random.default_rng(5)
+    honest = rng.poisson(400, 800) + rng.integers(0, 100, 800)
+    liked = np.where(rng.random(800) < 0.3, honest // 10 * 10 + rng.choice([3, 7], 800), honest)
+    table = find_gaming(
+        pd.concat(
+            [events("last_digits", "A", value=liked), events("last_digits", "B", value=honest)]
+        )
+    )
+
+    assert table["verdict"].tolist() == ["evidence", "no_evidence"]

@@ -74,19 +74,26 @@ def test_an_unknown_direction_is_refused():
     ],
 )
 def test_a_signal_is_good_or_bad_by_direction_alone(side, direction, expected):
-    by_limit = variation(side, 0, is_charted=True, direction=direction)
-    by_run = variation(0, side, is_charted=True, direction=direction)
+    meant = variation(side, is_signal=side != 0, is_charted=True, direction=direction)
 
-    assert by_limit.tolist() == by_run.tolist() == [expected]
+    assert meant.tolist() == [expected]
+
+
+def test_a_signal_without_a_side_is_a_signal_and_neither_good_nor_bad():
+    meant = variation(0, is_signal=True, is_charted=True, direction="higher")
+
+    assert meant.tolist() == ["special_cause_neutral"]
 
 
 def test_an_uncharted_reading_has_no_variation_verdict():
-    assert variation(0, 0, is_charted=False, direction="lower").tolist() == ["not_charted"]
+    meant = variation(0, is_signal=False, is_charted=False, direction="lower")
+
+    assert meant.tolist() == ["not_charted"]
 
 
-def test_a_point_cannot_be_on_two_sides():
+def test_a_reading_that_is_no_signal_has_no_side():
     with pytest.raises(ValueError, match="cell 1"):
-        variation([1, 1], [1, -1], is_charted=True, direction="higher")
+        variation([1, 1], is_signal=[True, False], is_charted=True, direction="higher")
 
 
 @pytest.mark.parametrize(

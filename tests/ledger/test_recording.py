@@ -558,6 +558,54 @@ def test_a_cause_is_confirmed_by_another_person(office: Office) -> None:
     assert held["reason"] == "The insurer's report says so."
 
 
+def test_a_figure_is_looked_up_by_a_steward_or_an_auditor_and_not_by_whom_it_judges(
+    office: Office,
+) -> None:
+    looked_up: dict[str, Any] = {
+        "kpi_id": UNPAID,
+        "entity_kind": "site",
+        "entity_id": "A",
+        "period": "2026-03",
+        "second_value": "0.0291",
+        "second_source": "Scrap slips of March, in the quality office",
+        "reason": "All slips of the month were added up by hand.",
+    }
+
+    led = office.act("spot_check.record", "E2", **looked_up)
+    assert "E2" in refused(office, led)
+    never = office.act("spot_check.record", "DS1", **looked_up | {"period": "2026-05"})
+    assert "There is no published" in refused(office, never)
+
+    office.act("spot_check.record", "DS1", **looked_up)
+    [held] = truths(office, "spot_check")
+    assert str(held["second_value"]) == "0.0291"
+
+    struck = {name: looked_up[name] for name in ("kpi_id", "entity_kind", "entity_id", "period")}
+    office.act("spot_check.strike", "DS2", **struck, reason="Those were the slips of April.")
+    assert truths(office, "spot_check") == []
+
+
+def test_a_steward_decides_on_two_kpis_that_say_the_same_and_again(office: Office) -> None:
+    pair = {"kpi_id": PAID, "other_kpi_id": UNPAID}
+    why = "They are one count, seen from its good and from its bad side."
+
+    led = office.act("redundancy.keep", "E2", **pair, reason=why)
+    assert "E2" in refused(office, led)
+    same = office.act("redundancy.keep", "DS1", **pair | {"other_kpi_id": PAID}, reason=why)
+    assert "is named twice" in refused(office, same)
+    third = office.act("redundancy.merge", "DS1", **pair, kept_kpi_id="KPI037", reason=why)
+    assert "KPI037 is neither" in refused(office, third)
+
+    office.act("redundancy.justify", "DS1", **pair, review_on="2027-03-01", reason=why)
+    [held] = truths(office, "redundancy")
+    assert str(held["review_on"]) == "2027-03-01"
+    office.act("redundancy.merge", "B1", **pair, kept_kpi_id=UNPAID, reason=why)
+    [held] = truths(office, "redundancy")
+    assert (held["kept_kpi_id"], held.get("review_on")) == (UNPAID, None)
+    office.act("redundancy.reopen", "DS1", **pair, reason=why)
+    assert truths(office, "redundancy") == []
+
+
 def test_a_dispute_is_ruled_on_only_after_the_other_side_was_heard(office: Office) -> None:
     opened = office.act(
         "dispute.open",
@@ -949,6 +997,51 @@ def test_no_target_lies_beyond_the_capacity(office: Office) -> None:
     )
     at_site = SITE_TARGET | {"target": "0.011"}
     assert office.act("target.propose", "E2", **at_site).outcome == "pending"
+
+
+# Alarms -----------------------------------------------------------------------------------------
+
+
+def test_rules_of_charts_change_when_a_second_one_agrees_and_never_for_days_gone_by(
+    office: Office,
+) -> None:
+    asked = {
+        "kpi_id": UNPAID,
+        "rule_set": "limits",
+        "reason": "Of forty runs that were looked into thirty-six were noise.",
+    }
+    assert "no right" in refused(office, office.act("chart_rules.change", "E2", **asked))
+    unknown = office.act("chart_rules.change", "B1", **asked | {"rule_set": "nelson_9"})
+    assert "limits" in refused(office, unknown)
+    late = office.act("chart_rules.change", "B1", **asked, valid_from="2026-01-01")
+    assert late.outcome == "refused"
+
+    given = office.act("chart_rules.change", "B1", **asked)
+    assert given.outcome == "pending"
+    own = office.act("decision.approve", "B1", given.seq)
+    assert own.outcome == "refused"
+    assert truths(office, "chart_rules") == []
+    office.act("decision.approve", "B2", given.seq)
+    assert [row["rule_set"] for row in truths(office, "chart_rules")] == ["limits"]
+
+    back = office.act(
+        "chart_rules.restore", "B2", kpi_id=UNPAID, reason="A spindle was lost without a word."
+    )
+    office.act("decision.approve", "B3", back.seq)
+    assert truths(office, "chart_rules") == []
+
+
+def test_a_signal_is_labelled_by_whoever_leads_there_and_the_label_may_change(
+    office: Office,
+) -> None:
+    flagged = {"kpi_id": UNPAID, "entity_kind": "site", "entity_id": "A", "period": "2026-03"}
+    said = flagged | {"label": "noise", "text": "Nothing is in the log of that month."}
+    assert "no right" in refused(office, office.act("signal.label", "E4", **said))
+    assert office.act("signal.label", "E2", **said).outcome == "effective"
+    office.act("signal.label", "E2", **said | {"label": "real"})
+    assert [row["label"] for row in truths(office, "signal")] == ["real"]
+    office.act("signal.retract", "E2", **flagged)
+    assert truths(office, "signal") == []
 
 
 # Proposals --------------------------------------------------------------------------------------

@@ -118,6 +118,15 @@ def test_a_signal_is_told_by_colour_shape_and_word(charts, points):
     assert "beyond a limit" in signals["encoding"]["color"]["legend"]["labelExpr"]
 
 
+def test_a_signal_of_any_other_rule_is_marked_too(charts, points):
+    spec = charts.control_chart(points.replace("nelson_1", "ewma"), title="Scrap").to_dict()
+
+    (signals,) = [one for one in layers(spec) if "shape" in one["encoding"]]
+    assert signals["encoding"]["color"]["scale"]["domain"] == ["other"]
+    assert "by another rule" in signals["encoding"]["color"]["legend"]["labelExpr"]
+    assert [row["signal_rule"] for row in rows(spec, signals)] == [None, "other", None, None]
+
+
 def test_a_chart_without_a_signal_has_no_legend(charts, points):
     spec = charts.control_chart(points.assign(signal_rule=None), title="Scrap").to_dict()
 

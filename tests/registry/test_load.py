@@ -10,6 +10,8 @@ import pytest
 import yaml
 
 from orchestration.registry.load import RegisterError, load_registers, register_tables
+from orchestration.registry.model import ChartPlan
+from orchestration.statistics.spc.rule_sets import read_convention
 
 SHIPPED = Path(__file__).parents[2] / "seeds" / "registry"
 
@@ -270,6 +272,101 @@ def test_a_driver_is_declared_once(company):
         load_registers([SHIPPED, company])
 
 
+CHECK = {
+    "id": "written_minutes", "kind": "heaping", "events": "failure_minutes", "subject": "KPI033",
+    "round_every": 10, "plans": ["site_monthly"], "why": "Here they write tens of minutes.",
+}  # fmt: skip
+PILE = {
+    "id": "mine", "kind": "bunching", "events": "line_days", "level": "stretch",
+    "plans": ["site_monthly"], "why": "Readings that gather where pay is capped.",
+}  # fmt: skip
+
+
+def test_a_company_replaces_a_check_of_steered_figures_and_adds_its_own(company):
+    write(company / "gaming.yml", {"checks": [CHECK, PILE]})
+
+    tables = register_tables(load_registers([SHIPPED, company]), {})
+
+    checks = {row["check_id"]: row for row in tables["gaming_checks"]}
+    assert checks["written_minutes"]["round_every"] == 10
+    assert checks["mine"]["level_name"] == "stretch"
+    assert checks["pile_at_target"]["event_source"] == "line_days"
+    plans = {(row["check_id"], row["plan_id"]) for row in tables["gaming_check_plans"]}
+    assert {("written_minutes", "site_monthly"), ("mine", "site_monthly")} <= plans
+
+
+@pytest.mark.parametrize(
+    ("check", "said"),
+    [
+        (CHECK | {"plans": ["gold_plan"]}, "neither a scorecard nor a pay plan"),
+        (CHECK | {"events": "ticket_closures"}, "a check of heaping reads failure_minutes or"),
+        (CHECK | {"subject": None}, "any other kind a `subject`"),
+        (CHECK | {"round_every": 2}, "round_every"),
+        (PILE | {"level": None}, "give bunching a `level`"),
+        (PILE | {"subject": "KPI006"}, "and no `subject`"),
+        (PILE | {"plans": []}, "name the `plans`"),
+    ],
+)
+def test_a_check_of_steered_figures_that_cannot_be_meant_is_refused(company, check, said):
+    write(company / "gaming.yml", {"checks": [check]})
+
+    with pytest.raises(RegisterError, match=said):
+        load_registers([SHIPPED, company])
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"kpi": "KPI999"}, "no reading of a KPI"),
+        ({"kpi": "KPI037"}, "no reading of a KPI"),
+        ({"second_source": "Slips"}, "second_source"),
+        ({"tolerance": -1}, "tolerance"),
+    ],
+)
+def test_a_spot_check_of_what_is_never_computed_is_refused(company, changes, said):
+    shipped = yaml.safe_load((DEMO / "spot_checks.yml").read_text("utf-8"))
+    drawn = [shipped["checks"][0] | changes]
+    write(company / "spot_checks.yml", shipped | {"checks": drawn})
+
+    with pytest.raises(RegisterError, match=said):
+        load_registers([SHIPPED, company])
+
+
+AHEAD = {"leading": "KPI037", "lagging": "KPI044", "why": "What is late here is late there."}
+
+
+def test_a_companys_leads_take_the_place_of_the_shipped_ones(company):
+    said = {"least_leading_weight": 0.5, "least_lagging_weight": 0.5, "pairs": [AHEAD]}
+    write(company / "leading.yml", said)
+
+    tables = register_tables(load_registers([SHIPPED, company]), {})
+
+    assert tables["kpi_leads"] == [{"leading_kpi_id": "KPI037", "lagging_kpi_id": "KPI044"}]
+    (row,) = tables["card_balance"]
+    assert {name: float(share) for name, share in row.items()} == {
+        "least_leading_weight": 0.5,
+        "least_lagging_weight": 0.5,
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"pairs": [AHEAD | {"leading": "KPI999"}]}, "'KPI999' as leading, which no file"),
+        ({"pairs": [AHEAD | {"leading": "KPI006"}]}, "'KPI006' as leading, which no file"),
+        ({"pairs": [AHEAD | {"lagging": "KPI049"}]}, "'KPI049' as lagging, which no file"),
+        ({"pairs": [AHEAD, AHEAD]}, "declared twice"),
+        ({"least_leading_weight": 0.7}, "sum to more than 1"),
+    ],
+)
+def test_a_lead_that_no_file_of_a_kpi_bears_out_is_refused(company, changes, said):
+    fair = {"least_leading_weight": 0.2, "least_lagging_weight": 0.4, "pairs": [AHEAD]}
+    write(company / "leading.yml", fair | changes)
+
+    with pytest.raises(RegisterError, match=said):
+        load_registers([SHIPPED, company])
+
+
 AUDIT = """
 id: ratings
 title: Ours
@@ -332,6 +429,57 @@ def test_a_trial_names_its_lines_by_wave(tmp_path):
 def test_a_trial_that_could_be_read_as_one_likes_is_refused(tmp_path, old, new, said):
     with pytest.raises(RegisterError, match=said):
         with_file(tmp_path, "trials", TRIAL.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("chart", "said"),
+    [
+        ({"kind": "i_mr", "when_rare": "t"}, "takes the place of a u or laney_u chart"),
+        ({"kind": "g", "rules": "nelson"}, "a g chart has no zones of sigma, which nelson asks"),
+        ({"kind": "g", "beside": {"kind": "ewma"}}, "which ewma asks for"),
+        ({"kind": "none", "rules": "limits"}, "a KPI without a chart has no rules"),
+        ({"kind": "i_mr", "rules": ["nelson_9"]}, "chart.rules.0"),
+        (
+            {"kind": "i_mr", "baseline": {"first": "2025-06-01", "last": "2025-01-01"}},
+            "the baseline ends on 2025-01-01, not after 2025-06-01",
+        ),
+        ({"kind": "i_mr", "when_not_in_control": "hide"}, "chart.when_not_in_control"),
+        ({"kind": "none", "when_not_in_control": "refuse"}, "a KPI without a chart has no rules"),
+        ({"kind": "p"}, "KPI011 has a p chart, which needs binomial counts, and setup_minutes is"),
+        ({"kind": "c"}, "KPI011 has a c chart, which needs no denominator: take u"),
+    ],
+)
+def test_a_chart_that_does_not_fit_its_kpi_is_refused_in_one_sentence(company, chart, said):
+    write(company / "kpis" / "mine.yml", SETUP_RATIO | {"chart": {"why": "Because.", **chart}})
+
+    with pytest.raises(RegisterError, match=said):
+        load_registers([SHIPPED, company])
+
+
+def test_a_chart_plan_says_its_rules_as_one_convention(company):
+    chart = {
+        "kind": "i_mr",
+        "rules": ["western_electric", "nelson_3"],
+        "beside": {"kind": "cusum", "interval": 4},
+        "why": "Slow drift.",
+    }
+    write(company / "kpis" / "mine.yml", SETUP_RATIO | {"chart": chart})
+    rows = register_tables(load_registers([SHIPPED, company]), {})["kpis"]
+    said = {row["kpi_id"]: row["rule_set"] for row in rows}
+
+    assert said["KPI011"] == "western_electric+nelson_3+cusum(0.5,4)"
+    assert said["KPI034"] == "nelson_1_2+ewma(0.2,2.86)"
+    assert said["KPI006"] == "nelson_1_2"
+    assert all(read_convention(convention) for convention in said.values())
+
+
+def test_a_plan_that_says_nothing_new_has_the_hash_that_it_always_had():
+    """Else every approved KPI would be called in question by a newer version of Steelyard."""
+    plan = ChartPlan(kind="i_mr", why="A ratio of times.")
+
+    assert plan.model_dump(mode="json") == {
+        "kind": "i_mr", "baseline_readings": 24, "why": "A ratio of times.",
+    }  # fmt: skip
 
 
 BENCHMARK = """

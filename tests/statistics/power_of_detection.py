@@ -7,18 +7,22 @@ in recovery.py.
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
+from orchestration.demo.readings import PLANTED, line_months
 from orchestration.statistics.detection.bunching import density_break
 from orchestration.statistics.detection.digits import first_digits, last_digits
 from orchestration.statistics.detection.heaping import (
     break_of_counts,
+    break_of_counts_by_width,
     heaps_at_round_figures,
     period_end_spike,
 )
 from orchestration.statistics.detection.reopening import reopen_rates
 from orchestration.statistics.detection.triage import Triage, stands_still, triage_shift
+from orchestration.statistics.experiments.handovers import find_handovers, mean_of_changes
 from orchestration.statistics.fairness.audit import by_rater, impact_ratios, stage_change
 from orchestration.statistics.fairness.clustering import (
     distances,
@@ -47,6 +51,13 @@ def gamed_percentages(rng: np.random.Generator, effect: bool) -> bool:
     return _p(
         break_of_counts(np.where((x == 94) & (rng.random(1000) < 0.4) & effect, 95, x), 95, step=1)
     )
+
+
+def percentages_moved_by_many(rng: np.random.Generator, effect: bool) -> bool:
+    """1,000 whole percentages; 70 % of the ten levels below are written up by ten."""
+    x = np.round(rng.normal(94, 8, 1000))
+    moved = (x < 95) & (x >= 85) & (rng.random(1000) < 0.7) & effect
+    return _p(break_of_counts_by_width(np.where(moved, x + 10, x), 95, step=1))
 
 
 def rounded_minutes(rng: np.random.Generator, effect: bool) -> bool:
@@ -180,14 +191,33 @@ def clustered_sites(rng: np.random.Generator, effect: bool) -> bool:
     return not isinstance(found, Refusal) and found.p_permutation <= ALPHA
 
 
+def costly_handovers(rng: np.random.Generator, effect: bool) -> bool:
+    """OEE of 40 lines over three years; each new leader costs two points for half a year."""
+    drawn = line_months(int(rng.integers(2**31)), replace(PLANTED, slump=0))
+    shape = (drawn.line.max() + 1, drawn.month.max() + 1)
+    oee, leader = (one.reshape(shape).copy() for one in (drawn.oee, drawn.leader))
+    site = drawn.site.reshape(shape)[:, 0]
+    for line, month in np.argwhere(leader[:, 1:] != leader[:, :-1]):
+        oee[line, month + 1 : month + 7] -= 2 * effect
+    found = find_handovers(oee, leader, site)
+    return not isinstance(found, Refusal) and _mean_is_found(found.effect, found.site)
+
+
+def _mean_is_found(values: np.ndarray, site: np.ndarray) -> bool:
+    fit = mean_of_changes(values, site)
+    return not isinstance(fit, Refusal) and fit.p_value() < ALPHA
+
+
 DETECTORS: dict[str, Detector] = {
     "density break, 2,000 values": gamed_target_of_many,
     "break of counts, 1,000 whole percentages": gamed_percentages,
+    "break of counts by width, the same moved by ten": percentages_moved_by_many,
     "heaps at five minutes, 600 downtimes": rounded_minutes,
     "first digits, 800 amounts": invented_amounts,
     "last digits, 800 counts": invented_last_digits,
     "period end, 12 months": month_end,
     "reopened, 60 of 400 tickets closed late": reopened_tickets,
+    "changes of leaders that cost two points of OEE, 40 lines": costly_handovers,
     "error of units, one day of 31": unit_error,
     "counter that stands still for four days": counter_that_stands_still,
     "one feed that jumps on all lines": feed_that_jumps,

@@ -5,7 +5,12 @@ import pytest
 from scipy.stats import norm
 
 from orchestration.statistics.spc.charts import individuals_limits
-from orchestration.statistics.spc.false_flags import false_flag_share, runs_arl
+from orchestration.statistics.spc.false_flags import (
+    convention_share,
+    false_flag_share,
+    readings_to_find,
+    runs_arl,
+)
 from orchestration.statistics.spc.rules import flag_runs
 
 
@@ -73,3 +78,32 @@ def test_a_longer_baseline_accuses_less():
 def test_limits_from_one_reading_are_refused():
     with pytest.raises(ValueError, match="at least 2 readings"):
         false_flag_share([24, 1])
+
+
+@pytest.mark.parametrize("baseline", [12, 24, 48])
+def test_the_simulated_share_of_a_convention_is_the_computed_one_where_both_are_known(baseline):
+    """The two rules by their names are simulated, the set of both is computed."""
+    simulated = convention_share("nelson_1+nelson_2", baseline)
+
+    # The computed one is a tenth off itself, as above; the simulated one has a standard error of a
+    # twentieth, because the readings of a chart share their limits.
+    assert simulated == pytest.approx(convention_share("nelson_1_2", baseline), rel=0.2)
+
+
+def test_more_rules_accuse_more_and_find_a_shift_no_later():
+    sets = ["limits", "nelson_1_2", "western_electric+nelson_1_2", "nelson+we_4"]
+    shares = [float(convention_share(one, 24)) for one in sets]
+    found = [readings_to_find(one) for one in sets]
+
+    assert shares == sorted(shares)
+    assert found == sorted(found, reverse=True)
+    # Four sigma out, nearly every reading is beyond a limit; half a sigma hardly any.
+    assert readings_to_find("limits", shift=4.0) == 1
+    assert readings_to_find("limits", shift=0.5) == np.inf
+
+
+def test_a_share_of_an_unknown_rule_or_of_no_limits_is_refused():
+    with pytest.raises(ValueError, match="unknown rule 'nelson_9'"):
+        convention_share("nelson_9", 24)
+    with pytest.raises(ValueError, match="at least 2 readings"):
+        convention_share("nelson", [24, 1])

@@ -33,6 +33,10 @@ NOT_PUBLISHED = {
     ("appeal", "claim"),
     ("appeal", "evidence"),
     ("appeal", "grounds"),
+    ("rationale", "rationale"),
+    ("rationale", "evidence"),
+    ("rationale", "reason"),
+    ("signal", "text"),
 }
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from orchestration.statistics.detection.bunching import density_break, placebo_breaks
-from orchestration.statistics.detection.heaping import break_of_counts
+from orchestration.statistics.detection.heaping import break_of_counts_by_width
 from orchestration.statistics.refusal import TOO_COARSE, Refusal
 
 FEWEST_PLACEBOS: Final = 5
@@ -59,14 +59,14 @@ def judge_threshold(
     -------
     ThresholdVerdict or Refusal
         Refused as `bunching.density_break` is, or, where values are too coarse for it, as
-        `heaping.break_of_counts`.
+        `heaping.break_of_counts_by_width`.
     """
     found = density_break(values, cutoff)
     if isinstance(found, Refusal):
         if found.reason != TOO_COARSE:
             return found
-        counted = break_of_counts(
-            values, cutoff, step=_resolution(values) if step is None else step
+        counted = break_of_counts_by_width(
+            values, cutoff, step=resolution(values) if step is None else step
         )
         if isinstance(counted, Refusal):
             return counted
@@ -88,8 +88,8 @@ def judge_threshold(
     )
 
 
-def _resolution(values: ArrayLike) -> float:
-    """Smallest distance of two values."""
+def resolution(values: ArrayLike) -> float:
+    """Return the smallest distance of two values, which must not all be alike."""
     x = np.asarray(values, dtype=np.float64)
     x = np.sort(x[np.isfinite(x)])
     gaps = np.diff(x)

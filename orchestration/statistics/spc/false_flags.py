@@ -1,13 +1,22 @@
-"""How often rules 1 and 2 flag a process in which nothing has happened."""
+"""How often rules flag a process in which nothing has happened, and how soon one that has moved."""
 
+from functools import cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import chi, norm
 
-from orchestration.statistics.spc.constants import LIMIT_SIGMAS, NELSON_2_RUN
-from orchestration.statistics.spc.flat import Floats
+from orchestration.statistics.spc.charts import individuals_limits
+from orchestration.statistics.spc.constants import BASELINE_READINGS, LIMIT_SIGMAS, NELSON_2_RUN
+from orchestration.statistics.spc.flat import Bools, Floats
+from orchestration.statistics.spc.rule_sets import (
+    BIT_OF,
+    DEFAULT,
+    further_violations,
+    read_convention,
+)
+from orchestration.statistics.spc.rules import flag_runs
 
 EFFECTIVE_FREEDOM: Final = 0.62
 """Degrees of freedom of the mean moving range, per reading less one (Wheeler 1995, table 4)."""
@@ -106,6 +115,93 @@ def false_flag_share(baseline_count: ArrayLike, *, run_length: int = NELSON_2_RU
     found, place = np.unique(counts, return_inverse=True)
     shares = np.array([_share(count, run_length) for count in found])
     return np.asarray(shares[place].reshape(counts.shape), dtype=np.float64)
+
+
+SERIES: Final = 2000
+"""Simulated charts: their share has a standard error of about a twentieth of itself."""
+LATER: Final = 48
+"""Readings after the baseline that are looked at, a chart's first years."""
+SEED: Final = 20261121
+
+
+def convention_share(convention: str, baseline_count: ArrayLike) -> Floats:
+    """Return the share of later readings that a convention flags by chance.
+
+    Parameters
+    ----------
+    convention : str
+        As `rule_sets.read_convention` reads it.
+    baseline_count : array_like of int
+        Readings that the limits of an I-MR chart come from; at least 2.
+
+    Returns
+    -------
+    ndarray, same shape
+        By `false_flag_share` for Nelson's rules 1 and 2, else by simulation of independent normal
+        readings, with the same draws in every call.
+
+    Raises
+    ------
+    ValueError
+        If the convention is unknown, or a count below 2.
+
+    Examples
+    --------
+    >>> bool(convention_share("nelson", 24) > convention_share("nelson_1_2", 24))
+    True
+    """
+    if convention == DEFAULT:
+        return false_flag_share(baseline_count)
+    counts = np.asarray(baseline_count, dtype=np.int64)
+    if np.any(counts < 2):  # noqa: PLR2004 - one moving range needs two points
+        raise ValueError("limits need at least 2 readings")
+    found, place = np.unique(counts, return_inverse=True)
+    shares = np.array([_simulated_flags(convention, int(one), 0.0).mean() for one in found])
+    return np.asarray(shares[place].reshape(counts.shape), dtype=np.float64)
+
+
+def readings_to_find(convention: str, *, shift: float = 1.0) -> float:
+    """Return how many readings it takes, in the median chart, to flag a shift that stays.
+
+    Parameters
+    ----------
+    convention : str
+        As in `convention_share`.
+    shift : float
+        Of the mean after the 24 readings of the baseline, in sigma.
+
+    Returns
+    -------
+    float
+        Infinite where half of the charts have not flagged it after 48 readings.
+    """
+    flagged = _simulated_flags(convention, BASELINE_READINGS, shift)
+    first = np.where(flagged.any(axis=1), flagged.argmax(axis=1) + 1.0, np.inf)
+    return float(np.sort(first)[first.size // 2])
+
+
+@cache
+def _simulated_flags(convention: str, count: int, shift: float) -> Bools:
+    """Which of the readings after a baseline are flagged, shape (SERIES, LATER)."""
+    length = count + LATER
+    values = np.random.default_rng(SEED).normal(size=(SERIES, length))
+    values[:, count:] += shift
+    start = np.arange(SERIES) * length
+    in_baseline = np.broadcast_to(np.arange(length) < count, values.shape).ravel()
+    flat = values.ravel()
+    lines = individuals_limits(flat, series_start=start, baseline=in_baseline)
+    asked = read_convention(convention)
+    runs = flag_runs(
+        flat, centre=lines.centre, sigma=lines.sigma, lower=lines.lower, upper=lines.upper,
+        series_start=start,
+    )  # fmt: skip
+    flagged = (runs.rule_1 != 0) & bool(asked.mask & BIT_OF["nelson_1"])
+    flagged |= (runs.rule_2 != 0) & bool(asked.mask & BIT_OF["nelson_2"])
+    for _, hit, _ in further_violations(
+        flat, asked, centre=lines.centre, sigma=lines.sigma, series_start=start
+    ):
+        flagged |= hit
+    return np.asarray(flagged.reshape(values.shape)[:, count:], dtype=np.bool_)
 
 
 def _share(count: float, run_length: int) -> float:

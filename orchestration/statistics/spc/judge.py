@@ -5,6 +5,7 @@ signal is good news is decided elsewhere (`orchestration.governance.verdicts`).
 """
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -22,10 +23,28 @@ from orchestration.statistics.spc.constants import (
     STORED_DIGITS,
 )
 from orchestration.statistics.spc.flat import Bools, FlatSeries, Floats, Ints
+from orchestration.statistics.spc.rare_events import (
+    NEARLY_NORMAL_POWER,
+    between_events,
+    between_lines,
+)
+from orchestration.statistics.spc.rule_sets import (
+    BIT_OF,
+    DEFAULT,
+    WITHOUT_SIGMA,
+    Convention,
+    Masks,
+    Sides,
+    further_violations,
+    read_convention,
+)
 from orchestration.statistics.spc.rules import flag_runs
 
-CHARTS: Final = ("i_mr", "p", "laney_p", "u", "laney_u")
-PROPORTIONS: Final = ("p", "laney_p")
+CHARTS: Final = ("i_mr", "p", "laney_p", "u", "laney_u", "c", "g", "t")
+PROPORTIONS: Final = ("p", "laney_p", "g")
+RARE: Final = ("g", "t")
+# What tells whether the events of a rare chart are rare at all.
+_COUNTED_AS: Final = {"g": "p", "t": "u", "c": "u"}
 
 NO_VALUE: Final = "no_value"
 ZERO_DENOMINATOR: Final = "zero_denominator"
@@ -34,6 +53,8 @@ VALUE_IS_NOT_ITS_RATIO: Final = "value_is_not_its_ratio"
 TOO_FEW_READINGS: Final = "too_few_readings"
 EXPECTED_COUNT_TOO_SMALL: Final = "expected_count_too_small"
 NO_VARIATION: Final = "no_variation"
+NO_EVENT: Final = "no_event"
+NOT_IN_CONTROL: Final = "baseline_not_in_control"
 REASONS: Final = (
     NO_VALUE,
     ZERO_DENOMINATOR,
@@ -42,11 +63,24 @@ REASONS: Final = (
     TOO_FEW_READINGS,
     EXPECTED_COUNT_TOO_SMALL,
     NO_VARIATION,
+    NO_EVENT,
+    NOT_IN_CONTROL,
 )
 
 # The mart may store ten digits of a value whose parts are exact; a KPI whose multiplier was
 # forgotten is off by far more.
 _RATIO_TOLERANCE: Final = 1e-6
+_USUAL: Final = MappingProxyType(
+    {
+        "baseline_readings": BASELINE_READINGS,
+        "multiplier": 1.0,
+        "is_excluded": False,
+        "is_strict": False,
+        "rules": DEFAULT,
+        "when_rare": None,
+    }
+)
+_SELDOM: Final = ("when_rare", "window_from", "window_to", "changed_on")
 _LINES: Final = ("centre", "sigma", "lower", "upper", "sigma_z")
 
 
@@ -105,6 +139,15 @@ def judge_series(readings: pd.DataFrame, conventions: Conventions = Conventions(
                                    judged and flagged like any other
         multiplier        float    optional, default 1: ``value`` = ``multiplier`` x
                                    ``numerator`` / ``denominator`` (100 for %, 200000 for TRIR)
+        rules             str      optional, default rules 1 and 2 of Nelson: the convention of
+                                   `rule_sets.read_convention` by which the reading is judged
+        when_rare         str      optional: ``g`` or ``t``, the chart of a p or u series of
+                                   whose events fewer than one is expected a reading
+        window_from,      dates    optional: the final readings of these periods are the baseline,
+        window_to                  and not the first ones
+        is_strict         bool     optional, default False: no limits from a baseline with readings
+                                   that break the chart's own rules
+        changed_on        date     optional: when late data last changed the reading
         ================= ======== ==========================================================
     conventions : Conventions
 
@@ -123,17 +166,24 @@ def judge_series(readings: pd.DataFrame, conventions: Conventions = Conventions(
                                    for a lower limit above 0; ``lcl`` is then 0 and no reading
                                    can be below it
         is_charted        bool
-        is_trial          bool     charted from fewer than 24 baseline readings
-        rule_1, rule_2    int8     side of the signal: 1 above, -1 below, 0 none
+        is_trial          bool     charted from fewer than 24 baseline readings, or from a
+                                   baseline that was not quiet
+        violated          int32    bits of `rule_sets.BIT_OF` of all rules that the reading breaks
+        side              int8     of the first of them that has one: 1 above, -1 below, 0 none
+        rule_1, rule_2    int8     side of the signal by Nelson's rules 1 and 2, where asked for
         baseline_count    int      readings the limits come from
         baseline_from     as given ``period_start`` of the first and last of them
         baseline_to       as given
+        baseline_flags    int      of them, how many break a rule: such a baseline was not quiet
+        baseline_changed_on        when late data last changed one of them
         run_length        int      convention used by rule 2
         reason            str      one of `REASONS` when not charted, else missing
         ================= ======== ==========================================================
 
         All figures are rounded to ten significant digits *before* the rules are applied, so
-        that anyone who applies the rules to the stored figures finds the same signals.
+        that anyone who applies the rules to the stored figures finds the same signals. On a g or
+        t chart a reading with events is a point: ``value``, ``centre`` and limits are rates, the
+        inverse of what lay between events, and rules are applied to that.
 
     Raises
     ------
@@ -143,19 +193,26 @@ def judge_series(readings: pd.DataFrame, conventions: Conventions = Conventions(
     """
     frame = _checked(readings)
     order, series = _laid_flat(frame)
-    column = {name: frame[name].to_numpy()[order] for name in frame.columns}
+    code, texts = pd.factorize(frame["rules"])
+    code = code[order]
+    # What no series has planned is not carried along.
+    column = {
+        name: frame[name].to_numpy()[order]
+        for name in frame.columns
+        if name != "rules" and not (name in _SELDOM and frame[name].isna().all())
+    }
     chart: NDArray[np.object_] = column["chart"].astype(object)
     multiplier = column["multiplier"].astype(np.float64)
     is_count = chart != "i_mr"
+    column["denominator"] = np.where(chart == "c", 1.0, column["denominator"].astype(np.float64))
 
     point_reason, judged = _readable(column, is_count, np.isin(chart, PROPORTIONS))
     usable = point_reason == ""
     setting = usable & ~column["is_excluded"].astype(np.bool_)
-    in_baseline = _first_final(
-        setting & column["is_final"].astype(np.bool_), column["baseline_readings"], series
-    )
+    candidate = setting & column["is_final"].astype(np.bool_) & _in_window(column)
+    in_baseline = _first_final(candidate, column["baseline_readings"], series)
     limits = _limits(
-        chart,
+        _counted_as(chart),
         np.where(setting, judged, np.nan),
         # Only the size of an excluded reading counts: its own limits depend on it.
         np.where(setting, column["numerator"].astype(np.float64), np.nan),
@@ -169,6 +226,7 @@ def judge_series(readings: pd.DataFrame, conventions: Conventions = Conventions(
     baseline_count = series.total(in_baseline).astype(np.int64)
     count_of_point: Ints = baseline_count[series.of_point]
     expected = _expected_count(limits.centre, column, in_baseline, series=series, chart=chart)
+    is_rare = _is_rare(column, chart, expected, count_of_point, conventions)
     flat_line = ~(limits.sigma > 0) | (limits.sigma_z <= ON_LINE_SIGMAS)
     reason = np.select(
         [
@@ -194,15 +252,63 @@ def judge_series(readings: pd.DataFrame, conventions: Conventions = Conventions(
         round_significant(np.where(charted, line * unit, np.nan))
         for line in (limits.centre, limits.sigma, limits.lower, limits.upper)
     )
-    flags = flag_runs(
-        np.where(charted, judged, np.nan),
-        centre=centre,
-        sigma=sigma,
-        lower=lower,
-        upper=upper,
+    asked = [read_convention(text) for text in texts]
+    drawn = _Drawn(
+        chart,
+        judged,
+        in_baseline,
+        reason,
+        centre,
+        sigma,
+        lower,
+        upper,
+        limits.sigma_z,
+        limits.lower,
+    )
+    flags = _flag(
+        np.where(charted & ~is_rare, judged, np.nan),
+        (centre, sigma, lower, upper),
+        code=code,
+        asked=asked,
         series_start=series.start,
         run_length=conventions.run_length,
     )
+    if is_rare.any():
+        flags = _draw_rare(
+            drawn,
+            flags,
+            is_rare,
+            column,
+            usable=usable,
+            series=series,
+            conventions=conventions,
+            code=code,
+            asked=asked,
+        )
+        chart, judged, in_baseline, reason = (
+            drawn.chart,
+            drawn.value,
+            drawn.in_baseline,
+            drawn.reason,
+        )
+        charted = reason == ""
+        baseline_count = series.total(in_baseline).astype(np.int64)
+        count_of_point = baseline_count[series.of_point]
+    unquiet = flags.violated
+    if "window_from" in column:
+        # What began before the window is none of its own.
+        unquiet = _flag(
+            np.where(in_baseline & ~np.isin(chart, RARE), judged, np.nan),
+            (centre, sigma, lower, upper),
+            code=code,
+            asked=asked,
+            series_start=series.start,
+            run_length=conventions.run_length,
+        ).violated
+    baseline_flags = series.total(in_baseline & (unquiet != 0)).astype(np.int64)
+    is_unquiet = (baseline_flags > 0)[series.of_point]
+    drawn.withdraw(charted & is_unquiet & column["is_strict"].astype(np.bool_), flags)
+    charted = reason == ""
     first, last = _baseline_ends(in_baseline, series)
     ends = pd.Series(column["period_start"])
     has_baseline = count_of_point > 0
@@ -212,19 +318,26 @@ def judge_series(readings: pd.DataFrame, conventions: Conventions = Conventions(
             "period_start": column["period_start"],
             "chart": chart,
             "value": judged,
-            "centre": centre,
-            "sigma": sigma,
-            "lcl": lower,
-            "ucl": upper,
-            "sigma_z": round_significant(np.where(charted, limits.sigma_z, np.nan)),
-            "has_lower_limit": charted & (~is_count | (limits.lower > 0)),
+            "centre": drawn.centre,
+            "sigma": drawn.sigma,
+            "lcl": drawn.lower,
+            "ucl": drawn.upper,
+            "sigma_z": round_significant(np.where(charted, drawn.sigma_z, np.nan)),
+            "has_lower_limit": charted & (~is_count | (drawn.raw_lower > 0)),
             "is_charted": charted,
-            "is_trial": charted & (count_of_point < conventions.full_baseline),
+            "is_trial": charted
+            & (
+                (count_of_point < conventions.full_baseline) | (baseline_flags[series.of_point] > 0)
+            ),
+            "violated": flags.violated,
+            "side": flags.side,
             "rule_1": flags.rule_1,
             "rule_2": flags.rule_2,
             "baseline_count": count_of_point,
             "baseline_from": ends.take(first).reset_index(drop=True).where(has_baseline),
             "baseline_to": ends.take(last).reset_index(drop=True).where(has_baseline),
+            "baseline_flags": baseline_flags[series.of_point],
+            "baseline_changed_on": _newest(column.get("changed_on"), in_baseline, series),
             "run_length": conventions.run_length,
             # Typed, or a frame in which all is charted would have a column of no type.
             "reason": pd.Series(reason, dtype="str").where(~charted),
@@ -261,12 +374,11 @@ def _checked(readings: pd.DataFrame) -> pd.DataFrame:
     if absent:
         raise ValueError(f"readings lack the columns {', '.join(absent)}")
     frame = readings.copy(deep=False)
-    if "baseline_readings" not in frame:
-        frame["baseline_readings"] = BASELINE_READINGS
-    if "multiplier" not in frame:
-        frame["multiplier"] = 1.0
-    if "is_excluded" not in frame:
-        frame["is_excluded"] = False
+    for name, usual in _USUAL.items():
+        if name not in frame:
+            frame[name] = usual
+    for name in ("window_from", "window_to", "changed_on"):
+        frame[name] = pd.to_datetime(frame[name]) if name in frame else pd.NaT
     for name in ("value", "numerator", "denominator"):
         frame[name] = pd.to_numeric(frame[name]).astype(np.float64)
     unknown = sorted(set(frame["chart"].unique()) - set(CHARTS))
@@ -326,6 +438,262 @@ def _first_final(candidate: Bools, wanted: NDArray[np.generic], series: FlatSeri
     before: Ints = (so_far - candidate)[series.start]
     rank: Ints = so_far - before[series.of_point]
     return candidate & (rank <= wanted.astype(np.int64))
+
+
+def _counted_as(chart: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Return the chart of counts by which lines and expected counts are computed."""
+    known = chart.copy()
+    for kind, counted in _COUNTED_AS.items():
+        known[chart == kind] = counted
+    return known
+
+
+def _in_window(column: dict[str, NDArray[np.generic]]) -> Bools:
+    """Tell the readings of the declared window; all of a series that declares none."""
+    if "window_from" not in column:
+        return np.ones(column["series_id"].size, dtype=np.bool_)
+    first, last = (column[name].astype("datetime64[D]") for name in ("window_from", "window_to"))
+    declared: Bools = ~np.isnat(first)
+    start = pd.to_datetime(pd.Series(column["period_start"])).to_numpy().astype("datetime64[D]")
+    return np.asarray(~declared | ((start >= first) & (start <= last)), dtype=np.bool_)
+
+
+def _is_rare(
+    column: dict[str, NDArray[np.generic]],
+    chart: NDArray[np.object_],
+    expected: Floats,
+    baseline_count: Ints,
+    conventions: Conventions,
+) -> Bools:
+    """Tell the series that are drawn by what lies between events."""
+    declared = np.isin(chart, RARE)
+    if "when_rare" in column:
+        plan = column["when_rare"]
+        turned = ~pd.isna(plan) & (expected > 0) & (expected < conventions.min_expected_count)
+        turned &= baseline_count >= conventions.min_readings
+        chart[turned] = plan[turned]
+        declared |= turned
+    return declared
+
+
+@dataclass(frozen=True)
+class _Flags:
+    violated: Masks
+    side: Sides
+    rule_1: Sides
+    rule_2: Sides
+
+
+@dataclass
+class _Drawn:
+    """Lines and reasons of every point, which those of rare events replace."""
+
+    chart: NDArray[np.object_]
+    value: Floats
+    in_baseline: Bools
+    reason: NDArray[np.object_]
+    centre: Floats
+    sigma: Floats
+    lower: Floats
+    upper: Floats
+    sigma_z: Floats
+    raw_lower: Floats
+
+    def withdraw(self, which: Bools, flags: _Flags) -> None:
+        """Take back lines and flags that rest on a baseline that was not in control."""
+        self.reason[which] = NOT_IN_CONTROL
+        for line in (self.centre, self.sigma, self.lower, self.upper):
+            line[which] = np.nan
+        for flag in (flags.violated, flags.side, flags.rule_1, flags.rule_2):
+            flag[which] = 0
+
+
+def _flag(
+    value: Floats,
+    lines: tuple[Floats, Floats, Floats, Floats],
+    *,
+    code: Ints,
+    asked: list[Convention],
+    series_start: Ints,
+    run_length: int,
+) -> _Flags:
+    """Apply to each point the rules that its convention asks for."""
+    centre, sigma, lower, upper = lines
+    runs = flag_runs(
+        value, centre=centre, sigma=sigma, lower=lower, upper=upper,
+        series_start=series_start, run_length=run_length,
+    )  # fmt: skip
+    wanted = np.array([one.mask for one in asked], dtype=np.int32)[code]
+    beyond, run = BIT_OF["nelson_1"], BIT_OF["nelson_2"]
+    rule_1 = np.where(wanted & beyond != 0, runs.rule_1, 0).astype(np.int8)
+    rule_2 = np.where(wanted & run != 0, runs.rule_2, 0).astype(np.int8)
+    violated = (rule_1 != 0) * np.int32(beyond) + (rule_2 != 0) * np.int32(run)
+    side = np.where(rule_1 != 0, rule_1, rule_2)
+    series = FlatSeries.from_start(series_start, value.size)
+    for number, convention in enumerate(asked):
+        if convention.is_default:
+            continue
+        here = code == number
+        chosen = np.zeros(series.start.size, dtype=np.bool_)
+        chosen[series.of_point[here]] = True
+        at = np.flatnonzero(chosen[series.of_point])
+        owner = series.of_point[at]
+        start = np.flatnonzero(np.diff(owner, prepend=-1)).astype(np.int64)
+        for name, flagged, sides in further_violations(
+            value[at], convention, centre=centre[at], sigma=sigma[at], series_start=start
+        ):
+            hit = flagged & here[at]
+            violated[at] |= hit * np.int32(BIT_OF[name])
+            side[at] = np.where(hit & (side[at] == 0), sides, side[at])
+    return _Flags(violated.astype(np.int32), side.astype(np.int8), rule_1, rule_2)
+
+
+def _draw_rare(
+    drawn: _Drawn,
+    flags: _Flags,
+    is_rare: Bools,
+    column: dict[str, NDArray[np.generic]],
+    *,
+    usable: Bools,
+    series: FlatSeries,
+    conventions: Conventions,
+    code: Ints,
+    asked: list[Convention],
+) -> _Flags:
+    """Put the points, lines and reasons of g and t charts in the place of those of counts."""
+    at = np.flatnonzero(is_rare)
+    owner = series.of_point[at]
+    within = FlatSeries.from_start(np.flatnonzero(np.diff(owner, prepend=-1)), at.size)
+    events, size, unit = (
+        column[name].astype(np.float64)[at] for name in ("numerator", "denominator", "multiplier")
+    )
+    kind, is_usable = drawn.chart[at], usable[at]
+    known = (events >= 0) & (size > 0)
+    # Of trials that nearly all succeed the failures are the rare events. As the limits do, this
+    # rests on the readings that would set those of a chart of counts, and not on later ones.
+    early = known & drawn.in_baseline[at]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = within.total(np.where(early, events, 0)) / within.total(np.where(early, size, 0))
+    failures = (kind == "g") & (share > 0.5)[within.of_point]  # noqa: PLR2004
+    counted = np.where(failures, size - events, events)
+    gap = between_events(
+        np.where(known, counted, np.nan), np.where(known, size, np.nan), series_start=within.start
+    )
+    there = np.isfinite(gap) & is_usable
+    gap = np.where(there, gap, np.nan)
+    final = column["is_final"].astype(np.bool_) & ~column["is_excluded"].astype(np.bool_)
+    candidate = there & final[at] & _in_window({name: column[name][at] for name in column})
+    base = _first_final(candidate, column["baseline_readings"][at], within)
+    count = within.total(base)[within.of_point]
+    lines = {
+        name: np.full(at.size, np.nan)
+        for name in (
+            "centre", "lower", "upper", "plotted", "plotted_centre", "plotted_sigma"
+        )
+    }  # fmt: skip
+    for one in RARE:
+        of_kind = np.flatnonzero(kind == one)
+        if of_kind.size:
+            start = np.flatnonzero(np.diff(within.of_point[of_kind], prepend=-1))
+            found = between_lines(
+                one, gap[of_kind], series_start=start, baseline=base[of_kind], d2=conventions.d2
+            )
+            for name, values in lines.items():
+                values[of_kind] = getattr(found, name)
+    reason = np.select(
+        [
+            ~is_usable,
+            known & (counted == 0),
+            ~there,
+            count < conventions.min_readings,
+            ~(lines["plotted_sigma"] > 0) | ~(lines["upper"] > lines["centre"]),
+        ],
+        [drawn.reason[at], NO_EVENT, NO_VALUE, TOO_FEW_READINGS, NO_VARIATION],
+        default="",
+    ).astype(object)
+    charted = reason == ""
+
+    def rate(between: Floats) -> Floats:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            events_each = 1 / between
+        one = np.where(failures, 1 - events_each, events_each)
+        return round_significant(np.where(charted, one * unit, np.nan))
+
+    drawn.reason[at] = reason
+    drawn.in_baseline[at] = base
+    drawn.value[at] = rate(gap)
+    drawn.centre[at] = rate(lines["centre"])
+    # Longer between events is a lower rate of them, and a higher one of trials without.
+    drawn.lower[at] = rate(np.where(failures, lines["lower"], lines["upper"]))
+    drawn.upper[at] = rate(np.where(failures, lines["upper"], lines["lower"]))
+    drawn.sigma[at] = np.nan
+    drawn.sigma_z[at] = np.nan
+    drawn.raw_lower[at] = drawn.lower[at]
+    seen = np.flatnonzero(charted)
+    if seen.size:
+        _flag_rare(
+            flags,
+            at[seen],
+            {name: values[seen] for name, values in lines.items()},
+            kind=kind[seen],
+            sign=np.where(failures, 1.0, -1.0)[seen],
+            code=code[at][seen],
+            asked=asked,
+            owner=within.of_point[seen],
+            run_length=conventions.run_length,
+        )
+    return flags
+
+
+def _flag_rare(
+    flags: _Flags,
+    at: Ints,
+    lines: dict[str, Floats],
+    *,
+    kind: NDArray[np.object_],
+    sign: Floats,
+    code: Ints,
+    asked: list[Convention],
+    owner: Ints,
+    run_length: int,
+) -> None:
+    """Flag points of g and t charts: periods without an event end no run, and are not seen.
+
+    ``sign`` is -1 where longer between events is a lower figure.
+    """
+    power = np.where(kind == "t", NEARLY_NORMAL_POWER, 1.0)
+    near, far = (sign * lines[name] ** power for name in ("lower", "upper"))
+    found = _flag(
+        sign * lines["plotted"],
+        (
+            sign * lines["plotted_centre"],
+            lines["plotted_sigma"],
+            np.where(sign > 0, near, far),
+            np.where(sign > 0, far, near),
+        ),
+        code=code,
+        asked=asked,
+        series_start=np.flatnonzero(np.diff(owner, prepend=-1)).astype(np.int64),
+        run_length=run_length,
+    )
+    without_sigma = sum(BIT_OF[name] for name in WITHOUT_SIGMA)
+    allowed = found.violated & np.where(kind == "g", without_sigma, -1).astype(np.int32)
+    flags.violated[at] = allowed
+    flags.side[at] = np.where(allowed != 0, found.side, 0)
+    flags.rule_1[at], flags.rule_2[at] = found.rule_1, found.rule_2
+
+
+def _newest(
+    days: NDArray[np.generic] | None, which: Bools, series: FlatSeries
+) -> NDArray[np.datetime64]:
+    """Return of each point the newest day of some points of its series; NaT where none has one."""
+    if days is None:
+        return np.full(which.size, np.datetime64("NaT", "s"))
+    day = days.astype("datetime64[s]")
+    there = which & ~np.isnat(day)
+    never = np.iinfo(np.int64).min  # which is how numpy writes NaT
+    newest = np.maximum.reduceat(np.where(there, day.astype(np.int64), never), series.start)
+    return newest.astype("datetime64[s]")[series.of_point]
 
 
 def _limits(

@@ -9,7 +9,7 @@ from typing import Final, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestration.statistics.spc.constants import ON_LINE_SIGMAS
+from orchestration.statistics.spc.constants import LIMIT_SIGMAS, ON_LINE_SIGMAS
 from orchestration.statistics.spc.flat import Bools, Floats, Ints
 
 Counts = NDArray[np.int32]
@@ -19,6 +19,7 @@ Pattern = Literal[
     "trend",
     "alternating",
     "zone",
+    "zone_within",
     "within",
     "within_both_sides",
     "outside",
@@ -40,9 +41,10 @@ class Rule:
         ``beyond``: farther than ``sigmas`` from the centre. ``one_side``: ``length`` points on one
         side of it. ``trend``: ``length`` points, each above (or each below) the one before.
         ``alternating``: ``length`` points, up and down in turn. ``zone``: ``count`` of ``length``
-        points farther than ``sigmas`` on one side. ``within``: ``length`` points, none farther
-        than ``sigmas``. ``outside``: ``length`` points, all farther than ``sigmas``. The last two
-        with ``_both_sides``: on both sides of the centre.
+        points farther than ``sigmas`` on one side. ``zone_within``: the same of points that are not
+        farther than three sigma, all ``length`` on that side (NHS). ``within``: ``length`` points,
+        none farther than ``sigmas``. ``outside``: ``length`` points, all farther than ``sigmas``.
+        The last two with ``_both_sides``: on both sides of the centre.
     length : int
         Points of the pattern. A trend of 6 points has 5 steps.
     count : int
@@ -168,7 +170,7 @@ def members_of(points: Points, rule: Rule, up: Bools, down: Bools) -> tuple[Bool
         )
         return all_up, all_down
     all_up, all_down = (_spread_back(ends, rule.length, points.seen) for ends in (up, down))
-    if rule.pattern == "zone":
+    if rule.pattern in {"zone", "zone_within"}:
         above, below = points.beyond(rule.sigmas)
         return all_up & above, all_down & below
     if rule.pattern == "trend":
@@ -190,6 +192,13 @@ def _ends(points: Points, rule: Rule) -> tuple[Bools, Bools]:
         return _all_of_last(above, length, seen), _all_of_last(below, length, seen)
     if rule.pattern == "zone":
         return _enough(above, rule, seen), _enough(below, rule, seen)
+    if rule.pattern == "zone_within":
+        far, side = points.beyond(LIMIT_SIGMAS), points.beyond(0.0)
+        up, down = (
+            _enough(zone & ~beyond, rule, seen) & _all_of_last(on_it, length, seen)
+            for zone, beyond, on_it in zip((above, below), far, side, strict=True)
+        )
+        return up, down
     if rule.pattern in {"within", "within_both_sides"}:
         there = ~(above | below | np.isnan(points.offset))
         above, below = points.beyond(0.0)

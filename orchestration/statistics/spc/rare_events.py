@@ -15,8 +15,9 @@ from orchestration.statistics.refusal import (
     Refusal,
     refuse_values,
 )
+from orchestration.statistics.spc.charts import individuals_limits
 from orchestration.statistics.spc.constants import D2_TABLE, LIMIT_SIGMAS
-from orchestration.statistics.spc.flat import Floats
+from orchestration.statistics.spc.flat import FlatSeries, Floats
 from orchestration.statistics.spc.individuals import IndividualsChart, individuals_chart
 
 NEARLY_NORMAL_POWER: Final = 1 / 3.6
@@ -184,4 +185,130 @@ def t_chart(
         lower=np.maximum(chart.lower, 0.0) ** back,
         upper=chart.upper**back,
         transformed=chart,
+    )
+
+
+def between_events(events: ArrayLike, sizes: ArrayLike, *, series_start: ArrayLike) -> Floats:
+    """Return what lay between events, from counts per period, for series laid end to end.
+
+    A period with events is a point: the trials or the exposure since the period of the event before
+    (or since the series begins), this period's included, shared among its events. In which order
+    they came within the period is not known, so of several each gets the same.
+
+    Parameters
+    ----------
+    events, sizes : array_like, shape (n,)
+        Events, and trials or exposure, of each period, oldest first within a series; NaN marks a
+        period of which they are not known.
+    series_start : array_like of int, shape (n_series,)
+        Position of each series' first period.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        NaN for periods without an event, and for a point before which a period is not known.
+
+    Examples
+    --------
+    >>> between_events([0, 1, 0, 0, 2], [10, 10, 10, 10, 10], series_start=[0]).tolist()
+    [nan, 20.0, nan, nan, 15.0]
+    """
+    count, size = (np.asarray(one, dtype=np.float64) for one in (events, sizes))
+    series = FlatSeries.from_start(series_start, count.size)
+    known = np.isfinite(count) & np.isfinite(size)
+    so_far = np.cumsum(np.where(known, size, 0.0))
+    unknown = np.cumsum(~known)
+    at = np.flatnonzero(known & (count > 0))
+    result = np.full(count.size, np.nan)
+    if at.size == 0:
+        return result
+    owner = series.of_point[at]
+    # What was before the gap began: up to the event before, or to where the series begins.
+    first = series.start[owner]
+    follows = np.append(False, owner[1:] == owner[:-1])
+    previous = np.where(follows, np.append(0, at[:-1]), first)
+    size_before = np.where(
+        follows, so_far[previous], so_far[first] - np.where(known, size, 0.0)[first]
+    )
+    unknown_before = np.where(follows, unknown[previous], unknown[first] - ~known[first])
+    gap = (so_far[at] - size_before) / count[at]
+    result[at] = np.where(unknown[at] == unknown_before, gap, np.nan)
+    return result
+
+
+@dataclass(frozen=True)
+class BetweenLines:
+    """Lines of what lies between events, for series laid end to end, shape (n,) each.
+
+    Attributes
+    ----------
+    centre, lower, upper : ndarray
+        In the unit of the gaps. The lower one is NaN where no gap can lie below it.
+    plotted, plotted_centre, plotted_sigma : ndarray
+        The scale on which rules are applied: of t the transformed one, of g that of the gaps, which
+        has no sigma.
+    """
+
+    centre: Floats
+    lower: Floats
+    upper: Floats
+    plotted: Floats
+    plotted_centre: Floats
+    plotted_sigma: Floats
+
+
+def between_lines(
+    kind: Literal["g", "t"],
+    gaps: ArrayLike,
+    *,
+    series_start: ArrayLike,
+    baseline: ArrayLike,
+    d2: float = D2_TABLE,
+) -> BetweenLines:
+    """Return the lines of g or t charts of many series at once.
+
+    Parameters
+    ----------
+    kind : {"g", "t"}
+        ``t`` as `t_chart`; ``g`` as `g_chart` with limits that are quantiles, the event itself
+        counted, and the median of the baseline as its centre.
+    gaps : array_like, shape (n,)
+        What lay between events, of `between_events`; NaN where there is none.
+    series_start : array_like of int, shape (n_series,)
+    baseline : array_like of bool, shape (n,)
+        Gaps that set the lines.
+    d2 : float
+        Of `t`: divisor of the mean moving range.
+
+    Returns
+    -------
+    BetweenLines
+        NaN for series whose baseline gives no lines.
+    """
+    gap = np.asarray(gaps, dtype=np.float64)
+    chosen = np.asarray(baseline, dtype=np.bool_) & np.isfinite(gap)
+    series = FlatSeries.from_start(series_start, gap.size)
+    if kind == "t":
+        plotted = gap**NEARLY_NORMAL_POWER
+        lines = individuals_limits(plotted, series_start=series.start, baseline=chosen, d2=d2)
+        back = 1 / NEARLY_NORMAL_POWER
+        lowest = np.where(lines.lower > 0, lines.lower, np.nan)
+        return BetweenLines(
+            lines.centre**back, lowest**back, lines.upper**back, plotted, lines.centre, lines.sigma
+        )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = series.total(np.where(chosen, gap, 0.0)) / series.total(chosen)
+        tail = norm.cdf(-LIMIT_SIGMAS)
+        lower, upper = (np.asarray(geom.ppf(one, 1 / mean)) for one in (tail, 1 - tail))
+    median = np.full(series.start.size, np.nan)
+    for number in np.unique(series.of_point[chosen]):
+        median[number] = np.median(gap[chosen & (series.of_point == number)])
+    centre = series.spread(median)
+    return BetweenLines(
+        centre,
+        series.spread(np.where(lower > 1, lower, np.nan)),
+        series.spread(upper),
+        gap,
+        centre,
+        np.ones(gap.size),
     )

@@ -16,6 +16,8 @@ phases as (
         charts.kpi_id,
         charts.entity_kind,
         charts.entity_id,
+        charts.act_seq,
+        cast(charts.recorded_from_utc as date) as recorded_on_date,
         {{ period_kind_of('charts.period') }} as period_kind,
         {{ period_start_of('charts.period') }} as phase_start_date
     from {{ ref('reg_chart') }} as charts
@@ -32,6 +34,8 @@ select
     entity_id,
     period_kind,
     phase_start_date,
+    act_seq,
+    recorded_on_date,
     coalesce(
         lead(phase_start_date) over (
             partition by kpi_id, entity_kind, entity_id, period_kind order by phase_start_date

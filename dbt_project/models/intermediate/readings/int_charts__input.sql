@@ -11,13 +11,20 @@ select
     period_start_date,
     series_id,
     phase_start_date,
-    numerator,
-    denominator,
+    phase_act_seq,
+    case when trust_state <> 'blocked_input' then numerator end as numerator,
+    case when trust_state <> 'blocked_input' then denominator end as denominator,
     case when trust_state <> 'blocked_input' then computed_value end as computed_value,
     finality,
     is_excluded,
     chart_kind,
+    when_rare,
+    rule_set,
     baseline_readings,
+    baseline_from_date,
+    baseline_to_date,
+    when_not_in_control,
+    restated_on_date,
     multiplier
 from {{ ref('int_judgements__input') }}
 where

@@ -4,7 +4,8 @@
 -- that is shown; what was shown when the period became final stands beside, where an act changed it
 -- since. The floor is the register's where it lies beyond the
 -- agreed threshold, else as far below the threshold as the target is above it. A phase that an act
--- has begun is a chart series of its own.
+-- has begun is a chart series of its own. Rules that an act has put in force hold in periods that
+-- begin on its days, and those of the KPI's file in all others.
 with
 
 readings as (
@@ -23,7 +24,8 @@ readings as (
         finality,
         trust_state,
         is_excluded,
-        previous_value
+        previous_value,
+        final_on_date
     from {{ ref('fct_kpi_readings') }}
 
 ),
@@ -35,7 +37,12 @@ kpis as (
         direction,
         multiplier,
         chart_kind,
+        when_rare,
+        rule_set,
         baseline_readings,
+        baseline_from_date,
+        baseline_to_date,
+        when_not_in_control,
         floor_level,
         threshold_level,
         target_level,
@@ -71,8 +78,38 @@ phases as (
         entity_id,
         period_kind,
         phase_start_date,
-        next_phase_start_date
+        next_phase_start_date,
+        act_seq,
+        recorded_on_date
     from {{ ref('int_charts__phases') }}
+
+),
+
+-- Of a KPI at most one on a day.
+rules as (
+
+    select
+        kpi_id,
+        rule_set,
+        valid_from,
+        valid_to
+    from {{ ref('reg_chart_rules') }}
+    where recorded_to_utc is null
+
+),
+
+-- When late data changed a reading: few.
+restated as (
+
+    select
+        kpi_id,
+        entity_kind,
+        entity_id,
+        period_kind,
+        period_start_date,
+        restated_on_date
+    from {{ ref('int_readings__computed') }}
+    where restated_on_date is not null
 
 ),
 
@@ -96,10 +133,19 @@ levels as (
         kpis.direction,
         kpis.multiplier,
         kpis.chart_kind,
+        kpis.when_rare,
         kpis.baseline_readings,
+        case when phases.act_seq is null then kpis.baseline_from_date end as baseline_from_date,
+        case when phases.act_seq is null then kpis.baseline_to_date end as baseline_to_date,
+        kpis.when_not_in_control,
         kpis.floor_level,
+        readings.final_on_date,
+        restated.restated_on_date,
         phases.phase_start_date,
+        phases.act_seq as phase_act_seq,
+        phases.recorded_on_date as phase_recorded_on_date,
         targets.target_version,
+        coalesce(rules.rule_set, kpis.rule_set) as rule_set,
         coalesce(targets.threshold_level, kpis.threshold_level) as threshold_level,
         coalesce(targets.target_level, kpis.target_level) as target_level,
         coalesce(targets.stretch_level, kpis.stretch_level) as stretch_level,
@@ -124,6 +170,17 @@ levels as (
             and readings.period_kind = phases.period_kind
             and readings.period_start_date >= phases.phase_start_date
             and readings.period_start_date < phases.next_phase_start_date
+    left join rules
+        on
+            readings.kpi_id = rules.kpi_id
+            and readings.period_start_date between rules.valid_from and rules.valid_to
+    left join restated
+        on
+            readings.kpi_id = restated.kpi_id
+            and readings.entity_kind = restated.entity_kind
+            and readings.entity_id = restated.entity_id
+            and readings.period_kind = restated.period_kind
+            and readings.period_start_date = restated.period_start_date
 
 )
 
@@ -136,6 +193,8 @@ select
     kpi_id || '|' || entity_kind || '|' || entity_id || '|' || period_kind
     || coalesce('|' || cast(phase_start_date as varchar), '') as series_id,
     phase_start_date,
+    phase_act_seq,
+    phase_recorded_on_date,
     cast(numerator as double) as numerator,
     cast(denominator as double) as denominator,
     n,
@@ -144,10 +203,17 @@ select
     finality,
     trust_state,
     is_excluded,
+    final_on_date,
+    restated_on_date,
     direction,
     cast(multiplier as double) as multiplier,
     chart_kind,
+    when_rare,
+    rule_set,
     baseline_readings,
+    baseline_from_date,
+    baseline_to_date,
+    when_not_in_control,
     {%- for before in ['', 'previous_'] %}
         cast(
             case

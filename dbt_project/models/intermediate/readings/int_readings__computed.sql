@@ -343,6 +343,12 @@ select
         else missing_text
     end as trust_reason,
     final_on_date,
+    case
+        when
+            final_on_date < as_of_date
+            and last_delivery_date > greatest(final_on_date, first_accepted_date)
+            then last_delivery_date
+    end as restated_on_date,
     definition_version,
     definition_hash
 from explained

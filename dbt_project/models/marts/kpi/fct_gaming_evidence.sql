@@ -1,17 +1,20 @@
 -- Grain: one row per check of a figure at a site, or of the whole company (*).
 -- Whether figures bear traces of being steered: piles just on the good side of a level, round
 -- figures, work that ends in the last days of months, digits that amounts do not have, tickets that
--- are closed and come back. A finding names a KPI and a site, never a person, and is a question to
--- the plan, not an answer. Computed by orchestration/governance/gaming.py.
+-- are closed and come back. A finding names a KPI, a plan and a site, never a person, and is a
+-- question to the plan, not an answer. The checks are declared in `gaming.yml` of the registers.
+-- Computed by orchestration/governance/gaming.py.
 with
 
 evidence as (
 
     -- Where nothing is checked the columns have no type of their own.
     select
+        cast(check_id as varchar) as check_id,
         cast(check_kind as varchar) as check_kind,
         cast(subject_id as varchar) as subject_id,
-        cast(feature as varchar) as feature,
+        cast(plan_id as varchar) as plan_id,
+        cast(level_name as varchar) as level_name,
         cast(site_id as varchar) as site_id,
         cast(test_method as varchar) as test_method,
         cast(event_count as bigint) as event_count,
@@ -36,9 +39,11 @@ kpis as (
 )
 
 select
+    evidence.check_id,
     evidence.check_kind,
     evidence.subject_id,
-    evidence.feature,
+    evidence.plan_id,
+    evidence.level_name,
     evidence.site_id,
     evidence.test_method,
     evidence.event_count,

@@ -1,7 +1,8 @@
 -- Grain: one row per reading: what it means, in three separate verdicts.
 -- Band (where it stands against its levels), variation (signal or noise) and assurance (will this
 -- process meet its target) are computed by orchestration/statistics and governance; here they meet
--- their reading. What acts changed after a period was final stands beside what it was then.
+-- their reading. What acts changed after a period was final stands beside what it was then. Where
+-- late data or an act have drawn the limits anew since, the judgement is restated.
 with
 
 readings as (
@@ -60,14 +61,20 @@ judged as (
         assurance,
         score,
         chart_kind,
+        charted_value,
         centre,
         lower_limit,
         upper_limit,
         sigma_z,
         is_trial,
+        rule_set,
+        signal_rules,
         signal_rule,
         signal_side,
         chart_note,
+        phase_start_date,
+        phase_act_seq,
+        limits_changed_on_date,
         previous_target_level,
         previous_band,
         previous_score,
@@ -89,6 +96,7 @@ select
             readings.finality = 'final'
             and (
                 judged.is_changed_by_act
+                or judged.limits_changed_on_date is not null
                 or readings.is_excluded <> readings.was_excluded_when_final
             )
             then 'restated'
@@ -105,14 +113,20 @@ select
     judged.assurance,
     judged.score,
     judged.chart_kind,
+    cast(judged.charted_value as double) as charted_value,
     judged.centre,
     judged.lower_limit,
     judged.upper_limit,
     judged.sigma_z,
     judged.is_trial,
+    case when judged.centre is not null then cast(judged.rule_set as varchar) end as rule_set,
+    cast(judged.signal_rules as integer) as signal_rules,
     cast(judged.signal_rule as varchar) as signal_rule,
     cast(judged.signal_side as integer) as signal_side,
     cast(judged.chart_note as varchar) as chart_note,
+    cast(judged.phase_start_date as date) as phase_start_date,
+    cast(judged.phase_act_seq as bigint) as phase_act_seq,
+    cast(judged.limits_changed_on_date as date) as limits_changed_on_date,
     readings.computed_value,
     readings.override_act_seq,
     readings.annotation_count,
