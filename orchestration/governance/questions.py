@@ -18,6 +18,7 @@ from orchestration.governance.comparisons import compare_with_peers
 from orchestration.governance.fairness import audit_ratings
 from orchestration.governance.feedback import sum_up_feedback
 from orchestration.governance.gaming import find_gaming
+from orchestration.governance.goals import score_goals
 from orchestration.governance.handovers import judge_handovers
 from orchestration.governance.judgements import judge_readings
 from orchestration.governance.leaders import estimate_leaders
@@ -141,6 +142,17 @@ QUESTIONS: Final = (
         "and not with last year's plus five per cent.",
         domain="performance",
         sensitivity="internal",
+    ),
+    Question(
+        "goal_scores",
+        ("intermediate.int_goals__input",),
+        score_goals,
+        "Scores of goals and the log of fallbacks: one row per goal, site or company and month. "
+        "Read by `fct_goal_scores`, so that a stretch agreed in calm times does not punish those "
+        "whom a storm hits, and the exception says why and until when.",
+        domain="performance",
+        sensitivity="internal",
+        by="goal_id",
     ),
     Question(
         "leader_effects",

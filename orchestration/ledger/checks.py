@@ -6,6 +6,7 @@ A check returns None, or one sentence that says what is wrong and what to do.
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -104,6 +105,23 @@ def levels_in_order(situation: Situation) -> str | None:
             f"The stretch {stretch} is worse than the target {target}, as {fields['kpi_id']} is "
             f"better when {direction}: exchange or correct them."
         )
+    return None
+
+
+def goal_levels_in_order(situation: Situation) -> str | None:
+    """Refuse a goal whose floor asks more than its level, or whose stretch asks less."""
+    fields = situation.fields
+    direction = situation.facts.kpis[fields["kpi_id"]].direction
+    sign = {"higher": 1, "lower": -1}.get(direction)
+    given = [name for name in ("floor", "level", "stretch") if name in fields]
+    if sign is None:
+        return None
+    for easier, harder in itertools.pairwise(given):
+        if sign * Decimal(fields[easier]) >= sign * Decimal(fields[harder]):
+            return (
+                f"The {harder} {fields[harder]} asks no more than the {easier} {fields[easier]}, "
+                f"as {fields['kpi_id']} is better when {direction}: exchange or correct them."
+            )
     return None
 
 
@@ -431,5 +449,6 @@ CHECKS: Final[dict[str, Check]] = {
         outliers_are_explained,
         mark_is_from_0_to_100,
         target_is_feasible,
+        goal_levels_in_order,
     )
 }

@@ -58,6 +58,7 @@ CheckName = Literal[
     "mark_is_from_0_to_100",
     "outliers_are_explained",
     "target_is_feasible",
+    "goal_levels_in_order",
 ]
 ActName = Annotated[str, Field(pattern=r"^[a-z][a-z_]*\.[a-z][a-z_]*$")]
 NO_STATE = "none"

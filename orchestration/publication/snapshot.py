@@ -118,6 +118,7 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
     "kpi.fct_kpi_outlook": ("kpi_id", "entity_kind", "entity_id"),
     "kpi.fct_kpi_benchmarks": ("benchmark_id", "entity_id"),
     "kpi.fct_target_proposals": ("proposal_id",),
+    "kpi.fct_goal_scores": ("goal_id", "entity_kind", "entity_id", "period_start_date"),
     "kpi.fct_trials": ("trial_id", "method_code", "part_id"),
     "kpi.fct_chart_review": ("kpi_id", "entity_kind", "entity_id", "period_kind"),
     "kpi.fct_alarm_budgets": ("audience", "rule_set"),

@@ -272,7 +272,14 @@ def register_tables(
         "notices": [registers.notices.model_dump()] if registers.notices else [],
         "quiz": [registers.quiz.model_dump()] if registers.quiz else [],
         "rating_policy": [registers.ratings.model_dump()] if registers.ratings else [],
-        "goal_policy": [registers.goals.model_dump()] if registers.goals else [],
+        "goal_policy": [
+            {
+                "least_odds": policy.least_odds,
+                **(policy.volatility.model_dump() if policy.volatility else {}),
+            }
+            for policy in [registers.goals]
+            if policy is not None
+        ],
         "capacity_bounds": [
             {
                 "kpi_id": one.kpi,

@@ -291,16 +291,39 @@ class RatingPolicy(Entry):
     outlier_residual: Decimal = Field(ge=1)
 
 
+class VolatilityRule(Entry):
+    """When the floor of a goal stands in for its target.
+
+    Attributes
+    ----------
+    window_months, baseline_months : int
+        The newest months, and those before that they are held against.
+    least_ratio, alpha : Decimal
+        Ratio of standard deviations, and its chance; a month is volatile beyond both.
+    lasts_months : int
+        Months for which one volatile month switches the scoring, itself with them.
+    """
+
+    window_months: int = Field(ge=4)
+    baseline_months: int = Field(ge=12)
+    least_ratio: Decimal = Field(ge=1)
+    alpha: Decimal = Field(gt=0, lt=1)
+    lasts_months: int = Field(ge=1)
+
+
 class GoalPolicy(Entry):
-    """When a target asks for too much; the file `goal_policy.yml`.
+    """When a target asks for too much, or a goal falls back; the file `goal_policy.yml`.
 
     Attributes
     ----------
     least_odds : Decimal
         Odds of the published forecast, below which a target needs an override.
+    volatility : VolatilityRule or None
+        Without one no goal falls back.
     """
 
     least_odds: Decimal = Field(ge=0, lt=1)
+    volatility: VolatilityRule | None = None
 
 
 class CapacityBound(Entry):

@@ -97,7 +97,14 @@ _TYPES: dict[str, dict[str, str]] = {
         "reasons_needed": "BIGINT",
     },
     "rating_policy": {"least_ratees": "BIGINT", "outlier_residual": "DECIMAL(9,3)"},
-    "goal_policy": {"least_odds": "DECIMAL(9,6)"},
+    "goal_policy": {
+        "least_odds": "DECIMAL(9,6)",
+        "window_months": "BIGINT",
+        "baseline_months": "BIGINT",
+        "least_ratio": "DECIMAL(9,3)",
+        "alpha": "DECIMAL(9,6)",
+        "lasts_months": "BIGINT",
+    },
     "capacity_bounds": {
         "kpi_id": "VARCHAR",
         "org_unit_id": "VARCHAR",

@@ -960,6 +960,30 @@ def test_a_goal_has_the_same_gate(office: Office) -> None:
     assert "meets the level 0.016" in refused(office, counter)
 
 
+def test_a_goal_holds_stretch_target_and_floor_in_order(office: Office) -> None:
+    goal = {
+        "goal_id": "G-2",
+        "statement": "Less scrap of coils by the end of the year.",
+        "org_unit_id": "S-A",
+        "owner_id": "E2",
+        "kpi_id": UNPAID,
+        "period": "2026",
+        "level": "0.020",
+        "floor": "0.025",
+        "stretch": "0.015",
+    }
+    for wrong, said in (
+        ({"floor": "0.018"}, "The level 0.020 asks no more than the floor 0.018"),
+        ({"stretch": "0.021"}, "The stretch 0.021 asks no more than the level 0.020"),
+    ):
+        assert said in refused(office, office.act("goal.propose", "E2", **goal | wrong))
+    proposed = office.act("goal.propose", "E1", **goal)
+    for person in ("E2", "B1"):
+        assert office.act("decision.approve", person, proposed.seq).outcome == "recorded"
+    [held] = truths(office, "goal")
+    assert (held["floor"], held["level"], held["stretch"]) == ("0.025", "0.020", "0.015")
+
+
 def test_no_target_lies_beyond_the_capacity(office: Office) -> None:
     bound = {"kpi": UNPAID, "why": "Trimming takes so much of every coil."}
     of_all = CapacityBound(**bound, bound="0.005")

@@ -39,7 +39,7 @@ BUILT_FIRST = (
 )
 # What reads what Python finds, or what stands.
 JUDGED = (
-    *("fct_restatements", "fct_kpi_judgements", "rpt_target_impact"),
+    *("fct_restatements", "fct_kpi_judgements", "rpt_target_impact", "fct_goal_scores"),
     *("rpt_site_scorecard", "rpt_leader_scorecard", "rpt_signal_precision"),
 )
 RESULTS = (*BUILT_FIRST, *JUDGED)
@@ -309,6 +309,42 @@ def test_a_label_names_kind_and_first_day_of_its_period(plant, label, kind, firs
     assert plant.query(
         "select period_kind, period_start_date::varchar from intermediate.int_overrides__shown"
     ) == [(kind, first)]
+
+
+# --------------------------------------------------------------------------------------- goals
+
+
+def test_a_volatile_kpi_lets_the_floor_of_a_goal_stand_in_and_the_log_says_until_when(plant):
+    steady = [0.020, 0.022] * 12
+    wild = [0.020, 0.022, 0.020, 0.022, 0.005, 0.045]
+    months = [f"{2024 + at // 12}-{at % 12 + 1:02d}-01" for at in range(30)]
+    plant.readings(
+        *(
+            ("site", SITE, month, value, "final", "ok")
+            for month, value in zip(months, steady + wild, strict=True)
+        )
+    )
+    plant.decide(
+        entry(
+            1, "2026-01-02", "goal.propose", subject="goal|G-1", valid_from="2026-01-01",
+            fields={
+                "goal_id": "G-1", "org_unit_id": "S-DE01", "kpi_id": KPI, "period": "2026",
+                "floor": "0.025", "level": "0.020", "stretch": "0.015",
+            },
+        )
+    )  # fmt: skip
+    found = plant.query(
+        "select period_start_date::varchar, scored_against, fallback_from_date::varchar, "
+        "fallback_until_date::varchar, score from kpi.fct_goal_scores order by 1"
+    )
+
+    # January to April were steady; 0.005 in May is far out, and May to July fall back.
+    assert [row[1] for row in found] == ["target"] * 4 + ["floor"] * 2
+    assert found[0] == ("2026-01-01", "target", None, None, 8.0)
+    # Half way from target to floor is half way from 8 to 5.
+    assert found[1][4] == pytest.approx(5 + 3 * 0.6)
+    assert found[4] == ("2026-05-01", "floor", "2026-05-01", "2026-07-31", 10.0)
+    assert found[5][:4] == ("2026-06-01", "floor", "2026-05-01", "2026-08-31")
 
 
 # ------------------------------------------------------------------------------------ disputes

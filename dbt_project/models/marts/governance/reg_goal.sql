@@ -10,6 +10,8 @@
     'kpi_id': 'varchar',
     'period': 'varchar',
     'level': 'decimal(28, 10)',
+    'stretch': 'decimal(28, 10)',
+    'floor': 'decimal(28, 10)',
     'parent_goal_id': 'varchar',
     'trigger': 'varchar',
     'justification': 'varchar',
