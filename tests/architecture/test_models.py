@@ -68,7 +68,7 @@ FRACTIONS = {
     "weight_share", "raw_score", "fair_score", "low_score", "high_score", "agreement_index",
     "normalised_points", "low_points", "high_points", "rater_points", "unit_points",
     "covariate_points", "expected_points", "residual_points", "residual_z",
-    "second_value", "tolerance", "detectable_value",
+    "second_value", "tolerance", "detectable_value", "actual_value", "error_value",
     "shift_sd", "sibling_moved_share", "still_chance",
 }  # fmt: skip
 
