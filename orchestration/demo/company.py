@@ -96,6 +96,28 @@ class Shock:
     order_size_factor: float = 1.0
 
 
+@dataclass(frozen=True)
+class TeamPlants:
+    """What is planted in the work of teams, and how strongly; 0 is the null switch of each.
+
+    Attributes
+    ----------
+    blocked_days : float
+        Mean days by which the blocking team hands its tasks on later than others do.
+    free_riding : float
+        Points by which the peers' scores of a free rider lie below those of the others.
+    free_riders : float
+        Share of crews that have one.
+    """
+
+    blocked_days: float = 4.0
+    free_riding: float = 1.6
+    free_riders: float = 0.125
+
+
+TEAM_PLANTS = TeamPlants()
+
+
 @dataclass
 class Company:
     """The facts. Index arrays: site of line, line of machine, leader of unit and day."""
@@ -123,6 +145,7 @@ class Company:
     pilot: list[Shift]
     shocks: list[Shock]
     leader_of: Ints = field(repr=False)  # [unit, day - first_day]
+    team_plants: TeamPlants = TEAM_PLANTS
 
     def months(self) -> list[tuple[int, int]]:
         """Return first and last day of each month of production, the daily ones included."""
@@ -160,7 +183,13 @@ class Company:
         return factor
 
 
-def found(seed: int, size: DemoSize, *, pilot_factor: float = PILOT_FACTOR) -> Company:
+def found(
+    seed: int,
+    size: DemoSize,
+    *,
+    pilot_factor: float = PILOT_FACTOR,
+    team_plants: TeamPlants = TEAM_PLANTS,
+) -> Company:
     """Draw the facts of a company; with a pilot factor of 1 the pilot did nothing."""
     sites = SITES[: size.plants]
     rng = random(seed, "facts")
@@ -205,6 +234,7 @@ def found(seed: int, size: DemoSize, *, pilot_factor: float = PILOT_FACTOR) -> C
         pilot=_pilot(size, line_ids, pilot_factor),
         shocks=_shocks(size),
         leader_of=leader_of,
+        team_plants=team_plants,
     )
 
 

@@ -63,6 +63,8 @@ SYSTEMS = {
     "external": ("external_factors",),
     "ehs": ("ehs_incidents", "ehs_hours_worked", "ehs_observations"),
     "leaderlog": ("leader_behaviour_events", "leader_plans"),
+    "worktool": ("work_handoffs", "work_outcomes"),
+    "peertool": ("peer_assessments",),
     "planning": ("kpi_targets", "kpi_overrides", "kpi_annotations"),
 }
 _SYSTEM = {feed: system for system, feeds in SYSTEMS.items() for feed in feeds}

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orchestration.demo.calendar import shift_calendar
-from orchestration.demo.company import PILOT_FACTOR, SITE_LEADER_WEIGHT, Company, found
+from orchestration.demo.company import (
+    PILOT_FACTOR,
+    SITE_LEADER_WEIGHT,
+    TEAM_PLANTS,
+    Company,
+    TeamPlants,
+    found,
+)
 from orchestration.demo.deliveries import Landing, deliver
 from orchestration.demo.posts import connected_sets
 from orchestration.demo.size import DEFAULT, DemoSize, day_of
@@ -55,6 +62,7 @@ def generate(
     seed: int = DEFAULT_SEED,
     size: DemoSize = DEFAULT,
     pilot_factor: float = PILOT_FACTOR,
+    team_plants: TeamPlants = TEAM_PLANTS,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> DemoSummary:
     """Write the exports of the demo company into a landing folder, and the truth beside it.
@@ -70,6 +78,8 @@ def generate(
         How big; `DEFAULT` and `TINY` are ready made.
     pilot_factor : float
         By how much machines of the pilot's lines run faster; 1 for a pilot that did nothing.
+    team_plants : TeamPlants
+        What is planted in hand-offs and in what crews say of their members.
     progress : callable, optional
         Called with what is being made, the step and the number of steps.
 
@@ -77,7 +87,7 @@ def generate(
     -------
     DemoSummary
     """
-    company = found(seed, size, pilot_factor=pilot_factor)
+    company = found(seed, size, pilot_factor=pilot_factor, team_plants=team_plants)
     writer = Landing(Path(landing))
     planted = deliver(company, writer, progress or (lambda _what, _step, _steps: None))
     truth = writer.folder.parent / "truth.json"

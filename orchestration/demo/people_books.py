@@ -10,6 +10,7 @@ from orchestration.demo.oversight import Oversight
 from orchestration.demo.oversight_exports import oversight_book
 from orchestration.demo.privacy import consents, demographics
 from orchestration.demo.privacy_exports import privacy_book
+from orchestration.demo.teamwork_exports import teamwork_book
 from orchestration.demo.usage import Adoption
 from orchestration.demo.usage_exports import usage_book
 
@@ -27,4 +28,5 @@ def people_books(company: Company, people: People) -> list[FeedBook]:
         development_book(Development(company, people, stated)),
         oversight_book(Oversight(company, people)),
         usage_book(Adoption(company, people)),
+        teamwork_book(company),
     ]

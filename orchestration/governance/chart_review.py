@@ -42,7 +42,8 @@ def review_charts(readings: pd.DataFrame) -> pd.DataFrame:
         The columns of `int_charts__input`: the key and `period_start_date`, `series_id`,
         `phase_start_date`, `numerator`, `denominator`, `computed_value` (NaN where there is none),
         `finality`, `is_excluded`, the plan of its chart (`chart_kind`, `when_rare`, `rule_set`,
-        `baseline_readings`, `baseline_from_date`, `baseline_to_date`), `restated_on_date`,
+        `baseline_readings`, `baseline_from_date`, `baseline_to_date`, `when_not_in_control`),
+        `restated_on_date`,
         `multiplier`, `phase_act_seq`.
 
     Returns
@@ -120,7 +121,7 @@ def review_charts(readings: pd.DataFrame) -> pd.DataFrame:
         baseline_from_date=judged["baseline_from"].to_numpy()[start],
         baseline_to_date=judged["baseline_to"].to_numpy()[start],
         is_window_declared=first["baseline_from_date"].notna(),
-        baseline_flag_count=_count((sets_limits & _is_flagged(judged)).to_numpy(), start),
+        baseline_flag_count=judged["baseline_flags"].to_numpy()[start],
         baseline_hash=_hashes(frame, sets_limits, start),
         newest_period_start_date=newest_date,
         signal_rules=mask,

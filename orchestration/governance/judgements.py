@@ -9,7 +9,7 @@ import pandas as pd
 
 from orchestration.governance.score import score
 from orchestration.governance.verdicts import assurance, band, variation
-from orchestration.statistics.spc.judge import RARE, judge_series
+from orchestration.statistics.spc.judge import NOT_IN_CONTROL, RARE, judge_series
 from orchestration.statistics.spc.rule_sets import RULE_NAMES
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 KEY: Final = ("kpi_id", "entity_kind", "entity_id", "period_kind", "period_start_date")
 _COUNTS: Final = ("numerator", "denominator")
 LEVELS: Final = ("floor_level", "threshold_level", "target_level", "stretch_level")
-BASELINE_NOT_QUIET: Final = "baseline_not_in_control"
 _CHART_COLUMNS: Final = (
     "chart",
     "value",
@@ -48,9 +47,9 @@ def judge_readings(readings: pd.DataFrame) -> pd.DataFrame:
         `finality`, `trust_state`, `is_excluded` (left out of the limits of its chart),
         `direction`, `multiplier`, the plan of its chart (`chart_kind`, where ``none`` is not
         charted, `when_rare`, `rule_set`, `baseline_readings`, `baseline_from_date`,
-        `baseline_to_date`), `final_on_date`, `restated_on_date` (when late data last changed it),
-        `phase_recorded_on_date` (of the act that began its phase) and the four levels, each
-        missing where there is none. `previous_value` and the levels
+        `baseline_to_date`, `when_not_in_control`), `final_on_date`, `restated_on_date` (when late
+        data last changed it), `phase_recorded_on_date` (of the act that began its phase) and the
+        four levels, each missing where there is none. `previous_value` and the levels
         with `previous_` before their names are what was shown when the period became final;
         `is_changed_by_act` says that one of them differs.
 
@@ -120,7 +119,7 @@ def judge_readings(readings: pd.DataFrame) -> pd.DataFrame:
         signal_rule=first_rules(violated),
         signal_side=side,
         chart_note=charted["reason"].mask(
-            is_charted & (charted["baseline_flags"].to_numpy() > 0), BASELINE_NOT_QUIET
+            is_charted & (charted["baseline_flags"].to_numpy() > 0), NOT_IN_CONTROL
         ),
         limits_changed_on_date=_limits_changed(frame, charted),
         is_changed_by_act=is_changed,
@@ -151,6 +150,7 @@ def as_series(frame: pd.DataFrame) -> pd.DataFrame:
             "when_rare": frame["when_rare"],
             "window_from": frame["baseline_from_date"],
             "window_to": frame["baseline_to_date"],
+            "is_strict": frame["when_not_in_control"] == "refuse",
             "changed_on": frame["restated_on_date"],
         }
     )

@@ -9,6 +9,8 @@ from typing import Final
 
 import pandas as pd
 
+from orchestration.governance.adjustments import adjust_readings
+from orchestration.governance.alarms import weigh_alarms
 from orchestration.governance.bridges import explain_changes, explain_changes_of_led
 from orchestration.governance.chart_review import propose_rebases, review_charts
 from orchestration.governance.comparisons import compare_with_peers
@@ -24,6 +26,7 @@ from orchestration.governance.raters import judge_raters
 from orchestration.governance.ratings import normalise_ratings
 from orchestration.governance.relations import relate_kpis
 from orchestration.governance.target_impact import simulate
+from orchestration.governance.teamwork import assign_delays, find_free_riding, share_outcomes
 from orchestration.governance.triage import triage_signals
 from orchestration.governance.trials import judge_trials
 
@@ -154,12 +157,32 @@ QUESTIONS: Final = (
         sensitivity="internal",
     ),
     Question(
+        "alarm_budgets",
+        ("intermediate.int_alarms__input", "statistics.chart_review"),
+        weigh_alarms,
+        "False alarms a month under each set of rules, beside the budget, and how soon it finds a "
+        "change: one row per audience and set. Read by `fct_alarm_budgets`, so that an audience is "
+        "not taught to look away.",
+        domain="performance",
+        sensitivity="internal",
+    ),
+    Question(
         "kpi_bridges",
         ("intermediate.int_bridges__input", "intermediate.int_bridges__drivers"),
         explain_changes,
         "Parts of changes: one row per KPI, site, month, month compared with, and part. Read by "
         "`fct_kpi_bridge`, so that a site does not answer for the mix it was given or for a storm, "
         "and the parts add up to what everybody sees.",
+        domain="performance",
+        sensitivity="internal",
+    ),
+    Question(
+        "adjusted_readings",
+        ("intermediate.int_bridges__input", "intermediate.int_bridges__drivers"),
+        adjust_readings,
+        "Figures in usual surroundings: one row per KPI, site, month and declared driver. Read by "
+        "`fct_adjusted_readings` and the cards of sites, so that a raw figure is never judged "
+        "without what was declared to come from outside, nor adjusted without evidence.",
         domain="performance",
         sensitivity="internal",
     ),
@@ -272,6 +295,35 @@ QUESTIONS: Final = (
         domain="performance",
         sensitivity="internal",
         by="trial_id",
+    ),
+    Question(
+        "handoff_delays",
+        ("intermediate.int_teamwork__tasks",),
+        assign_delays,
+        "Who held up work of several teams: one row per piece of work and party, and per team. "
+        "Read by `fct_handoff_delays`, so that a team does not answer for what it waited for.",
+        domain="performance",
+        sensitivity="internal",
+        by="site_id",
+    ),
+    Question(
+        "outcome_shares",
+        ("intermediate.int_teamwork__tasks",),
+        share_outcomes,
+        "Whose an outcome is that teams share, by four rules: one row per piece of work, rule and "
+        "team. Read by `fct_outcome_shares`, so that everybody sees how much hangs on the rule.",
+        domain="performance",
+        sensitivity="internal",
+    ),
+    Question(
+        "free_riding",
+        ("intermediate.int_teamwork__scores",),
+        find_free_riding,
+        "Whether a team that is paid together carries a member: one row per cycle and team. Read "
+        "by `fct_free_riding`, so that the plan is looked at. Nobody is named.",
+        domain="people",
+        sensitivity="confidential",
+        by="cycle_id",
     ),
     Question(
         "target_impact",

@@ -17,6 +17,23 @@ Subject = Literal["leader", "site"]
 
 
 @dataclass(frozen=True)
+class Outside:
+    """A declared driver of a line, and what the value would be if the driver had been as usual.
+
+    ``verdict`` is `taken_out`, `no_evidence` or `not_exogenous`: of the first alone the adjusted
+    value of the line is freed. ``low`` and ``high`` are the ends of the 95 % interval.
+    """
+
+    factor_id: str
+    role_code: str
+    verdict: str
+    value: float
+    low: float
+    high: float
+    model_version: str
+
+
+@dataclass(frozen=True)
 class Line:
     """One line of a card; missing values are None and say why in `trust_reason`.
 
@@ -24,6 +41,7 @@ class Line:
     ``previous_...`` is what stood there when the period became final, where an act has changed it
     since. ``lifecycle_state`` is that of the KPI, `grandfathered` where nobody has approved it;
     ``approval_due`` the day from which such a KPI leaves the cards, as something hangs on it.
+    ``adjusted_value``, with its 95 % interval, stands beside ``computed_value`` and earns no score.
     """
 
     kpi_id: str
@@ -54,6 +72,10 @@ class Line:
     previous_score: float | None = None
     lifecycle_state: str | None = None
     approval_due: str | None = None
+    adjusted_value: float | None = None
+    adjusted_low: float | None = None
+    adjusted_high: float | None = None
+    outside: tuple[Outside, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -162,6 +184,7 @@ def read_scorecard(
         records = [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
         leads = _led_units(con, subject_id, period_start) if kind == "leader" else ()
         states = _states(con)
+        outside = _outside(con, kind, subject_id, period_start)
     head = records[0]
     return Scorecard(
         subject_kind=kind,
@@ -174,7 +197,10 @@ def read_scorecard(
         leads=leads,
         lines=tuple(
             Line(**{name: record[name] for name in record.keys() & Line.__dataclass_fields__})
-            for record in (row | states.get(row["kpi_id"], {}) for row in records)
+            for record in (
+                row | states.get(row["kpi_id"], {}) | outside.get(row["kpi_id"], {})
+                for row in records
+            )
         ),
     )
 
@@ -191,6 +217,44 @@ def _states(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str | None]]:
         "select kpi_id, lifecycle_state, approval_due_date::varchar from governance.kpi_publication"
     ).fetchall()
     return {kpi: {"lifecycle_state": state, "approval_due": due} for kpi, state, due in rows}
+
+
+def _outside(
+    con: duckdb.DuckDBPyConnection, kind: Subject, subject: str, period_start: dt.date
+) -> dict[str, dict[str, Any]]:
+    """Return adjusted values and declared drivers of KPIs; earlier snapshots do not have them."""
+    there = con.execute(
+        "select count(*) from duckdb_tables() where schema_name = 'kpi' "
+        "and table_name = 'fct_adjusted_readings'"
+    ).fetchall()
+    if there == [(0,)]:
+        return {}
+    found: dict[str, dict[str, Any]] = {}
+    for kpi, adjusted, low, high, *driver in con.execute(
+        """
+        select
+            kpi_id, adjusted_value, low_adjusted_value, high_adjusted_value,
+            factor_id, role_code, verdict, without_value, low_without_value, high_without_value,
+            model_version
+        from kpi.fct_adjusted_readings
+        where
+            entity_kind = ? and entity_id = ? and period_kind = 'month' and period_start_date = ?
+            and refusal is null
+        order by kpi_id, factor_id
+        """,
+        [kind, subject, period_start],
+    ).fetchall():
+        line = found.setdefault(
+            kpi,
+            {
+                "adjusted_value": adjusted,
+                "adjusted_low": low,
+                "adjusted_high": high,
+                "outside": (),
+            },
+        )
+        line["outside"] += (Outside(*driver),)
+    return found
 
 
 def _led_units(

@@ -118,6 +118,10 @@ def card_view(card: Scorecard, as_of: str) -> RenderableType:
         "Changed by acts:",
         [f"{line.kpi_name}: {words}" for line in card.lines for words in _changes(line)],
     )
+    parts += _listed(
+        "If what was declared outside had been as usual (no score is given for it):",
+        [f"{line.kpi_name}: {words}" for line in card.lines for words in _adjusted(line)],
+    )
     parts += _listed("In use and approved by nobody:", _unapproved(card.lines))
     parts += [Text(), Text(_LEGEND, style="dim")]
     parts.append(Text(f"As of {as_of}, by template {card.template}.", style="dim"))
@@ -293,6 +297,32 @@ def _changes(line: Line) -> Iterable[str]:
         yield f"when the period became final its value was {_in_unit(line, line.previous_value)}."
     if line.previous_target is not None and line.previous_target != line.target:
         yield f"when the period became final its target was {_in_unit(line, line.previous_target)}."
+
+
+def _adjusted(line: Line) -> Iterable[str]:
+    """Return the adjusted value beside the raw one, and what is not taken out of it."""
+    if line.adjusted_value is not None:
+        out = [driver for driver in line.outside if driver.verdict == "taken_out"]
+        names = ", ".join(driver.factor_id for driver in out)
+        yield (
+            f"{_in_unit(line, line.adjusted_value)} "
+            f"({_in_unit(line, line.adjusted_low)} to {_in_unit(line, line.adjusted_high)}) "
+            f"instead of {_in_unit(line, line.computed_value)}; {names} taken out, "
+            f"model {out[0].model_version}."
+        )
+    for driver in line.outside:
+        if driver.verdict == "taken_out":
+            continue
+        why = (
+            "its effect cannot be told from nil"
+            if driver.verdict == "no_evidence"
+            else f"it is {_plain(driver.role_code)}"
+        )
+        yield (
+            f"{_in_unit(line, driver.value)} "
+            f"({_in_unit(line, driver.low)} to {_in_unit(line, driver.high)}) without "
+            f"{driver.factor_id}, not taken out: {why}."
+        )
 
 
 def _unapproved(lines: Iterable[Line]) -> Iterable[str]:

@@ -7,12 +7,15 @@ import hashlib
 import itertools
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from orchestration.registry.model import (
+    AlarmBudgetFile,
     CapacityBound,
     CapacityFile,
     Consequence,
@@ -39,7 +42,7 @@ from orchestration.registry.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -63,6 +66,7 @@ class Registers:
     ratings: RatingPolicy | None = None
     goals: GoalPolicy | None = None
     capacity: Mapping[tuple[str, str | None], CapacityBound] = field(default_factory=dict)
+    alarms: AlarmBudgetFile | None = None
     drivers: Sequence[Driver] = ()
     pay_plans: Sequence[PayPlan] = ()
     audits: Mapping[str, RatingAudit] = field(default_factory=dict)
@@ -80,7 +84,8 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     folders : iterable of Path
         Each may hold `measures.yml`, `drivers.yml`, `kpis/**/*.yml`, `consequences.yml`,
         `kpi_review.yml`, `notices.yml`, `feedback.yml`, `rating_policy.yml`, `goal_policy.yml`,
-        `capacity.yml`, `gaming.yml`, `spot_checks.yml`, `leading.yml`, `scorecards/*.yml`,
+        `alarm_budgets.yml`, `capacity.yml`, `gaming.yml`, `spot_checks.yml`, `leading.yml`,
+        `scorecards/*.yml`,
         `pay_plans/*.yml`, `audits/*.yml` and `trials/*.yml`. A KPI, measure, consequence, check of
         gaming, pay plan, scorecard version, audit or trial of a later folder replaces the one of
         the same id, a driver that of the same KPI and factor, a bound of capacity that of the same
@@ -97,39 +102,17 @@ def load_registers(folders: Iterable[Path]) -> Registers:
         If a file does not follow the schema, or a term, scorecard or trial names something that
         does not exist.
     """
-    measures: dict[str, Measure] = {}
-    kpis: dict[str, Kpi] = {}
-    scorecards: dict[tuple[str, int], ScorecardTemplate] = {}
-    audits: dict[str, RatingAudit] = {}
-    trials: dict[str, Trial] = {}
-    drivers: dict[tuple[str, str], Driver] = {}
-    pay_plans: dict[str, PayPlan] = {}
-    capacity: dict[tuple[str, str | None], CapacityBound] = {}
     folders = list(folders)
-    for folder in folders:
-        for path in sorted(folder.glob("measures.yml")):
-            measures |= {entry.id: entry for entry in read_entry(path, MeasureFile).measures}
-        for path in sorted(folder.glob("kpis/**/*.yml")):
-            kpi = read_entry(path, Kpi)
-            kpis[kpi.id] = kpi
-        for path in sorted(folder.glob("scorecards/*.yml")):
-            template = read_entry(path, ScorecardTemplate)
-            scorecards[template.id, template.version] = template
-        for path in sorted(folder.glob("audits/*.yml")):
-            audit = read_entry(path, RatingAudit)
-            audits[audit.id] = audit
-        for path in sorted(folder.glob("trials/*.yml")):
-            trial = read_entry(path, Trial)
-            trials[trial.id] = trial
-        for path in sorted(folder.glob("drivers.yml")):
-            declared = read_entry(path, DriverFile).drivers
-            drivers |= {(driver.kpi, driver.factor): driver for driver in declared}
-        for path in sorted(folder.glob("pay_plans/*.yml")):
-            plan = read_entry(path, PayPlan)
-            pay_plans[plan.id] = plan
-        for path in sorted(folder.glob("capacity.yml")):
-            bounds = read_entry(path, CapacityFile).bounds
-            capacity |= {(one.kpi, one.org_unit): one for one in bounds}
+    merged = partial(_merged, folders)
+    measures = merged("measures.yml", MeasureFile, lambda file: file.measures, "id")
+    kpis = merged("kpis/**/*.yml", Kpi, _one, "id")
+    scorecards = merged("scorecards/*.yml", ScorecardTemplate, _one, "id", "version")
+    audits = merged("audits/*.yml", RatingAudit, _one, "id")
+    trials = merged("trials/*.yml", Trial, _one, "id")
+    drivers = merged("drivers.yml", DriverFile, lambda file: file.drivers, "kpi", "factor")
+    gaming = merged("gaming.yml", GamingFile, lambda file: file.checks, "id")
+    pay_plans = merged("pay_plans/*.yml", PayPlan, _one, "id")
+    capacity = merged("capacity.yml", CapacityFile, lambda file: file.bounds, "kpi", "org_unit")
     registers = Registers(
         measures=dict(sorted(measures.items())),
         kpis=dict(sorted(_with_consequences(kpis, folders).items())),
@@ -142,9 +125,10 @@ def load_registers(folders: Iterable[Path]) -> Registers:
         ratings=_last(folders, "rating_policy.yml", RatingPolicy),
         goals=_last(folders, "goal_policy.yml", GoalPolicy),
         capacity=capacity,
+        alarms=_last(folders, "alarm_budgets.yml", AlarmBudgetFile),
         drivers=[drivers[key] for key in sorted(drivers)],
         pay_plans=[pay_plans[key] for key in sorted(pay_plans)],
-        gaming=_gaming_checks(folders),
+        gaming=dict(sorted(gaming.items())),
         spot_checks=_last(folders, "spot_checks.yml", SpotCheckFile),
         leading=_last(folders, "leading.yml", Leading),
     )
@@ -152,10 +136,25 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     return registers
 
 
-def _gaming_checks(folders: Iterable[Path]) -> dict[str, GamingCheck]:
-    paths = [path for folder in folders for path in sorted(folder.glob("gaming.yml"))]
-    checks = {check.id: check for path in paths for check in read_entry(path, GamingFile).checks}
-    return dict(sorted(checks.items()))
+def _merged(
+    folders: Iterable[Path],
+    pattern: str,
+    file: type[Model],
+    entries: Callable[[Model], Iterable[BaseModel]],
+    *key: str,
+) -> dict[Any, Any]:
+    """Return the entries of all files by key; one of a later folder replaces that of the same."""
+    of = attrgetter(*key)
+    return {
+        of(entry): entry
+        for folder in folders
+        for path in sorted(folder.glob(pattern))
+        for entry in entries(read_entry(path, file))
+    }
+
+
+def _one(entry: Model) -> tuple[Model]:
+    return (entry,)
 
 
 def _last(folders: Iterable[Path], name: str, model: type[Model]) -> Model | None:
@@ -202,7 +201,7 @@ def register_tables(
         `measure_feeds`, `scorecard_templates`, `scorecard_items`, `kpi_review`, `notices`,
         `kpi_drivers`, `pay_plan_items`, `gaming_checks`, `gaming_check_plans`, `spot_checks`,
         `audit_attributes`, `trials`, `trial_lines`, `feedback_groups`, `rating_policy`,
-        `kpi_leads`, `card_balance`.
+        `kpi_leads`, `card_balance`, `alarm_budgets`.
     """
     tables: dict[str, list[Row]] = {
         "kpis": [_kpi_row(kpi) for kpi in registers.kpis.values()],
@@ -265,6 +264,23 @@ def register_tables(
             for policy in [registers.feedback]
             if policy is not None
             for relationship, weight in sorted(policy.weights.items())
+        ],
+        "alarm_budgets": [
+            {
+                "audience": budget.audience,
+                "title": budget.title,
+                "kpi_id": kpi,
+                "entity_kind": entity_kind,
+                "period_kind": period_kind,
+                "false_alarms_per_month": budget.false_alarms_per_month,
+            }
+            for file in [registers.alarms]
+            if file is not None
+            for budget in file.budgets
+            for kpi in budget.kpis
+            for entity_kind in budget.entity_kinds
+            for period_kind in budget.period_kinds
+            if period_kind in registers.kpis[kpi].grain.get(entity_kind, ())
         ],
         "scorecard_templates": [],
         "scorecard_items": [],
@@ -441,6 +457,7 @@ def _kpi_row(kpi: Kpi) -> Row:
         "baseline_readings": kpi.chart.baseline_readings,
         "baseline_from_date": kpi.chart.baseline.first if kpi.chart.baseline else None,
         "baseline_to_date": kpi.chart.baseline.last if kpi.chart.baseline else None,
+        "when_not_in_control": kpi.chart.when_not_in_control,
         "floor_level": bands.floor if bands else None,
         "threshold_level": bands.threshold if bands else None,
         "target_level": bands.target if bands else None,
@@ -465,6 +482,7 @@ def _check_references(registers: Registers) -> None:
                     "correct the id or add the KPI."
                 )
     _check_charts(registers)
+    _check_alarm_budgets(registers)
     _check_trials(registers)
     _check_drivers(registers)
     _check_capacity(registers)
@@ -553,6 +571,24 @@ def _check_leads(registers: Registers) -> None:
                     f"leading.yml names {name!r} as {timing}, which no file of a KPI says: correct "
                     "the pair or the `timing` of the KPI."
                 )
+
+
+def _check_alarm_budgets(registers: Registers) -> None:
+    for budget in registers.alarms.budgets if registers.alarms else ():
+        unknown = sorted(set(budget.kpis) - registers.kpis.keys())
+        if unknown:
+            raise RegisterError(
+                f"The alarm budget of {budget.audience} names the KPI {unknown[0]!r}, which has no "
+                "file: correct the id or drop it."
+            )
+        grains = [registers.kpis[name].grain for name in budget.kpis]
+        periods = {one for kind in budget.entity_kinds for by in grains for one in by.get(kind, ())}
+        if not periods & set(budget.period_kinds):
+            raise RegisterError(
+                f"The alarm budget of {budget.audience} covers no chart: none of its KPIs has a "
+                f"grain of {' or '.join(budget.entity_kinds)} per "
+                f"{' or '.join(budget.period_kinds)}; correct the kinds."
+            )
 
 
 def _check_trials(registers: Registers) -> None:

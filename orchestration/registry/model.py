@@ -164,6 +164,9 @@ class ChartPlan(Entry):
         The first so many final readings set the limits.
     baseline : Window, optional
         The final readings of these periods do, instead. A phase that an act begins has its own.
+    when_not_in_control : str
+        Of a baseline with readings that break the chart's own rules: ``warn`` draws limits from it,
+        which stay trial; ``refuse`` draws none.
     """
 
     kind: ChartKind
@@ -172,6 +175,7 @@ class ChartPlan(Entry):
     beside: Ewma | Cusum | None = Field(default=None, discriminator="kind")
     baseline_readings: int = Field(default=24, ge=8)
     baseline: Window | None = None
+    when_not_in_control: Literal["warn", "refuse"] = "warn"
     why: str
 
     @field_validator("rules", mode="before")
@@ -182,7 +186,8 @@ class ChartPlan(Entry):
     @model_serializer(mode="wrap")
     def _says_no_more_than_the_file(self, handler: SerializerFunctionWrapHandler) -> object:
         """Leave out what version 1 of this schema did not know: no hash changes by it."""
-        later = {"when_rare", "rules", "beside", "baseline"} - self.model_fields_set
+        later = {"when_rare", "rules", "beside", "baseline", "when_not_in_control"}
+        later -= self.model_fields_set
         return {name: said for name, said in handler(self).items() if name not in later}
 
     @property
@@ -411,6 +416,44 @@ class SpotCheckFile(Entry):
 
     seed: int
     checks: tuple[SpotCheck, ...]
+
+
+class AlarmBudget(Entry):
+    """How many false alarms a month an audience puts up with, on the charts that it looks at."""
+
+    audience: Identifier
+    title: str
+    kpis: tuple[Identifier, ...] = Field(min_length=1)
+    # Of leaders and days nobody reviews charts (`int_charts__input`).
+    entity_kinds: tuple[
+        Literal[
+            "enterprise",
+            "site",
+            "line",
+            "work_unit",
+            "org_unit",
+            "supplier",
+            "product_category",
+            "scrap_reason",
+        ],
+        ...,
+    ] = Field(min_length=1)
+    period_kinds: tuple[Literal["week", "month", "quarter"], ...] = Field(min_length=1)
+    false_alarms_per_month: Decimal = Field(gt=0)
+
+
+class AlarmBudgetFile(Entry):
+    """The file `alarm_budgets.yml`: every audience once."""
+
+    budgets: tuple[AlarmBudget, ...]
+
+    @model_validator(mode="after")
+    def _each_once(self) -> AlarmBudgetFile:
+        names = [one.audience for one in self.budgets]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"the audience {twice[0]} has two budgets: make one of them")
+        return self
 
 
 Hanging = Literal["pay", "promotion", "termination"]

@@ -51,6 +51,7 @@ _TYPES: dict[str, dict[str, str]] = {
         "baseline_readings": "BIGINT",
         "baseline_from_date": "DATE",
         "baseline_to_date": "DATE",
+        "when_not_in_control": "VARCHAR",
         "floor_level": "DECIMAL(18,6)",
         "threshold_level": "DECIMAL(18,6)",
         "target_level": "DECIMAL(18,6)",
@@ -79,6 +80,14 @@ _TYPES: dict[str, dict[str, str]] = {
     },
     "measure_feeds": {"measure_id": "VARCHAR", "feed": "VARCHAR", "latency_days": "BIGINT"},
     "notices": {"remind_after_days": "BIGINT"},
+    "alarm_budgets": {
+        "audience": "VARCHAR",
+        "title": "VARCHAR",
+        "kpi_id": "VARCHAR",
+        "entity_kind": "VARCHAR",
+        "period_kind": "VARCHAR",
+        "false_alarms_per_month": "DECIMAL(18,6)",
+    },
     "kpi_review": {
         "months_without_reading": "BIGINT",
         "months_unchanged": "BIGINT",

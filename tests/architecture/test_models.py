@@ -66,10 +66,15 @@ FRACTIONS = {
     "correlation_coefficient", "forecast_lift", "variance_inflation",
     "estimate",
     "weight_share", "raw_score", "fair_score", "low_score", "high_score", "agreement_index",
+    "readings_per_month", "budget_per_month", "false_alarms_per_month", "alarms_per_month",
+    "precision_share", "precision_low", "precision_high",
     "normalised_points", "low_points", "high_points", "rater_points", "unit_points",
     "covariate_points", "expected_points", "residual_points", "residual_z",
-    "second_value", "tolerance", "detectable_value", "actual_value", "error_value",
-    "shift_sd", "sibling_moved_share", "still_chance",
+    "shift_sd", "sibling_moved_share", "still_chance", "share_ratio", "low_share_ratio",
+    "high_share_ratio", "gap_points", "gap_without_one_points", "coefficient", "low_coefficient",
+    "high_coefficient", "raw_value", "without_value", "low_without_value", "high_without_value",
+    "adjusted_value", "low_adjusted_value", "high_adjusted_value", "second_value", "tolerance",
+    "detectable_value", "actual_value", "error_value",
 }  # fmt: skip
 
 

@@ -28,6 +28,7 @@ def chart(values, entity="DE01", kpi="KPI006", **changes):
         "baseline_readings": 24,
         "baseline_from_date": pd.NaT,
         "baseline_to_date": pd.NaT,
+        "when_not_in_control": "warn",
         "restated_on_date": pd.NaT,
         "phase_act_seq": None,
         "multiplier": 1.0,

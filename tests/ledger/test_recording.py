@@ -973,3 +973,48 @@ def test_no_target_lies_beyond_the_capacity(office: Office) -> None:
     )
     at_site = SITE_TARGET | {"target": "0.011"}
     assert office.act("target.propose", "E2", **at_site).outcome == "pending"
+
+
+# Alarms -----------------------------------------------------------------------------------------
+
+
+def test_rules_of_charts_change_when_a_second_one_agrees_and_never_for_days_gone_by(
+    office: Office,
+) -> None:
+    asked = {
+        "kpi_id": UNPAID,
+        "rule_set": "limits",
+        "reason": "Of forty runs that were looked into thirty-six were noise.",
+    }
+    assert "no right" in refused(office, office.act("chart_rules.change", "E2", **asked))
+    unknown = office.act("chart_rules.change", "B1", **asked | {"rule_set": "nelson_9"})
+    assert "limits" in refused(office, unknown)
+    late = office.act("chart_rules.change", "B1", **asked, valid_from="2026-01-01")
+    assert late.outcome == "refused"
+
+    given = office.act("chart_rules.change", "B1", **asked)
+    assert given.outcome == "pending"
+    own = office.act("decision.approve", "B1", given.seq)
+    assert own.outcome == "refused"
+    assert truths(office, "chart_rules") == []
+    office.act("decision.approve", "B2", given.seq)
+    assert [row["rule_set"] for row in truths(office, "chart_rules")] == ["limits"]
+
+    back = office.act(
+        "chart_rules.restore", "B2", kpi_id=UNPAID, reason="A spindle was lost without a word."
+    )
+    office.act("decision.approve", "B3", back.seq)
+    assert truths(office, "chart_rules") == []
+
+
+def test_a_signal_is_labelled_by_whoever_leads_there_and_the_label_may_change(
+    office: Office,
+) -> None:
+    flagged = {"kpi_id": UNPAID, "entity_kind": "site", "entity_id": "A", "period": "2026-03"}
+    said = flagged | {"label": "noise", "text": "Nothing is in the log of that month."}
+    assert "no right" in refused(office, office.act("signal.label", "E4", **said))
+    assert office.act("signal.label", "E2", **said).outcome == "effective"
+    office.act("signal.label", "E2", **said | {"label": "real"})
+    assert [row["label"] for row in truths(office, "signal")] == ["real"]
+    office.act("signal.retract", "E2", **flagged)
+    assert truths(office, "signal") == []

@@ -140,7 +140,7 @@ def test_lineage_runs_from_the_published_snapshot_to_every_delivered_file(
 ):
     delivered = {delivered_key(feed) for feed in demo_settings.company.feeds.values()}
 
-    assert len(delivered) == 48
+    assert len(delivered) == 51
     assert delivered - published_from(definitions) == set()
 
 
@@ -177,6 +177,10 @@ def test_every_asset_leads_to_publication(definitions):
         "scorecard/fct_normalised_ratings",
         "scorecard/fct_feedback_results",
         "statistics/feedback_results",
+        "staging/stg_teamwork__peer_assessments",
+        "intermediate/int_teamwork__scores",
+        "scorecard/fct_free_riding",
+        "statistics/free_riding",
         "restricted/int_fairness__input",
         "statistics/fairness_audit",
         "governance/fct_fairness_audit",

@@ -84,3 +84,47 @@ def test_a_month_that_is_named_is_shown_however_little_it_holds(published):
 def test_a_month_without_a_card_names_the_months_that_have_one(published):
     with pytest.raises(SnapshotError, match="cards of 1 sites from 2026-01 to 2026-02"):
         read_scorecard(published({1: [], 2: []}), "site", month=dt.date(2020, 2, 1))
+
+
+def test_a_line_has_its_adjusted_value_and_the_drivers_of_its_own_month_and_site(published):
+    snapshot = published({1: [FINAL] * 4, 2: [FINAL] * 4})
+    path = snapshot.file(DATABASE)
+    rows = [
+        ("K0", "S", dt.date(2026, 2, 1), "FREIGHT", "taken_out", 0.7, 0.68, None),
+        ("K0", "S", dt.date(2026, 2, 1), "STEEL", "not_exogenous", 0.7, 0.75, None),
+        ("K0", "S", dt.date(2026, 1, 1), "FREIGHT", "taken_out", 0.1, 0.1, None),
+        ("K0", "T", dt.date(2026, 2, 1), "FREIGHT", "taken_out", 0.2, 0.2, None),
+        ("K1", "S", dt.date(2026, 2, 1), "FREIGHT", None, None, None, "no_value: not known"),
+    ]
+    with duckdb.connect(str(path)) as con:
+        con.execute("create schema kpi")
+        con.execute(
+            """
+            create table kpi.fct_adjusted_readings (
+                kpi_id varchar, entity_id varchar, period_start_date date, factor_id varchar,
+                verdict varchar, adjusted_value double, without_value double, refusal varchar,
+                entity_kind varchar default 'site', period_kind varchar default 'month',
+                role_code varchar default 'exogenous', model_version varchar default 'm',
+                low_adjusted_value double, high_adjusted_value double,
+                low_without_value double, high_without_value double
+            )
+            """
+        )
+        con.executemany(
+            """
+            insert into kpi.fct_adjusted_readings (
+                kpi_id, entity_id, period_start_date, factor_id, verdict, adjusted_value,
+                without_value, refusal
+            ) values (?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            rows,
+        )
+    snapshot.files[DATABASE] = sha256_of(path)
+    lines = {line.kpi_id: line for line in read_scorecard(snapshot, "site").lines}
+
+    assert lines["K0"].adjusted_value == 0.7
+    assert [(one.factor_id, one.value) for one in lines["K0"].outside] == [
+        ("FREIGHT", 0.68), ("STEEL", 0.75),
+    ]  # fmt: skip
+    assert lines["K1"].adjusted_value is None
+    assert lines["K1"].outside == lines["K2"].outside == ()

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from orchestration.ingest.outcome import FeedOutcome, Outcome
-from orchestration.publication.scorecard import Line, Scorecard
+from orchestration.publication.scorecard import Line, Outside, Scorecard
 from orchestration.publication.terminal import card_view, outcome_view
 
 
@@ -198,3 +198,37 @@ def test_a_card_tells_what_acts_changed_and_what_was_there_before():
     assert "Scrap ratio: target 3.00 % by act 7, first agreed as 2.00 %." in told
     assert "Scrap ratio: when the period became final its value was 3.10 %." in told
     assert "Scrap ratio: when the period became final its target was 2.00 %." in told
+
+
+def test_a_card_shows_the_adjusted_value_beside_the_raw_one_and_what_is_not_taken_out():
+    def driver(name, role, verdict, value):
+        return Outside(name, role, verdict, value, value - 0.01, value + 0.01, "drivers-1.0a1b2c3d")
+
+    adjusted = line(
+        "OEE index",
+        value=0.612,
+        computed_value=0.612,
+        adjusted_value=0.634,
+        adjusted_low=0.621,
+        adjusted_high=0.647,
+        outside=(
+            driver("FREIGHT", "exogenous", "taken_out", 0.634),
+            driver("PMI", "exogenous", "no_evidence", 0.62),
+            driver("STEEL", "leader_influenced", "not_exogenous", 0.65),
+        ),
+    )
+    text = shown(card_view(dataclasses.replace(CARD, lines=(adjusted,)), "2026-10-04"), 80)
+    told = " ".join(text.split())
+
+    assert (
+        "OEE index: 63.4 % (62.1 % to 64.7 %) instead of 61.2 %; FREIGHT taken out, model "
+        "drivers-1.0a1b2c3d." in told
+    )
+    assert (
+        "OEE index: 62.0 % (61.0 % to 63.0 %) without PMI, not taken out: its effect cannot be "
+        "told from nil." in told
+    )
+    assert (
+        "OEE index: 65.0 % (64.0 % to 66.0 %) without STEEL, not taken out: it is leader "
+        "influenced." in told
+    )

@@ -76,6 +76,19 @@ def test_the_likelihood_is_that_of_the_normal_density_and_none_near_by_is_higher
         assert restricted(table, found.variances, memory)[0] < best + 1e-4
 
 
+def test_readings_that_lie_exactly_one_standard_deviation_off_are_readings():
+    """Sparse sums of them with other columns cancel, and nothing may be dropped for that."""
+    table = panel(5)
+    table["site"] = table["line"]
+    high = table["outcome"] > np.median(table["outcome"])
+    table["outcome"] = np.where(high, 51.0, 49.0)
+    found = fitted(table)
+    best, _ = restricted(table, found.variances, found.memory)
+
+    assert high.sum() * 2 == high.size
+    assert found.log_likelihood == pytest.approx(best, abs=1e-6)
+
+
 def test_effects_are_close_to_the_best_linear_prediction_at_the_most_likely_variances():
     table = panel(2)
     found = fitted(table)

@@ -203,6 +203,34 @@ def test_limits_of_a_baseline_that_was_not_in_control_stay_trial():
     assert judge_series(readings(ALTERNATING))["is_trial"].any() == False  # noqa: E712
 
 
+def test_a_strict_chart_draws_no_limits_from_a_baseline_that_was_not_in_control():
+    restless = [*ALTERNATING[:10], 40.0, -20.0, *ALTERNATING[10:22], 12.0]
+    strict = readings(restless, series_id="restless", is_strict=True)
+    quiet = readings([*ALTERNATING, 40.0], series_id="quiet", is_strict=True)
+    judged = judge_series(pd.concat([strict, quiet], ignore_index=True))
+    refused = judged[judged["series_id"] == "restless"]
+    drawn = judged[judged["series_id"] == "quiet"]
+
+    assert set(refused["reason"]) == {"baseline_not_in_control"}
+    assert refused[["centre", "sigma", "lcl", "ucl"]].isna().all(axis=None)
+    assert not refused[["violated", "side", "rule_1", "rule_2"]].any(axis=None)
+    # What it would have rested on, and why not, stays to be read.
+    assert refused["baseline_flags"].unique().tolist() == [2]
+    assert refused["baseline_count"].unique().tolist() == [24]
+    assert drawn["is_charted"].all()
+    assert drawn["violated"].iloc[-1] == BIT_OF["nelson_1"]
+
+
+def test_a_confirmed_cause_brings_a_strict_chart_into_being():
+    restless = [*ALTERNATING[:10], 40.0, -20.0, *ALTERNATING[10:], 12.0]
+    known = [False] * 10 + [True] * 2 + [False] * 15
+    judged = judge_series(readings(restless, is_strict=True, is_excluded=known))
+
+    assert judged["is_charted"].all()
+    assert judged["centre"].unique().tolist() == [10]
+    assert not judged["is_trial"].any()
+
+
 def test_a_baseline_reading_that_late_data_changed_says_when():
     changed = pd.Series(pd.NaT, index=range(30), dtype="datetime64[s]")
     changed[[3, 5]] = [pd.Timestamp("2024-07-01"), pd.Timestamp("2024-08-01")]

@@ -40,7 +40,7 @@ BUILT_FIRST = (
 # What reads what Python finds, or what stands.
 JUDGED = (
     *("fct_restatements", "fct_kpi_judgements", "rpt_target_impact"),
-    *("rpt_site_scorecard", "rpt_leader_scorecard"),
+    *("rpt_site_scorecard", "rpt_leader_scorecard", "rpt_signal_precision"),
 )
 RESULTS = (*BUILT_FIRST, *JUDGED)
 
@@ -476,6 +476,135 @@ def test_a_phase_long_enough_has_limits_of_its_own(plant):
     assert plant.query(
         "select count(*) from statistics.rebase_proposals where kpi_id = ?", [KPI]
     ) == [(0,)]
+
+
+def test_a_declared_baseline_sets_the_limits_unless_it_was_not_in_control(plant):
+    # Months about 0.051 in 2024, and about 0.031 from then on, of which one may be far out.
+    months = pd.period_range("2024-01", "2026-06", freq="M").strftime("%Y-%m-01")
+    values = [(0.05 if n < 12 else 0.03) + 0.002 * (n % 2) for n in range(len(months))]
+    declare = (
+        "update registry.kpis set baseline_from_date = date '2025-01-01', "
+        "baseline_to_date = date '2025-12-31', when_not_in_control = 'refuse' "
+        f"where kpi_id = '{KPI}'"
+    )
+    shown = "centre, is_trial, chart_note, variation"
+    reviewed = (
+        "select baseline_from_date::date, baseline_to_date::date, n, is_window_declared, "
+        "baseline_flag_count, is_charted from statistics.chart_review where kpi_id = ?"
+    )
+    found = {}
+    for name, odd in {"quiet": values[17], "restless": 0.2}.items():
+        values[17] = odd
+        plant.readings(
+            *(
+                ("site", SITE, month, value, "final", "ok")
+                for month, value in zip(months, values, strict=True)
+            )
+        )
+        plant.execute(declare)
+        plant.decide()
+        found[name] = plant.judged(shown, month="2026-03-01"), plant.query(reviewed, [KPI])[0]
+    plant.execute(
+        "update registry.kpis set baseline_from_date = null, baseline_to_date = null, "
+        f"when_not_in_control = 'warn' where kpi_id = '{KPI}'"
+    )
+
+    window = (dt.date(2025, 1, 1), dt.date(2025, 12, 1), 12, True)
+    judged, chart = found["quiet"]
+    # Twelve months of 2025, six of 0.030 and six of 0.032; too few for more than trial limits.
+    assert judged == (pytest.approx(0.031), True, None, "common_cause")
+    assert chart == (*window, 0, True)
+    judged, chart = found["restless"]
+    assert judged == (None, False, "baseline_not_in_control", "not_charted")
+    assert chart == (*window, 1, False)
+
+
+# -------------------------------------------------------------------------------------- alarms
+
+
+def change_rules(seq: int, at: str, *, valid_from: str) -> list[Recorded]:
+    """Return another set of rules for the KPI that was asked for, and the consent to it."""
+    subject = f"chart_rules|{KPI}"
+    asked = entry(
+        seq, at, "chart_rules.change", subject=subject, outcome="pending", valid_from=valid_from,
+        fields={"kpi_id": KPI, "rule_set": "limits", "reason": "Nine of ten runs were noise."},
+    )  # fmt: skip
+    agreed = entry(
+        seq + 1, f"{at}T09:00:01+00:00", "decision.approve", actor="E1", subject=subject,
+        refers_to=seq, completes=seq, outcome="recorded",
+    )  # fmt: skip
+    return [asked, agreed]
+
+
+def test_rules_that_an_act_puts_in_force_judge_later_periods_and_no_earlier_one(plant):
+    # 24 months about 0.031 set the limits; those from January 2026 lie on one side, within them.
+    months = pd.period_range("2024-01", "2026-12", freq="M").strftime("%Y-%m-01")
+    plant.readings(
+        *(
+            ("site", SITE, month, 0.030 + 0.002 * (n % 2) if n < 24 else 0.0325, "final", "ok")
+            for n, month in enumerate(months)
+        )
+    )
+    [asked, agreed] = change_rules(1, "2026-08-01", valid_from="2026-11-01")
+    shown = "rule_set, signal_rule, variation"
+    found = {}
+    for name, acts in {"asked": [asked], "agreed": [asked, agreed]}.items():
+        plant.decide(*acts)
+        found[name] = [plant.judged(shown, month=f"2026-{at}-01") for at in ("10", "11", "12")]
+    budgets = plant.query(
+        "select audience, chart_count from statistics.alarm_budgets where rule_set = 'in_force'"
+    )
+
+    run = ("nelson_1_2", "nelson_2", "special_cause_deteriorating")
+    assert found["asked"] == [run] * 3
+    assert found["agreed"] == [run, *[("limits", None, "common_cause")] * 2]
+    # The months of one site are the only chart that there is.
+    assert sorted(budgets) == [("board", 0), ("line_review", 0), ("site_review", 1)]
+
+
+def test_what_people_say_of_signals_is_the_precision_of_the_rule_that_made_them(plant):
+    # 24 months about 0.031 set the limits; then four beyond them, and one as ever.
+    months = pd.period_range("2024-01", "2026-05", freq="M").strftime("%Y-%m-01")
+    plant.readings(
+        *(
+            ("site", SITE, month, 0.06 if n in range(24, 28) else 0.030 + 0.002 * (n % 2),
+             "final", "ok")
+            for n, month in enumerate(months)
+        )
+    )  # fmt: skip
+    said = {"2026-01": "real", "2026-02": "noise", "2026-03": "data_error", "2026-05": "real"}
+    labels = [
+        entry(
+            seq, "2026-06-20", "signal.label", subject=f"signal|{KPI}|site|{SITE}|{period}",
+            fields={
+                "kpi_id": KPI, "entity_kind": "site", "entity_id": SITE, "period": period,
+                "label": label, "text": "The log says so.",
+            },
+        )
+        for seq, (period, label) in enumerate(said.items(), 1)
+    ]  # fmt: skip
+    back = entry(
+        5, "2026-06-21", "signal.retract", subject=labels[1].payload["subject"],
+        fields=dict(labels[1].payload["fields"]),
+    )  # fmt: skip
+    shown = (
+        "select signal_rule, signal_count, labelled_count, real_count, data_error_count, "
+        "noise_count, precision_share, precision_low, precision_high "
+        "from kpi.rpt_signal_precision where kpi_id = ? order by signal_rule"
+    )
+    plant.decide(*labels)
+    three = plant.query(shown, [KPI])
+    plant.decide(*labels, back)
+    two = plant.query(shown, [KPI])
+
+    # Wilson's interval for two of three, as statsmodels' proportion_confint(2, 3) has it.
+    assert three[0] == (
+        "nelson_1", 4, 3, 1, 1, 1, pytest.approx(2 / 3),
+        pytest.approx(0.2076596, abs=1e-6), pytest.approx(0.9385081, abs=1e-6),
+    )  # fmt: skip
+    # May was no signal, and something had happened.
+    assert three[1] == ("none", None, 1, 1, 0, 0, None, None, None)
+    assert two[0][:7] == ("nelson_1", 4, 2, 1, 1, 0, 1.0)
 
 
 # ------------------------------------------------------------------------------------- targets

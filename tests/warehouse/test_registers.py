@@ -36,6 +36,7 @@ NOT_PUBLISHED = {
     ("rationale", "rationale"),
     ("rationale", "evidence"),
     ("rationale", "reason"),
+    ("signal", "text"),
 }
 
 

@@ -231,9 +231,8 @@ class _Problem:
             totals += [adds @ here, adds @ last]
         self.products = np.array(products)
         # One pattern for all, so that sums of them are sums of their data.
-        self.pattern = csr_array(sum(abs(one) for one in totals))
-        self.pattern.data[:] = 1.0
-        self.totals = np.array([csr_array(one + self.pattern).data - 1 for one in totals])
+        self.pattern = csr_array(sum(abs(one) for one in totals)).sorted_indices()
+        self.totals = np.array([_laid_into(self.pattern, one) for one in totals])
         self.start = np.concatenate([[0.4], np.full(len(levels), np.log(0.5)), [np.log(0.3)]])
 
     def whitened(self, share: float) -> _Whitened:
@@ -322,6 +321,19 @@ class _Problem:
         of_basis = float(np.log(np.abs(np.diagonal(self.to_basis))).sum())
         scaled = float(np.log(2 * np.pi * self.scale**2 / self.freedom))
         return float(self.freedom * (1 + scaled) + 2 * of_basis)
+
+
+def _laid_into(pattern: csr_array, one: csr_array) -> Floats:
+    """Return the data of a sparse array at the places of a pattern that covers it."""
+    places, own = (
+        np.repeat(np.arange(part.shape[0]) * part.shape[1], np.diff(part.indptr)) + part.indices
+        for part in (pattern, one)
+    )
+    data = np.zeros(pattern.nnz)
+    # Zeros of its own need no place.
+    there = one.data != 0
+    data[np.searchsorted(places, own[there])] = one.data[there]
+    return data
 
 
 def _inverse(triangle: Floats) -> Floats:

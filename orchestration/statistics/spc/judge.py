@@ -5,6 +5,7 @@ signal is good news is decided elsewhere (`orchestration.governance.verdicts`).
 """
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -53,6 +54,7 @@ TOO_FEW_READINGS: Final = "too_few_readings"
 EXPECTED_COUNT_TOO_SMALL: Final = "expected_count_too_small"
 NO_VARIATION: Final = "no_variation"
 NO_EVENT: Final = "no_event"
+NOT_IN_CONTROL: Final = "baseline_not_in_control"
 REASONS: Final = (
     NO_VALUE,
     ZERO_DENOMINATOR,
@@ -62,11 +64,22 @@ REASONS: Final = (
     EXPECTED_COUNT_TOO_SMALL,
     NO_VARIATION,
     NO_EVENT,
+    NOT_IN_CONTROL,
 )
 
 # The mart may store ten digits of a value whose parts are exact; a KPI whose multiplier was
 # forgotten is off by far more.
 _RATIO_TOLERANCE: Final = 1e-6
+_USUAL: Final = MappingProxyType(
+    {
+        "baseline_readings": BASELINE_READINGS,
+        "multiplier": 1.0,
+        "is_excluded": False,
+        "is_strict": False,
+        "rules": DEFAULT,
+        "when_rare": None,
+    }
+)
 _SELDOM: Final = ("when_rare", "window_from", "window_to", "changed_on")
 _LINES: Final = ("centre", "sigma", "lower", "upper", "sigma_z")
 
@@ -132,6 +145,8 @@ def judge_series(readings: pd.DataFrame, conventions: Conventions = Conventions(
                                    whose events fewer than one is expected a reading
         window_from,      dates    optional: the final readings of these periods are the baseline,
         window_to                  and not the first ones
+        is_strict         bool     optional, default False: no limits from a baseline with readings
+                                   that break the chart's own rules
         changed_on        date     optional: when late data last changed the reading
         ================= ======== ==========================================================
     conventions : Conventions
@@ -291,6 +306,9 @@ def judge_series(readings: pd.DataFrame, conventions: Conventions = Conventions(
             run_length=conventions.run_length,
         ).violated
     baseline_flags = series.total(in_baseline & (unquiet != 0)).astype(np.int64)
+    is_unquiet = (baseline_flags > 0)[series.of_point]
+    drawn.withdraw(charted & is_unquiet & column["is_strict"].astype(np.bool_), flags)
+    charted = reason == ""
     first, last = _baseline_ends(in_baseline, series)
     ends = pd.Series(column["period_start"])
     has_baseline = count_of_point > 0
@@ -356,16 +374,9 @@ def _checked(readings: pd.DataFrame) -> pd.DataFrame:
     if absent:
         raise ValueError(f"readings lack the columns {', '.join(absent)}")
     frame = readings.copy(deep=False)
-    if "baseline_readings" not in frame:
-        frame["baseline_readings"] = BASELINE_READINGS
-    if "multiplier" not in frame:
-        frame["multiplier"] = 1.0
-    if "is_excluded" not in frame:
-        frame["is_excluded"] = False
-    if "rules" not in frame:
-        frame["rules"] = DEFAULT
-    if "when_rare" not in frame:
-        frame["when_rare"] = None
+    for name, usual in _USUAL.items():
+        if name not in frame:
+            frame[name] = usual
     for name in ("window_from", "window_to", "changed_on"):
         frame[name] = pd.to_datetime(frame[name]) if name in frame else pd.NaT
     for name in ("value", "numerator", "denominator"):
@@ -465,6 +476,14 @@ def _is_rare(
     return declared
 
 
+@dataclass(frozen=True)
+class _Flags:
+    violated: Masks
+    side: Sides
+    rule_1: Sides
+    rule_2: Sides
+
+
 @dataclass
 class _Drawn:
     """Lines and reasons of every point, which those of rare events replace."""
@@ -480,13 +499,13 @@ class _Drawn:
     sigma_z: Floats
     raw_lower: Floats
 
-
-@dataclass(frozen=True)
-class _Flags:
-    violated: Masks
-    side: Sides
-    rule_1: Sides
-    rule_2: Sides
+    def withdraw(self, which: Bools, flags: _Flags) -> None:
+        """Take back lines and flags that rest on a baseline that was not in control."""
+        self.reason[which] = NOT_IN_CONTROL
+        for line in (self.centre, self.sigma, self.lower, self.upper):
+            line[which] = np.nan
+        for flag in (flags.violated, flags.side, flags.rule_1, flags.rule_2):
+            flag[which] = 0
 
 
 def _flag(

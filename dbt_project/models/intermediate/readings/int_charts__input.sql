@@ -23,6 +23,7 @@ select
     baseline_readings,
     baseline_from_date,
     baseline_to_date,
+    when_not_in_control,
     restated_on_date,
     multiplier
 from {{ ref('int_judgements__input') }}

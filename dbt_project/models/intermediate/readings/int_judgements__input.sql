@@ -4,7 +4,8 @@
 -- that is shown; what was shown when the period became final stands beside, where an act changed it
 -- since. The floor is the register's where it lies beyond the
 -- agreed threshold, else as far below the threshold as the target is above it. A phase that an act
--- has begun is a chart series of its own.
+-- has begun is a chart series of its own. Rules that an act has put in force hold in periods that
+-- begin on its days, and those of the KPI's file in all others.
 with
 
 readings as (
@@ -41,6 +42,7 @@ kpis as (
         baseline_readings,
         baseline_from_date,
         baseline_to_date,
+        when_not_in_control,
         floor_level,
         threshold_level,
         target_level,
@@ -83,6 +85,19 @@ phases as (
 
 ),
 
+-- Of a KPI at most one on a day.
+rules as (
+
+    select
+        kpi_id,
+        rule_set,
+        valid_from,
+        valid_to
+    from {{ ref('reg_chart_rules') }}
+    where recorded_to_utc is null
+
+),
+
 -- When late data changed a reading: few.
 restated as (
 
@@ -119,10 +134,10 @@ levels as (
         kpis.multiplier,
         kpis.chart_kind,
         kpis.when_rare,
-        kpis.rule_set,
         kpis.baseline_readings,
         case when phases.act_seq is null then kpis.baseline_from_date end as baseline_from_date,
         case when phases.act_seq is null then kpis.baseline_to_date end as baseline_to_date,
+        kpis.when_not_in_control,
         kpis.floor_level,
         readings.final_on_date,
         restated.restated_on_date,
@@ -130,6 +145,7 @@ levels as (
         phases.act_seq as phase_act_seq,
         phases.recorded_on_date as phase_recorded_on_date,
         targets.target_version,
+        coalesce(rules.rule_set, kpis.rule_set) as rule_set,
         coalesce(targets.threshold_level, kpis.threshold_level) as threshold_level,
         coalesce(targets.target_level, kpis.target_level) as target_level,
         coalesce(targets.stretch_level, kpis.stretch_level) as stretch_level,
@@ -154,6 +170,10 @@ levels as (
             and readings.period_kind = phases.period_kind
             and readings.period_start_date >= phases.phase_start_date
             and readings.period_start_date < phases.next_phase_start_date
+    left join rules
+        on
+            readings.kpi_id = rules.kpi_id
+            and readings.period_start_date between rules.valid_from and rules.valid_to
     left join restated
         on
             readings.kpi_id = restated.kpi_id
@@ -193,6 +213,7 @@ select
     baseline_readings,
     baseline_from_date,
     baseline_to_date,
+    when_not_in_control,
     {%- for before in ['', 'previous_'] %}
         cast(
             case
