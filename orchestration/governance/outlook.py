@@ -49,6 +49,7 @@ class Outlook:
         the method's theory), `widening`, `expected_value`, `low_value` and `high_value` (80 %) of
         the next month, `target_level`,
         `odds_next_month` and `odds_next_quarter` (the mean of three months) of meeting it;
+        `best_quarter_level` (the best mean of three months in a row);
         `nine_in_ten_level`, `even_odds_level` and `one_in_ten_level`, which the mean of three
         months meets with such odds (NaN where a KPI has no better side); and `refusal`.
     coverage : Coverage or Refusal
@@ -125,6 +126,7 @@ _NOTHING: Final[dict[str, Any]] = {
     "odds_next_month": np.nan,
     "odds_next_quarter": np.nan,
     **dict.fromkeys(("nine_in_ten_level", "even_odds_level", "one_in_ten_level"), np.nan),
+    "best_quarter_level": np.nan,
     "refusal": None,
 }
 
@@ -155,6 +157,7 @@ def _foreseen(series: pd.DataFrame) -> tuple[dict[str, Any], Backtest | None]:
         "nine_in_ten_level": round(nearly_safe, 10),
         "even_odds_level": round(even, 10),
         "one_in_ten_level": round(stretch, 10),
+        "best_quarter_level": round(_best_quarter(values, direction), 10),
     }
     return (
         row
@@ -173,6 +176,11 @@ def _foreseen(series: pd.DataFrame) -> tuple[dict[str, Any], Backtest | None]:
         },
         chosen,
     )
+
+
+def _best_quarter(values: Floats, direction: Direction) -> float:
+    means = np.lib.stride_tricks.sliding_window_view(values, HORIZON).mean(axis=1)
+    return float(means.max() if direction == "at_least" else means.min())
 
 
 def fit_months(values: Floats) -> tuple[Fitted, Backtest] | Refusal:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from orchestration.governance.adjustments import adjust_readings
 from orchestration.governance.alarms import weigh_alarms
+from orchestration.governance.benchmarks import judge_benchmarks
 from orchestration.governance.bridges import explain_changes, explain_changes_of_led
 from orchestration.governance.chart_review import propose_rebases, review_charts
 from orchestration.governance.comparisons import compare_with_peers
@@ -22,6 +23,7 @@ from orchestration.governance.judgements import judge_readings
 from orchestration.governance.leaders import estimate_leaders
 from orchestration.governance.outlook import foreseen_rows
 from orchestration.governance.payouts import simulate_plans
+from orchestration.governance.proposals import propose_levels
 from orchestration.governance.raters import judge_raters
 from orchestration.governance.ratings import normalise_ratings
 from orchestration.governance.relations import relate_kpis
@@ -115,6 +117,30 @@ QUESTIONS: Final = (
         domain="performance",
         sensitivity="internal",
         by="kpi_id",
+    ),
+    Question(
+        "kpi_benchmarks",
+        ("intermediate.int_benchmarks__input",),
+        judge_benchmarks,
+        "Where sites stand among the units of others: one row per benchmark and site. Read by "
+        "`fct_kpi_benchmarks`, so that nobody is held against those who cannot be compared.",
+        domain="performance",
+        sensitivity="internal",
+        by="kpi_id",
+    ),
+    Question(
+        "target_proposals",
+        (
+            "statistics.kpi_outlook",
+            "statistics.kpi_benchmarks",
+            "intermediate.int_proposals__input",
+        ),
+        propose_levels,
+        "Three levels for a target with their grounds: one row per KPI, site or company, method "
+        "and basis. Read by `fct_target_proposals`, so that a target begins with what is known "
+        "and not with last year's plus five per cent.",
+        domain="performance",
+        sensitivity="internal",
     ),
     Question(
         "leader_effects",

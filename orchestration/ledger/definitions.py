@@ -122,6 +122,9 @@ class ActType(Entry):
         What the act is called, and what holds once it is effective.
     asks, may_ask : tuple of str
         Fields that must, and that may, be given.
+    given_by : str or None
+        Field that names a published proposal: what the proposal says of the other fields need not
+        be given, and cannot be given otherwise.
     follows : tuple of str
         Types of the act that this one answers (`refers_to`); its subject is that act's.
     right : str
@@ -159,6 +162,7 @@ class ActType(Entry):
     meaning: str
     asks: tuple[Identifier, ...] = ()
     may_ask: tuple[Identifier, ...] = ()
+    given_by: Identifier | None = None
     follows: tuple[ActName, ...] = ()
     right: Identifier
     from_states: tuple[Identifier, ...] = ()

@@ -24,7 +24,7 @@ from orchestration.ledger.definitions import (
     Consent,
 )
 from orchestration.ledger.fates import fates
-from orchestration.ledger.fields import RefusedError, Rulebook, parse_fields
+from orchestration.ledger.fields import RefusedError, Rulebook, parse_fields, with_proposal
 from orchestration.ledger.projection import Rectangle, rectangles
 
 if TYPE_CHECKING:
@@ -118,7 +118,8 @@ class Desk:
     def _act(self, act: ActType, submission: Submission) -> tuple[dict[str, Any], str]:
         followed = self._followed(act, submission)
         valid_from = submission.valid_from or self.today
-        given = parse_fields(act, submission.fields, self.rulebook, self.facts, valid_from)
+        handed_in = with_proposal(act, submission.fields, self.facts)
+        given = parse_fields(act, handed_in, self.rulebook, self.facts, valid_from)
         subject = self._subject(act, given, followed, submission.actor)
         try:
             truth = self._truth(subject, valid_from)

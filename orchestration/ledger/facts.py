@@ -112,6 +112,8 @@ class Facts:
         Which odds a target must have; None lets all pass.
     capacity : mapping of (str, str or None) to CapacityBound
         KPI and org unit, or None for all of them.
+    proposals : mapping of str to mapping of str to str
+        By their ids, what published proposals of levels say of the fields of an act.
     quarantined : callable
         Returns how many rows of a feed's delivery a rule has set aside.
     """
@@ -129,6 +131,7 @@ class Facts:
     foreseen_on: dt.date = dt.date.min
     goals: GoalPolicy | None = None
     capacity: Mapping[tuple[str, str | None], CapacityBound] = field(default_factory=dict)
+    proposals: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     quarantined: Callable[[str, dt.date, str], int] = lambda *_: 0
 
     def __post_init__(self) -> None:
@@ -278,6 +281,23 @@ def _published_facts(con: duckdb.DuckDBPyConnection) -> dict[str, Any]:
                 "select kpi_id, entity_kind, entity_id, last_month_date, nine_in_ten_level, "
                 "even_odds_level, one_in_ten_level, tested_count, held_count "
                 "from kpi.fct_kpi_outlook where even_odds_level is not null order by all"
+            ).fetchall()
+        },
+        "proposals": {
+            proposal: {
+                "kpi_id": kpi,
+                "org_unit_id": unit,
+                **{
+                    name: f"{Decimal(repr(level)):f}"
+                    for name, level in zip(("threshold", "target", "stretch"), levels, strict=True)
+                },
+                "proposal_method": method,
+                "proposal_inputs": inputs,
+            }
+            for proposal, kpi, unit, method, inputs, *levels in con.execute(
+                "select proposal_id, kpi_id, org_unit_id, method_code, inputs, threshold_level, "
+                "target_level, stretch_level from kpi.fct_target_proposals "
+                "where refusal is null order by all"
             ).fetchall()
         },
         "quarantined": lambda *key: held.get(key, 0),

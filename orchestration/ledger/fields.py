@@ -76,6 +76,33 @@ def parse_fields(
     return reader.done
 
 
+def with_proposal(act: ActType, given: Mapping[str, Any], facts: Facts) -> Mapping[str, Any]:
+    """Return the fields that are given, with what the published proposal says that they name.
+
+    Raises
+    ------
+    RefusedError
+        If no such proposal is published now, or a field is given otherwise than it says.
+    """
+    if act.given_by is None or _is_blank(given.get(act.given_by)):
+        return given
+    named = str(given[act.given_by]).strip()
+    proposal = facts.proposals.get(named)
+    if proposal is None:
+        raise RefusedError(
+            f"There is no published proposal {named}: kpi.fct_target_proposals has those of the "
+            "last run."
+        )
+    for name, said in proposal.items():
+        own = given.get(name)
+        if not _is_blank(own) and str(own).strip() != said:
+            raise RefusedError(
+                f"The proposal {named} says {name} {said}, not {own}: leave it out, or use "
+                "target.propose."
+            )
+    return {**given, **proposal}
+
+
 class _FieldReader:
     """Reads fields one after the other; an entity needs the kind that was given before it."""
 

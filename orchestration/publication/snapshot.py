@@ -116,6 +116,8 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
         "part",
     ),
     "kpi.fct_kpi_outlook": ("kpi_id", "entity_kind", "entity_id"),
+    "kpi.fct_kpi_benchmarks": ("benchmark_id", "entity_id"),
+    "kpi.fct_target_proposals": ("proposal_id",),
     "kpi.fct_trials": ("trial_id", "method_code", "part_id"),
     "kpi.fct_chart_review": ("kpi_id", "entity_kind", "entity_id", "period_kind"),
     "kpi.fct_alarm_budgets": ("audience", "rule_set"),

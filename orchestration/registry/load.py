@@ -9,19 +9,22 @@ import json
 from dataclasses import dataclass, field
 from functools import partial
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from orchestration.registry.model import (
     AlarmBudgetFile,
+    Benchmark,
+    BenchmarkPolicy,
     CapacityBound,
     CapacityFile,
     Consequence,
     ConsequenceFile,
     Driver,
     DriverFile,
+    FeatureName,
     FeedbackPolicy,
     GamingCheck,
     GamingFile,
@@ -33,18 +36,21 @@ from orchestration.registry.model import (
     MeasureFile,
     Notices,
     PayPlan,
+    ProfileFile,
     RatingAudit,
     RatingPolicy,
     ScorecardTemplate,
     SpotCheckFile,
     Term,
     Trial,
+    UnitProfile,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+FEATURES: Final[tuple[FeatureName, ...]] = ("industry", "process", "region", "size")
 Model = TypeVar("Model", bound=BaseModel)
 Row = dict[str, object]
 
@@ -74,6 +80,9 @@ class Registers:
     gaming: Mapping[str, GamingCheck] = field(default_factory=dict)
     spot_checks: SpotCheckFile | None = None
     leading: Leading | None = None
+    benchmarks: Mapping[str, Benchmark] = field(default_factory=dict)
+    comparability: BenchmarkPolicy | None = None
+    profiles: Mapping[str, UnitProfile] = field(default_factory=dict)
 
 
 def load_registers(folders: Iterable[Path]) -> Registers:
@@ -85,11 +94,11 @@ def load_registers(folders: Iterable[Path]) -> Registers:
         Each may hold `measures.yml`, `drivers.yml`, `kpis/**/*.yml`, `consequences.yml`,
         `kpi_review.yml`, `notices.yml`, `feedback.yml`, `rating_policy.yml`, `goal_policy.yml`,
         `alarm_budgets.yml`, `capacity.yml`, `gaming.yml`, `spot_checks.yml`, `leading.yml`,
-        `scorecards/*.yml`,
-        `pay_plans/*.yml`, `audits/*.yml` and `trials/*.yml`. A KPI, measure, consequence, check of
-        gaming, pay plan, scorecard version, audit or trial of a later folder replaces the one of
-        the same id, a driver that of the same KPI and factor, a bound of capacity that of the same
-        KPI and org unit.
+        `benchmark_policy.yml`, `unit_profiles.yml`, `scorecards/*.yml`, `pay_plans/*.yml`,
+        `audits/*.yml`, `benchmarks/*.yml` and `trials/*.yml`. A KPI, measure, consequence, check of
+        gaming, pay plan, scorecard version, audit, benchmark or trial of a later folder replaces
+        the one of the same id, a driver that of the same KPI and factor, a bound of capacity that
+        of the same KPI and org unit.
 
     Returns
     -------
@@ -113,18 +122,23 @@ def load_registers(folders: Iterable[Path]) -> Registers:
     gaming = merged("gaming.yml", GamingFile, lambda file: file.checks, "id")
     pay_plans = merged("pay_plans/*.yml", PayPlan, _one, "id")
     capacity = merged("capacity.yml", CapacityFile, lambda file: file.bounds, "kpi", "org_unit")
+    benchmarks = merged("benchmarks/*.yml", Benchmark, _one, "id")
+    profiles = _last(folders, "unit_profiles.yml", ProfileFile)
     registers = Registers(
         measures=dict(sorted(measures.items())),
         kpis=dict(sorted(_with_consequences(kpis, folders).items())),
         scorecards=[scorecards[key] for key in sorted(scorecards)],
         audits=dict(sorted(audits.items())),
         trials=dict(sorted(trials.items())),
+        benchmarks=dict(sorted(benchmarks.items())),
+        comparability=_last(folders, "benchmark_policy.yml", BenchmarkPolicy),
+        profiles=profiles.sites if profiles else {},
         review=_last(folders, "kpi_review.yml", KpiReview),
         notices=_last(folders, "notices.yml", Notices),
         feedback=_last(folders, "feedback.yml", FeedbackPolicy),
         ratings=_last(folders, "rating_policy.yml", RatingPolicy),
         goals=_last(folders, "goal_policy.yml", GoalPolicy),
-        capacity=capacity,
+        capacity={key: capacity[key] for key in sorted(capacity, key=str)},
         alarms=_last(folders, "alarm_budgets.yml", AlarmBudgetFile),
         drivers=[drivers[key] for key in sorted(drivers)],
         pay_plans=[pay_plans[key] for key in sorted(pay_plans)],
@@ -201,6 +215,7 @@ def register_tables(
         `measure_feeds`, `scorecard_templates`, `scorecard_items`, `kpi_review`, `notices`,
         `kpi_drivers`, `pay_plan_items`, `gaming_checks`, `gaming_check_plans`, `spot_checks`,
         `audit_attributes`, `trials`, `trial_lines`, `feedback_groups`, `rating_policy`,
+        `goal_policy`, `capacity_bounds`, `benchmarks`, `benchmark_policy`, `unit_profiles`,
         `kpi_leads`, `card_balance`, `alarm_budgets`.
     """
     tables: dict[str, list[Row]] = {
@@ -253,6 +268,29 @@ def register_tables(
         "kpi_review": [registers.review.model_dump()] if registers.review else [],
         "notices": [registers.notices.model_dump()] if registers.notices else [],
         "rating_policy": [registers.ratings.model_dump()] if registers.ratings else [],
+        "goal_policy": [registers.goals.model_dump()] if registers.goals else [],
+        "capacity_bounds": [
+            {
+                "kpi_id": one.kpi,
+                "org_unit_id": one.org_unit,
+                "bound_level": one.bound,
+                "reason": one.why,
+            }
+            for one in registers.capacity.values()
+        ],
+        "benchmarks": [_benchmark_row(one) for one in registers.benchmarks.values()],
+        "benchmark_policy": [
+            {
+                **{f"{name}_weight": policy.weights.get(name, 0) for name in FEATURES},
+                **policy.model_dump(exclude={"weights"}),
+            }
+            for policy in [registers.comparability]
+            if policy is not None
+        ],
+        "unit_profiles": [
+            {"site_id": site} | _profile_row(profile)
+            for site, profile in sorted(registers.profiles.items())
+        ],
         "feedback_groups": [
             {
                 "relationship_code": relationship,
@@ -426,6 +464,31 @@ def _pay_plan_rows(plan: PayPlan) -> Iterator[Row]:
         }
 
 
+def _benchmark_row(one: Benchmark) -> Row:
+    return {
+        "benchmark_id": one.id,
+        "kpi_id": one.kpi,
+        "title": one.title,
+        "source_name": one.source,
+        "published_on_date": one.published_on,
+        "period_end_date": one.period_end,
+        "unit_count": one.units,
+        "definition_share": one.definition,
+        "per_doubling": one.per_doubling,
+        **_profile_row(one.profile),
+        **{f"p{share}_level": level for share, level in one.percentiles.items()},
+    }
+
+
+def _profile_row(profile: UnitProfile) -> Row:
+    return {
+        "industry_code": profile.industry,
+        "process_code": profile.process,
+        "region_code": profile.region,
+        "employee_count": profile.employees,
+    }
+
+
 def _kpi_row(kpi: Kpi) -> Row:
     bands = kpi.bands
     return {
@@ -486,6 +549,7 @@ def _check_references(registers: Registers) -> None:
     _check_trials(registers)
     _check_drivers(registers)
     _check_capacity(registers)
+    _check_benchmarks(registers)
     _check_pay_plans(registers)
     _check_gaming(registers)
     _check_spot_checks(registers)
@@ -623,6 +687,17 @@ def _check_drivers(registers: Registers) -> None:
             raise RegisterError(
                 f"drivers.yml names the KPI {driver.kpi!r}, which has no file: correct the id or "
                 "add the KPI."
+            )
+
+
+def _check_benchmarks(registers: Registers) -> None:
+    for benchmark in registers.benchmarks.values():
+        kpi = registers.kpis.get(benchmark.kpi)
+        has_months = kpi is not None and "month" in kpi.grain.get("site", ())
+        if kpi is None or not has_months or kpi.direction not in {"higher", "lower"}:
+            raise RegisterError(
+                f"Benchmark {benchmark.id} names {benchmark.kpi!r}, which is no KPI with a better "
+                "side and a monthly reading of sites: correct the id, or add the grain to the KPI."
             )
 
 

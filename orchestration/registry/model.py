@@ -7,6 +7,7 @@ deliveries or acts. A register holds shape and rules.
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -453,6 +454,86 @@ class AlarmBudgetFile(Entry):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"the audience {twice[0]} has two budgets: make one of them")
+        return self
+
+
+FeatureName = Literal["industry", "process", "region", "size"]
+
+
+class UnitProfile(Entry):
+    """What decides with whom a site can be compared; what is not known agrees with nothing."""
+
+    industry: Identifier | None = None
+    process: Identifier | None = None
+    region: Identifier | None = None
+    employees: int | None = Field(default=None, ge=1)
+
+
+class ProfileFile(Entry):
+    """The file `unit_profiles.yml` of a company: its sites."""
+
+    sites: dict[str, UnitProfile]
+
+
+class BenchmarkPolicy(Entry):
+    """When the units of others are comparable; the file `benchmark_policy.yml`.
+
+    Attributes
+    ----------
+    weights : mapping of feature to Decimal
+        What agreement in each adds to the score.
+    size_scale : Decimal
+        Ratio of employees from which on size does not agree at all.
+    least_score, years_valid, least_units
+        Below, or beyond, which a benchmark is context only.
+    """
+
+    weights: dict[FeatureName, Decimal] = Field(min_length=1)
+    size_scale: Decimal = Field(gt=1)
+    least_score: Decimal = Field(gt=0, le=1)
+    years_valid: int = Field(ge=1)
+    least_units: int = Field(ge=2)
+
+    @model_validator(mode="after")
+    def _weights_sum_to_one(self) -> BenchmarkPolicy:
+        total = sum(self.weights.values(), Decimal(0))
+        if total != 1 or min(self.weights.values()) < 0:
+            raise ValueError(f"the weights sum to {total}, not to 1, or one is negative")
+        return self
+
+
+class Benchmark(Entry):
+    """What others reach in a KPI, as somebody published it: percentiles over their units.
+
+    Attributes
+    ----------
+    definition : Decimal
+        How far their KPI is defined as ours is: 1 for the same, 0 for another figure altogether.
+    per_doubling : Decimal
+        What the KPI gains when a unit has twice the employees, in its unit, by the same source.
+    percentiles : mapping of percentage to level
+        The median and at least one other of 10, 25, 75 and 90, rising.
+    """
+
+    id: Identifier
+    kpi: Identifier
+    title: str
+    source: str = Field(min_length=10)
+    published_on: dt.date
+    period_end: dt.date
+    units: int = Field(ge=1)
+    definition: Decimal = Field(ge=0, le=1)
+    profile: UnitProfile
+    per_doubling: Decimal = Decimal(0)
+    percentiles: dict[Literal[10, 25, 50, 75, 90], Decimal] = Field(min_length=2)
+
+    @model_validator(mode="after")
+    def _percentiles_rise_about_the_median(self) -> Benchmark:
+        levels = [self.percentiles[share] for share in sorted(self.percentiles)]
+        if 50 not in self.percentiles:  # noqa: PLR2004 - the median
+            raise ValueError("give the median (50) among the percentiles")
+        if any(later <= earlier for earlier, later in itertools.pairwise(levels)):
+            raise ValueError("the levels of the percentiles rise with their share")
         return self
 
 

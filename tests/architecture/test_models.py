@@ -48,7 +48,10 @@ FRACTIONS = {
     "targeted_weight_share", "parts_level", "parts_better_by",
     "peers_value", "phi", "z", "peers_lower_limit", "peers_upper_limit",
     "widening", "expected_value", "low_value", "high_value", "odds_next_month", "odds_next_quarter",
-    "nine_in_ten_level", "even_odds_level", "one_in_ten_level",
+    "nine_in_ten_level", "even_odds_level", "one_in_ten_level", "best_quarter_level",
+    "own_value", "comparability_score", "least_score", "median_level", "size_shift",
+    "adjusted_value", "better_than_share", "low_share", "high_share", "even_level",
+    "upper_quarter_level", "upper_tenth_level", "bound_level", "target_odds",
     "effect_value", "effect_sd", "practical_difference", "probability_better", "probability_worse",
     "zero_share", "expected_count", "dispersion", "dispersion_low", "dispersion_high",
     "autocorrelation", "chance_flag_count", "value_before", "value_after", "bic_gain",
@@ -73,7 +76,7 @@ FRACTIONS = {
     "shift_sd", "sibling_moved_share", "still_chance", "share_ratio", "low_share_ratio",
     "high_share_ratio", "gap_points", "gap_without_one_points", "coefficient", "low_coefficient",
     "high_coefficient", "raw_value", "without_value", "low_without_value", "high_without_value",
-    "adjusted_value", "low_adjusted_value", "high_adjusted_value", "second_value", "tolerance",
+    "low_adjusted_value", "high_adjusted_value", "second_value", "tolerance",
     "detectable_value", "actual_value", "error_value",
 }  # fmt: skip
 

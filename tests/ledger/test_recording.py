@@ -1018,3 +1018,47 @@ def test_a_signal_is_labelled_by_whoever_leads_there_and_the_label_may_change(
     assert [row["label"] for row in truths(office, "signal")] == ["real"]
     office.act("signal.retract", "E2", **flagged)
     assert truths(office, "signal") == []
+
+
+# Proposals --------------------------------------------------------------------------------------
+
+PROPOSED = {
+    "kpi_id": UNPAID,
+    "org_unit_id": "S-A",
+    "threshold": "0.028",
+    "target": "0.025",
+    "stretch": "0.022",
+    "proposal_method": "history",
+    "proposal_inputs": '{"month_count": 36}',
+}
+
+
+def test_a_published_proposal_is_taken_over_by_its_id_with_its_grounds(office: Office) -> None:
+    office.facts = with_forecast(proposals={"P-1": PROPOSED})
+    taken = office.act("target.take_over", "E2", proposal_id="P-1", period="2026")
+    assert taken.outcome == "pending"
+    office.act("decision.approve", "E1", taken.seq)
+    assert truths(office, "target") == [{"proposal_id": "P-1", "period": "2026", **PROPOSED}]
+
+
+def test_a_proposal_is_taken_over_as_it_is_or_not_at_all(office: Office) -> None:
+    office.facts = with_forecast(proposals={"P-1": PROPOSED})
+    unknown = office.act("target.take_over", "E2", proposal_id="P-2", period="2026")
+    assert refused(office, unknown) == (
+        "There is no published proposal P-2: kpi.fct_target_proposals has those of the last run."
+    )
+    easier = office.act("target.take_over", "E2", proposal_id="P-1", period="2026", target="0.026")
+    assert refused(office, easier) == (
+        "The proposal P-1 says target 0.025, not 0.026: leave it out, or use target.propose."
+    )
+    bare = office.act("target.take_over", "E2", period="2026")
+    assert "target.take_over lacks proposal_id" in refused(office, bare)
+    other = office.act("target.take_over", "E4", proposal_id="P-1", period="2026")
+    assert "no right to propose target" in refused(office, other)
+
+
+def test_a_proposal_that_asks_too_much_meets_the_same_gate(office: Office) -> None:
+    proposed = PROPOSED | {"target": "0.015", "stretch": "0.010", "proposal_method": "benchmark"}
+    office.facts = with_forecast(proposals={"P-1": proposed})
+    taken = office.act("target.take_over", "E2", proposal_id="P-1", period="2026")
+    assert "meets the target 0.015" in refused(office, taken)

@@ -480,3 +480,56 @@ def test_a_plan_that_says_nothing_new_has_the_hash_that_it_always_had():
     assert plan.model_dump(mode="json") == {
         "kind": "i_mr", "baseline_readings": 24, "why": "A ratio of times.",
     }  # fmt: skip
+
+
+BENCHMARK = """
+id: peers
+kpi: KPI006
+title: Peers
+source: A survey of members
+published_on: 2026-03-01
+period_end: 2025-12-31
+units: 84
+definition: 1
+profile: {industry: metal_products, employees: 420}
+percentiles: {25: 0.56, 50: 0.63, 75: 0.70}
+"""
+
+
+def test_a_benchmark_says_what_its_units_are_and_what_is_not_known_stays_open(tmp_path):
+    tables = register_tables(with_file(tmp_path, "benchmarks", BENCHMARK), {})
+
+    [row] = tables["benchmarks"]
+    assert (row["industry_code"], row["process_code"], row["employee_count"]) == (
+        "metal_products", None, 420,
+    )  # fmt: skip
+    assert (float(row["p50_level"]), row.get("p10_level"), row["per_doubling"]) == (0.63, None, 0)
+    [policy] = tables["benchmark_policy"]
+    assert float(sum(policy[f"{one}_weight"] for one in ("industry", "process", "region", "size")))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("75: 0.70", "75: 0.60", "rise with their share"),
+        ("50: 0.63, ", "", r"give the median \(50\)"),
+        ("50: 0.63", "60: 0.63", "percentiles"),
+        ("definition: 1", "definition: 1.1", "definition"),
+        ("kpi: KPI006", "kpi: KPI999", "no KPI with a better side"),
+        ("kpi: KPI006", "kpi: KPI057", "no KPI with a better side"),
+    ],
+)
+def test_a_benchmark_that_cannot_be_read_one_way_is_refused(tmp_path, old, new, said):
+    with pytest.raises(RegisterError, match=said):
+        with_file(tmp_path, "benchmarks", BENCHMARK.replace(old, new))
+
+
+def test_a_bound_of_a_unit_stands_beside_the_shipped_one_of_all(company):
+    bound = {"kpi": "KPI010", "org_unit": "S-1", "bound": 0.99, "why": "The oven loses one in 100."}
+    write(company / "capacity.yml", {"bounds": [bound]})
+    capacity = load_registers([SHIPPED, company]).capacity
+    assert [float(capacity["KPI010", unit].bound) for unit in (None, "S-1")] == [1, 0.99]
+
+    write(company / "capacity.yml", {"bounds": [bound, bound]})
+    with pytest.raises(RegisterError, match="KPI010 of S-1 has two bounds"):
+        load_registers([SHIPPED, company])

@@ -17,4 +17,7 @@
     'informed': 'json',
     'evidence': 'json',
     'answer_by': 'date',
+    'proposal_id': 'varchar',
+    'proposal_method': 'varchar',
+    'proposal_inputs': 'varchar',
 }) }}

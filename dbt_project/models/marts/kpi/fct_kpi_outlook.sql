@@ -27,6 +27,7 @@ outlook as (
         cast(nine_in_ten_level as double) as nine_in_ten_level,
         cast(even_odds_level as double) as even_odds_level,
         cast(one_in_ten_level as double) as one_in_ten_level,
+        cast(best_quarter_level as double) as best_quarter_level,
         cast(refusal as varchar) as refusal
     from {{ source('statistics', 'kpi_outlook') }}
 
@@ -59,6 +60,7 @@ select
     outlook.nine_in_ten_level,
     outlook.even_odds_level,
     outlook.one_in_ten_level,
+    outlook.best_quarter_level,
     outlook.refusal
 from outlook
 inner join published on outlook.kpi_id = published.kpi_id
