@@ -132,6 +132,7 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
         *("kpi_id", "entity_kind", "entity_id", "period_kind"),
         "period_start_date",
     ),
+    "kpi.fct_forecast_record": ("kpi_id", "entity_kind", "entity_id", "last_month_date"),
     "kpi.fct_handovers": ("kpi_id", "question", "part_id"),
     "kpi.fct_declared_leads": ("leading_kpi_id", "lagging_kpi_id"),
     "kpi.fct_guardrails": (

@@ -1,10 +1,11 @@
 """Rows that stand: what was published before and must not change with what is built now.
 
-Three things make a published row stand: its period is locked, its KPI's logic has changed without
-approval, or its card's period had begun under a scorecard template. The rows come from snapshots,
-which never change, and go into the schema `standing` of the warehouse, from where dbt puts them in
-the place of built ones. Nothing else in a warehouse is needed for it: one that is rebuilt or
-restored finds the same rows, because the snapshots that they come from are never forgotten.
+Four things make a published row stand: its period is locked, its KPI's logic has changed without
+approval, its card's period had begun under a scorecard template, or it is a forecast. The rows
+come from snapshots, which never change, and go into the schema `standing` of the warehouse, from
+where dbt puts them in the place of built ones. Nothing else in a warehouse is needed for it: one
+that is rebuilt or restored finds the same rows, because the snapshots that they come from are never
+forgotten.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ READINGS = "kpi.fct_kpi_readings"
 JUDGEMENTS = "kpi.fct_kpi_judgements"
 PUBLICATION = "governance.kpi_publication"
 LINES = "scorecard.dim_card_lines"
+FORECASTS = "kpi.fct_forecast_record"
 CARDS = {"leader": "scorecard.rpt_leader_scorecard", "site": "scorecard.rpt_site_scorecard"}
 KEY = ("kpi_id", "entity_kind", "entity_id", "period_kind", "period_start_date")
 
@@ -95,6 +97,11 @@ create or replace table standing.card_lines (
 create or replace table standing.card_lines_begun (
     subject_kind varchar, period_kind varchar, period_start_date date, {_CARD},
     weight decimal(9, 6)
+);
+create or replace table standing.forecasts (
+    kpi_id varchar, entity_kind varchar, entity_id varchar, last_month_date date,
+    said_on_date date, forecast_method varchar, expected_value double, low_value double,
+    high_value double
 );
 """
 
@@ -185,6 +192,10 @@ def _write(con: duckdb.DuckDBPyConnection, published: Path) -> Standing:
         _stand_withheld(con, kpi, act, _found(published, snapshot_hash, because))
     if previous is not None and previous.has(LINES):
         _insert(con, "standing.card_lines_begun", previous, LINES, where="true")
+    if previous is not None and previous.has(FORECASTS):
+        # What was said later than a day that is run again was not known on it.
+        known = f"source.said_on_date <= date {quote_literal(current_as_of(con).isoformat())}"
+        _insert(con, "standing.forecasts", previous, FORECASTS, where=known)
     return Standing(
         readings=_count(con, "standing.readings"),
         withheld_kpis=_count(con, "standing.kpis"),

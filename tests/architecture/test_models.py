@@ -79,7 +79,7 @@ FRACTIONS = {
     "high_share_ratio", "gap_points", "gap_without_one_points", "coefficient", "low_coefficient",
     "high_coefficient", "raw_value", "without_value", "low_without_value", "high_without_value",
     "low_adjusted_value", "high_adjusted_value", "second_value", "tolerance",
-    "detectable_value",
+    "detectable_value", "actual_value", "error_value",
 }  # fmt: skip
 
 

@@ -597,6 +597,33 @@ def test_finding_what_stands_twice_finds_the_same(locked):
     assert hashes() == hashes()
 
 
+def test_a_forecast_is_carried_on_as_it_was_said_and_not_into_the_days_before(shop):
+    shop.run(is_published=False)
+    with shop.warehouse.connect() as con:
+        con.execute(
+            "create table kpi.fct_forecast_record as select 'KPI006' as kpi_id, "
+            "'site' as entity_kind, place as entity_id, date '2026-08-01' as last_month_date, "
+            "said::date as said_on_date, 'mean' as forecast_method, 4.0::double as expected_value, "
+            "3.0::double as low_value, 5.0::double as high_value, 9.0::double as actual_value "
+            "from (values ('A', '2026-09-02'), ('B', '2026-12-24')) as one (place, said)"
+        )
+        publish(
+            con,
+            shop.settings.published,
+            company="shop",
+            as_of=shop.day,
+            relations=RELATIONS | {"kpi.fct_forecast_record": PUBLISHED["kpi.fct_forecast_record"]},
+            keep_days=7,
+            keep=set(),
+        )
+        con.execute("drop table kpi.fct_forecast_record")
+
+    shop.run(is_published=False)
+
+    rows = shop.query("select entity_id, said_on_date, expected_value from standing.forecasts")
+    assert rows == [("A", dt.date(2026, 9, 2), 4.0)]
+
+
 # -------------------------------------------------------------------------------------- templates
 
 
