@@ -192,6 +192,11 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
 }
 """What is published, and the key that puts its rows in order."""
 
+# What was said on which day depends on the days on which somebody asked, and not on what was
+# delivered: ten days loaded at once foresee once, day by day ten times. So that both have one hash,
+# these tables are published and not part of it.
+OF_RUNS = frozenset({"kpi.fct_forecast_record"})
+
 STANDS_IN: dict[str, str] = {
     "kpi.fct_kpi_readings": "kpi.fct_published_readings",
     "kpi.fct_kpi_judgements": "kpi.fct_published_judgements",
@@ -225,7 +230,7 @@ class Snapshot:
     company, as_of : str
         Whose figures, and as of which day.
     content_hash : str
-        Over the rows of all tables: the same inputs and as-of give the same hash.
+        Over the rows of all tables but `OF_RUNS`: the same inputs and as-of give the same hash.
     tables : tuple of PublishedTable
         What it holds.
     files : mapping of str to str
@@ -300,7 +305,11 @@ def publish(
     try:
         tables = _write_tables(con, building, relations)
         whole = hashlib.sha256(
-            "\n".join(f"{table.relation} {table.content_hash}" for table in tables).encode()
+            "\n".join(
+                f"{table.relation} {table.content_hash}"
+                for table in tables
+                if table.relation not in OF_RUNS
+            ).encode()
         ).hexdigest()
         _write_manifest(building, company, as_of.isoformat(), whole, tables)
         final, is_new = _place(snapshots, f"{as_of:%Y-%m-%d}-{whole[:HASH_DIGITS]}")

@@ -140,3 +140,28 @@ def test_a_file_is_checked_before_it_is_used(press):
 
     with pytest.raises(SnapshotError, match="not what was published"):
         snapshot.file(DATABASE)
+
+
+def test_the_hash_is_that_of_what_was_delivered_and_not_of_when_somebody_asked(tmp_path):
+    def published(place, said_on):
+        with duckdb.connect() as con:
+            con.execute("create schema core; create schema kpi")
+            con.execute("create table core.dim_sites as select 1 as site_id")
+            con.execute(
+                f"create table kpi.fct_forecast_record as select date '{said_on}' as said_on_date"
+            )
+            relations = RELATIONS | {"kpi.fct_forecast_record": ("said_on_date",)}
+            return publish(
+                con, place, company="c", as_of=dt.date(2026, 1, 9), relations=relations,
+                keep_days=KEEP_DAYS,
+            )  # fmt: skip
+
+    at_once, daily = (published(tmp_path / day, day) for day in ("2026-01-09", "2026-01-02"))
+
+    assert at_once.content_hash == daily.content_hash
+    hashes = [
+        {table["relation"]: table["content_hash"] for table in content["tables"]}
+        for content in (json.loads((one.folder / MANIFEST).read_text()) for one in (at_once, daily))
+    ]
+    assert hashes[0]["core.dim_sites"] == hashes[1]["core.dim_sites"]
+    assert hashes[0]["kpi.fct_forecast_record"] != hashes[1]["kpi.fct_forecast_record"]
