@@ -29,7 +29,7 @@ from orchestration.console import (
 from orchestration.ingest.feed_check import feed_app
 from orchestration.kpi_commands import kpi_app
 from orchestration.ledger_commands import ledger_app
-from orchestration.publication.terminal import card_view, outcome_view
+from orchestration.publication.terminal import card_view, outcome_view, plan_view
 from orchestration.resources.disk import is_full_disk
 from orchestration.settings import Settings
 
@@ -506,6 +506,45 @@ def dossier(
                 con, folder, cycle=cycle, employee=employee, content_hash=snapshot.content_hash
             )
     out.print(f"{folder}: {said} README.md is the page to read.", highlight=False)
+
+
+@app.command(name="try-plan")
+def try_plan(
+    plan: Annotated[Path, typer.Argument(help="A file as in pay_plans/ of the registers.")],
+    pay_on_target: Annotated[
+        float, typer.Option(help="Money that one participant is paid on target.", min=0)
+    ] = 1.0,
+    budget: Annotated[
+        float | None, typer.Option(help="Money for all participants together.", min=0)
+    ] = None,
+    company: CompanyOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Try a pay plan on what is published: its cost, and how much of it would reward luck."""
+    import pandas as pd  # noqa: PLC0415 (0.4 s of imports)
+
+    from orchestration.publication.plan_trial import try_plan as tried  # noqa: PLC0415
+    from orchestration.publication.snapshot import SnapshotError, read_current  # noqa: PLC0415
+    from orchestration.registry.load import (  # noqa: PLC0415
+        RegisterError,
+        pay_plan_rows,
+        read_entry,
+    )
+    from orchestration.registry.model import PayPlan  # noqa: PLC0415
+
+    with failing_plainly(RegisterError, SnapshotError, OSError):
+        settings = chosen_settings(company)
+        declared = read_entry(plan, PayPlan)
+        trials = tried(
+            read_current(settings.published),
+            pd.DataFrame(pay_plan_rows(declared)),
+            pay_on_target=pay_on_target,
+            budget=budget,
+        )
+    if json_output:
+        out.print_json(json.dumps([asdict(trial) for trial in trials]))
+    else:
+        out.print(plan_view(declared.title, trials))
 
 
 @app.command()

@@ -4,7 +4,7 @@ import dagster as dg
 import pandas as pd
 
 from orchestration.defs.common import POOL, column_schema, tags
-from orchestration.governance.questions import Question, tally
+from orchestration.governance.questions import Question, bars, tally
 from orchestration.publication.standing import write_standing
 from orchestration.resources.findings import find
 from orchestration.resources.relations import describe_relations
@@ -54,11 +54,10 @@ def answer(question: Question, days: dg.PartitionsDefinition) -> dg.AssetsDefini
 
 
 def _of(found: pd.DataFrame) -> dict[str, object]:
-    """Return what a run has found anew; no row of a person."""
-    rows = "\n".join(f"| {said} | {count:,} |" for said, count in tally(found).items())
+    """Return what a run has found anew, as a table with bars; no row of a person."""
     return {
         "found": len(found),
-        "answers": dg.MetadataValue.md(f"| verdict or refusal | rows |\n|---|---|\n{rows}"),
+        "answers": dg.MetadataValue.md(bars(tally(found))),
         **found.attrs,
     }
 

@@ -120,6 +120,8 @@ def _logs(declared: pd.DataFrame, site: pd.Series, month: np.ndarray) -> pd.Data
     table = declared.assign(
         month=bears_on, logarithm=np.log(declared["factor_value"].to_numpy(dtype=float))
     ).pivot_table(index=["site_id", "month"], columns="factor_id", values="logarithm")
+    # A series without a single value has no column.
+    table = table.reindex(columns=declared["factor_id"].unique())
     return table.reindex(pd.MultiIndex.from_arrays([site, month])).reset_index(drop=True)
 
 

@@ -34,6 +34,7 @@ from orchestration.governance.triage import triage_signals
 from orchestration.governance.trials import judge_trials
 
 Method = Callable[..., pd.DataFrame]
+LONGEST_BAR: Final = 30
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,22 @@ def tally(found: pd.DataFrame) -> dict[str, int]:
     verdicts = found.get("verdict", nothing).dropna().drop(refused.index, errors="ignore")
     reasons = (str(refusal).partition(":")[0] for refusal in refused)
     return dict(Counter([*reasons, *map(str, verdicts)]).most_common())
+
+
+def bars(counts: Mapping[str, int]) -> str:
+    """Return a tally as a table in Markdown with bars, which need no network.
+
+    Parameters
+    ----------
+    counts : mapping of str to int
+        None below 1.
+    """
+    most = max(counts.values(), default=1)
+    rows = [
+        f"| {said} | {count:,} | {'█' * max(1, round(LONGEST_BAR * count / most))} |"
+        for said, count in counts.items()
+    ]
+    return "\n".join(["| verdict or refusal | rows | |", "|---|--:|---|", *rows])
 
 
 QUESTIONS: Final = (

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from orchestration.ingest.outcome import Outcome
     from orchestration.publication.kpi_diff import KpiDiff, ShadowRun
+    from orchestration.publication.plan_trial import PlanTrial
     from orchestration.publication.scorecard import Line, Scorecard
 
 WIDEST: Final = 100
@@ -56,6 +57,11 @@ _LEGEND: Final = (
     "Signal: yes means that something changed and is worth asking about; no, that the figure "
     "moves as it always does. Meets target: what to expect if nothing changes; by chance means "
     "sometimes, without anyone's doing. A dash: too little history to tell."
+)
+_PLAN_LEGEND: Final = (
+    "Luck: share of the differences in pay that chance makes. Better earns less: how often, of two "
+    "who truly differ, the better one is paid less. Cliffs: share of payouts that a tenth of a "
+    "reading's noise would change by a tenth of the pay on target."
 )
 
 
@@ -283,6 +289,45 @@ def _small_print(line: Line) -> str:
         if line.newest_cause_code is not None:
             parts.append(f"cause: {_plain(line.newest_cause_code)}")
     return ", ".join(parts)
+
+
+def plan_view(title: str, trials: Sequence[PlanTrial]) -> RenderableType:
+    """Return what a pay plan would cost and reward, for a person who decides on it."""
+    table = _table()
+    table.add_column("Paid on the mean of")
+    table.add_column("Cost, 9 times in 10", justify="right", no_wrap=True)
+    table.add_column("Over\nbudget", justify="right", no_wrap=True)
+    table.add_column("Luck", justify="right", no_wrap=True)
+    table.add_column("Better\nearns less", justify="right", no_wrap=True)
+    table.add_column("Cliffs", justify="right", no_wrap=True)
+    refused = []
+    for trial in trials:
+        months = "one month" if trial.window_months == 1 else f"{trial.window_months} months"
+        if trial.refusal:
+            refused.append(f"{months}: {trial.refusal}.")
+            continue
+        table.add_row(
+            months,
+            f"{trial.cost_low:,.0f} to {trial.cost_high:,.0f}",
+            *(
+                ABSENT if share is None else f"{share:.0%}"
+                for share in (
+                    trial.over_budget_odds,
+                    trial.luck_share,
+                    trial.better_earns_less_share,
+                    trial.cliff_share,
+                )
+            ),
+        )
+    parts: list[RenderableType] = [Text(title, style="bold")]
+    if len(refused) < len(trials):
+        first = next(trial for trial in trials if not trial.refusal)
+        parts.append(
+            Text(f"{first.participant_count} participants, by {first.month_count} final months.")
+        )
+        parts += [Text(), table, Text(), Text(_PLAN_LEGEND, style="dim")]
+    parts += _listed("Not tried:", refused)
+    return _Narrow(Group(*parts))
 
 
 def _changes(line: Line) -> Iterable[str]:

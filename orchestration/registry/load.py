@@ -414,7 +414,7 @@ def register_tables(
         "card_balance": [registers.leading.model_dump(exclude={"pairs"})]
         if registers.leading
         else [],
-        "pay_plan_items": [row for plan in registers.pay_plans for row in _pay_plan_rows(plan)],
+        "pay_plan_items": [row for plan in registers.pay_plans for row in pay_plan_rows(plan)],
     }
     for template in registers.scorecards:
         identity = {"template_id": template.id, "template_version": template.version}
@@ -449,7 +449,7 @@ def _sides(kpi: Kpi) -> Iterator[tuple[int, str, tuple[Term, ...]]]:
     yield 1, "trials", kpi.trials
 
 
-def _pay_plan_rows(plan: PayPlan) -> Iterator[Row]:
+def pay_plan_rows(plan: PayPlan) -> Iterator[Row]:
     """Return one row per KPI that pays or is a gate."""
     whole = {
         "plan_id": plan.id,

@@ -105,6 +105,15 @@ def test_a_month_without_the_series_and_a_company_of_three_sites_are_refused_by_
     assert few["raw_value"].notna().all()
 
 
+def test_a_series_that_was_never_delivered_is_refused_by_name():
+    readings, drivers, _, _ = company(np.random.default_rng(2), driver=0.3, role="exogenous")
+    found = adjust_readings(readings, drivers.assign(factor_value=np.nan))
+
+    assert len(found) == len(readings.drop_duplicates(["site_id", "period_start_date"]))
+    assert found["refusal"].notna().all()
+    assert found["adjusted_value"].isna().all()
+
+
 def test_where_nothing_is_declared_there_is_no_row():
     readings, _, _, _ = company(np.random.default_rng(2))
 

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from orchestration.governance.questions import QUESTIONS, tally
+from orchestration.governance.questions import LONGEST_BAR, QUESTIONS, bars, tally
 
 
 def test_a_row_that_refuses_is_counted_by_its_reason_and_not_by_its_verdict():
@@ -28,6 +28,15 @@ def test_a_row_that_refuses_is_counted_by_its_reason_and_not_by_its_verdict():
 )
 def test_an_answer_may_lack_verdicts_refusals_or_rows(found, expected):
     assert tally(found) == expected
+
+
+def test_bars_are_as_long_as_counts_and_the_smallest_is_seen():
+    head, line, *rows = bars({"within_spread": 3000, "better": 1500, "worse": 1}).split("\n")
+
+    assert (head, line) == ("| verdict or refusal | rows | |", "|---|--:|---|")
+    assert [row.count("█") for row in rows] == [LONGEST_BAR, LONGEST_BAR // 2, 1]
+    assert rows[0].startswith("| within_spread | 3,000 | ")
+    assert bars({}).split("\n") == [head, line]
 
 
 def test_a_question_reads_only_earlier_answers():

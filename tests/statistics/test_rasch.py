@@ -168,3 +168,14 @@ def test_answers_that_cannot_be_scaled_are_refused():
     assert reason(np.column_stack([RATINGS, HIGH[:, 0]]), "RSM") == IMPOSSIBLE_VALUE
     with pytest.raises(ValueError, match="unknown model"):
         rasch_model(HIGH, "2PL")
+
+
+@pytest.mark.parametrize("model", ["PCM", "RSM"])
+def test_items_that_nobody_answered_together_are_not_compared(model):
+    apart = np.full((400, 4), np.nan)
+    apart[:200, :2] = _answers(3, persons=200, items=2, steps=2)
+    apart[200:, 2:] = _answers(4, persons=200, items=2, steps=2)
+    found = rasch_model(apart, model)
+
+    assert isinstance(found, Refusal)
+    assert found.reason == "no_comparison"

@@ -94,9 +94,8 @@ def fair_score(
         )
 
     wanted = np.clip(x.sum(), EXTREME_ADJUSTMENT, x.size * top - EXTREME_ADJUSTMENT)
-    measure = float(
-        brentq(lambda at: expected(at, shift)[0].sum() - wanted, -_FARTHEST, _FARTHEST, xtol=1e-12)
-    )
+    far = _FARTHEST + np.abs(shift).max() + np.abs(fitted.thresholds["*"]).max(initial=0)
+    measure = float(brentq(lambda at: expected(at, shift)[0].sum() - wanted, -far, far, xtol=1e-12))
     mean, spread = expected(measure, shift)
     names, by_rater = np.unique(who, return_inverse=True)
     count = names.size

@@ -319,7 +319,11 @@ class _Fit:
         found = problem.maximise()
         if isinstance(found, Refusal):
             return found
-        return _Fit(ratings, kept, low, steps, *found)
+        fit = _Fit(ratings, kept, low, steps, *found)
+        # Where the likelihood is flat but for rounding, its curvature is rounding too.
+        if any(np.any(variance < 0) for variance in fit.variances.values()):
+            return Refusal(SEPARATION, "the ratings part elements or categories perfectly")
+        return fit
 
     def result(self, used: Bools, subset: Mapping[str, Ints], count: int) -> ManyFacet:
         cumulated = self.steepness

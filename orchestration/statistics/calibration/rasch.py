@@ -15,6 +15,7 @@ from scipy.sparse.csgraph import connected_components
 from orchestration.statistics.refusal import (
     IMPOSSIBLE_VALUE,
     INFINITE_VALUE,
+    NO_COMPARISON,
     NOT_CONVERGED,
     SEPARATION,
     TOO_FEW_READINGS,
@@ -269,6 +270,8 @@ def _maximum(patterns: list[_Pattern], design: Floats) -> Floats | Refusal:
         value, gradient, information = _likelihood(patterns, design, theta)
         step = np.linalg.lstsq(information, gradient, rcond=None)[0]
         if gradient @ step <= _NEGLIGIBLE * max(1.0, abs(value)):
+            if np.linalg.matrix_rank(information) < theta.size:
+                return Refusal(NO_COMPARISON, "no answers bring some items and the others together")
             return np.asarray(theta + step)
         size = 1.0
         while _value(patterns, design @ (theta + size * step)) < value - _ROUNDING * abs(value):

@@ -47,6 +47,8 @@ class Payouts:
         target.
     cost, cost_low, cost_high : float
         Mean and 90 % range of what is paid per participant.
+    costs : ndarray, shape (n_draws,)
+        What is paid per participant in each draw.
     overpaid, underpaid : float
         Mean per participant of what is paid beyond the deserved pay, and of what is short of it.
     """
@@ -62,6 +64,7 @@ class Payouts:
     cost: float
     cost_low: float
     cost_high: float
+    costs: Floats
     overpaid: float
     underpaid: float
 
@@ -193,6 +196,7 @@ def simulate(
         cost=float(cost.mean()),
         cost_low=float(np.quantile(cost, 0.05)),
         cost_high=float(np.quantile(cost, 0.95)),
+        costs=cost,
         overpaid=float(np.maximum(off, 0).mean()),
         underpaid=float(np.maximum(-off, 0).mean()),
     )
