@@ -11,6 +11,7 @@ import pandas as pd
 
 from orchestration.governance.adjustments import adjust_readings
 from orchestration.governance.alarms import weigh_alarms
+from orchestration.governance.behaviours import link_behaviours
 from orchestration.governance.benchmarks import judge_benchmarks
 from orchestration.governance.bridges import explain_changes, explain_changes_of_led
 from orchestration.governance.chart_review import propose_rebases, review_charts
@@ -188,6 +189,17 @@ QUESTIONS: Final = (
         "What a change of leader does to lines, beside lines of the site that kept theirs: one row "
         "per KPI, question and part, over eight changes or more and never of one. Read by "
         "`fct_handovers`, so that the price of moving leaders is known before they are moved.",
+        domain="leadership",
+        sensitivity="internal",
+    ),
+    Question(
+        "behaviour_effects",
+        ("intermediate.int_leaders__input", "intermediate.int_behaviours__input"),
+        link_behaviours,
+        "Whether lines are better after months in which their leaders walked or coached more: one "
+        "row per behaviour, KPI and lag, over ten leaders or more and never of one. Read by "
+        "`fct_behaviour_effects`, so that a review asks for what goes with results, and is told "
+        "that this proves nothing.",
         domain="leadership",
         sensitivity="internal",
     ),

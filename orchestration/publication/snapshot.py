@@ -134,6 +134,7 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
     ),
     "kpi.fct_forecast_record": ("kpi_id", "entity_kind", "entity_id", "last_month_date"),
     "kpi.fct_handovers": ("kpi_id", "question", "part_id"),
+    "kpi.fct_behaviour_effects": ("behaviour_kind_code", "kpi_id", "lag_months"),
     "kpi.fct_declared_leads": ("leading_kpi_id", "lagging_kpi_id"),
     "kpi.fct_guardrails": (
         *("kpi_id", "counter_kpi_id", "entity_kind", "entity_id"),
