@@ -9,6 +9,7 @@ is refused is refused by the rules. Planted in it, and written to `truth_acts.js
 - an unjust override: a bad month of scrap shown better than it was, for a reason that says nothing;
 - a ruling that orders a change of a definition by a day that has passed;
 - three KPIs on no card and without a target that the yearly review forgot;
+- lines under a trial that do none of its steps, and others that do all of them in time;
 - attempts that are refused, consents that come late, proposals that wait to this day.
 """
 
@@ -47,6 +48,8 @@ LATE_TARGETS: Final = 0.08
 CONSENTS_TAKEN_BACK: Final = 0.2
 # Every so many figures somebody writes a remark; every second of them is confirmed.
 REMARK_EVERY: Final = 9
+# Every so many lines under a trial do none of its steps.
+IDLE_EVERY: Final = 3
 OVERRIDES: Final = 3
 DRIFT_STEPS: Final = 4
 DRIFT_SHARE: Final = Decimal("0.03")
@@ -62,6 +65,7 @@ class Planted:
     unjust_override: dict[str, Any] = field(default_factory=dict)
     ordered_change: int | None = None
     forgotten_kpis: list[str] = field(default_factory=list)
+    undone_steps: list[tuple[str, str]] = field(default_factory=list)
     refused: list[int] = field(default_factory=list)
     late_consents: list[int] = field(default_factory=list)
     against_the_odds: list[int] = field(default_factory=list)
@@ -107,6 +111,7 @@ def decide(office: Office, *, seed: int, today: dt.date, snapshot: str) -> Plant
     history.appeal()
     history.consent()
     history.waive()
+    history.do_steps()
     history.attempt()
     history.ask_too_much()
     history.lock(snapshot)
@@ -682,6 +687,30 @@ class _History:
             expires_on=(day + dt.timedelta(days=45)).isoformat(),
         )
         self.agree(day + dt.timedelta(days=1), self.stewards[1], granted)
+
+    def do_steps(self) -> None:
+        """Record steps of trials the day before they are due; some lines do none."""
+        declared = {
+            at: due
+            for at, due in sorted(self.facts.trial_steps.items())
+            if ("line", at[1]) in self.facts.entities and self.first < due <= self.today
+        }
+        lines = sorted({(trial, line) for trial, line, _ in declared})
+        self.planted.undone_steps = lines[::IDLE_EVERY]
+        for (trial, line, step), due in declared.items():
+            if (trial, line) not in self.planted.undone_steps:
+                day = due - dt.timedelta(days=1)
+                self.add(
+                    day,
+                    "trial_step.do",
+                    self.stewards[0],
+                    trial_id=trial,
+                    entity_kind="line",
+                    entity_id=line,
+                    step_id=step,
+                    done_on=day.isoformat(),
+                    evidence=["Signed list in the line's folder"],
+                )
 
     def attempt(self) -> None:
         """Try what may not be."""

@@ -18,6 +18,7 @@ from orchestration.governance.chart_review import propose_rebases, review_charts
 from orchestration.governance.comparisons import compare_with_peers
 from orchestration.governance.fairness import audit_ratings
 from orchestration.governance.feedback import sum_up_feedback
+from orchestration.governance.fidelity import judge_fidelity
 from orchestration.governance.gaming import find_gaming
 from orchestration.governance.goals import score_goals
 from orchestration.governance.handovers import judge_handovers
@@ -362,6 +363,16 @@ QUESTIONS: Final = (
         domain="performance",
         sensitivity="internal",
         by="trial_id",
+    ),
+    Question(
+        "implementation_fidelity",
+        ("intermediate.int_trials__input", "intermediate.int_fidelity__steps"),
+        judge_fidelity,
+        "Whether the steps of a change were done, and what became of the line: one row per trial "
+        "and line, and per trial. Read by `fct_implementation_fidelity`, so that a change which "
+        "was never made is not given up as one that does not work.",
+        domain="performance",
+        sensitivity="internal",
     ),
     Question(
         "handoff_delays",

@@ -376,6 +376,28 @@ def outliers_are_explained(situation: Situation) -> str | None:
     return None
 
 
+def step_is_declared(situation: Situation) -> str | None:
+    """Refuse a step that no trial declares for the line."""
+    fields = situation.fields
+    trial, kind, line, step = (
+        fields[name] for name in ("trial_id", "entity_kind", "entity_id", "step_id")
+    )
+    if kind != "line" or (trial, line, step) not in situation.facts.trial_steps:
+        return (
+            f"No trial {trial} declares a step {step} of the {kind} {line}: correct the names, "
+            "which registry.trial_steps lists."
+        )
+    return None
+
+
+def day_has_come(situation: Situation) -> str | None:
+    """Refuse to say that something was done on a day to come."""
+    done = dt.date.fromisoformat(situation.fields["done_on"])
+    if done > situation.today:
+        return f"{done} has not come: record the step on the day on which it is done, or later."
+    return None
+
+
 def target_is_feasible(situation: Situation) -> str | None:
     """Refuse a target that the published forecast or the capacity rules out.
 
@@ -450,5 +472,7 @@ CHECKS: Final[dict[str, Check]] = {
         mark_is_from_0_to_100,
         target_is_feasible,
         goal_levels_in_order,
+        step_is_declared,
+        day_has_come,
     )
 }

@@ -59,6 +59,8 @@ CheckName = Literal[
     "outliers_are_explained",
     "target_is_feasible",
     "goal_levels_in_order",
+    "step_is_declared",
+    "day_has_come",
 ]
 ActName = Annotated[str, Field(pattern=r"^[a-z][a-z_]*\.[a-z][a-z_]*$")]
 NO_STATE = "none"

@@ -112,6 +112,8 @@ class Facts:
         Which odds a target must have; None lets all pass.
     capacity : mapping of (str, str or None) to CapacityBound
         KPI and org unit, or None for all of them.
+    trial_steps : mapping of (str, str, str) to date
+        Trial, line and id of every step that was declared, and the day it is due on.
     proposals : mapping of str to mapping of str to str
         By their ids, what published proposals of levels say of the fields of an act.
     quarantined : callable
@@ -131,6 +133,7 @@ class Facts:
     foreseen_on: dt.date = dt.date.min
     goals: GoalPolicy | None = None
     capacity: Mapping[tuple[str, str | None], CapacityBound] = field(default_factory=dict)
+    trial_steps: Mapping[tuple[str, str, str], dt.date] = field(default_factory=dict)
     proposals: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     quarantined: Callable[[str, dt.date, str], int] = lambda *_: 0
 
@@ -214,6 +217,11 @@ def read_facts(settings: Settings, registers: Registers) -> Facts:
         "rules": rules,
         "goals": registers.goals,
         "capacity": registers.capacity,
+        "trial_steps": {
+            (trial.id, *at): step.due
+            for trial in registers.trials.values()
+            for at, step in trial.steps_by_line.items()
+        },
     }
     if not (settings.published / CURRENT).exists():
         return Facts(**declared)

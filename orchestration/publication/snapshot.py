@@ -66,6 +66,7 @@ REGISTERS = (
     "signal",
     "spot_check",
     "target",
+    "trial_step",
     "waiver",
 )
 """What people decide, each with a mart of its truths."""
@@ -120,6 +121,7 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
     "kpi.fct_target_proposals": ("proposal_id",),
     "kpi.fct_goal_scores": ("goal_id", "entity_kind", "entity_id", "period_start_date"),
     "kpi.fct_trials": ("trial_id", "method_code", "part_id"),
+    "kpi.fct_implementation_fidelity": ("trial_id", "line_id"),
     "kpi.fct_chart_review": ("kpi_id", "entity_kind", "entity_id", "period_kind"),
     "kpi.fct_alarm_budgets": ("audience", "rule_set"),
     "kpi.rpt_signal_precision": ("kpi_id", "rule_set", "signal_rule"),
@@ -187,6 +189,7 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
     "registry.feeds": ("feed",),
     "registry.trials": ("trial_id",),
     "registry.trial_lines": ("trial_id", "line_id"),
+    "registry.trial_steps": ("trial_id", "line_id", "step_id"),
     "scorecard.dim_card_lines": ("subject_kind", "period_kind", "period_start_date", "position"),
     "scorecard.rpt_leader_scorecard": ("leader_id", "period_start_date", "position"),
     "scorecard.rpt_site_scorecard": ("site_id", "period_start_date", "position"),

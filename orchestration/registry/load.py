@@ -217,9 +217,9 @@ def register_tables(
         Table name to rows: `kpis`, `kpi_terms`, `kpi_grains`, `kpi_counters`, `measures`,
         `measure_feeds`, `scorecard_templates`, `scorecard_items`, `kpi_review`, `notices`,
         `kpi_drivers`, `pay_plan_items`, `gaming_checks`, `gaming_check_plans`, `spot_checks`,
-        `audit_attributes`, `trials`, `trial_lines`, `feedback_groups`, `rating_policy`,
-        `goal_policy`, `capacity_bounds`, `benchmarks`, `benchmark_policy`, `unit_profiles`,
-        `kpi_leads`, `card_balance`, `alarm_budgets`, `quiz`.
+        `audit_attributes`, `trials`, `trial_lines`, `trial_steps`, `feedback_groups`,
+        `rating_policy`, `goal_policy`, `capacity_bounds`, `benchmarks`, `benchmark_policy`,
+        `unit_profiles`, `kpi_leads`, `card_balance`, `alarm_budgets`, `quiz`.
     """
     tables: dict[str, list[Row]] = {
         "kpis": [_kpi_row(kpi) for kpi in registers.kpis.values()],
@@ -357,6 +357,7 @@ def register_tables(
                 "decided_on_date": trial.decided_on,
                 "smallest_effect": trial.smallest_effect,
                 "decision": trial.decision,
+                "least_fidelity": trial.least_fidelity,
             }
             for trial in registers.trials.values()
         ],
@@ -365,6 +366,17 @@ def register_tables(
             for trial in registers.trials.values()
             for wave in trial.waves
             for line in wave.lines
+        ],
+        "trial_steps": [
+            {
+                "trial_id": trial.id,
+                "line_id": line,
+                "step_id": step.id,
+                "title": step.title,
+                "due_date": step.due,
+            }
+            for trial in registers.trials.values()
+            for (line, _), step in trial.steps_by_line.items()
         ],
         "kpi_drivers": [
             {

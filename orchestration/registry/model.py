@@ -875,6 +875,18 @@ class TrialWave(Entry):
         return value
 
 
+class TrialStep(Entry):
+    """What lines under a change have to do, and by which day; without `lines` all of them.
+
+    Lines with other days stand in another entry of the same id.
+    """
+
+    id: Identifier
+    title: str
+    due: dt.date
+    lines: tuple[str, ...] | None = Field(default=None, min_length=1)
+
+
 class Trial(Entry):
     """A change that was tried on some lines, and what was decided about it before it began.
 
@@ -884,6 +896,10 @@ class Trial(Entry):
         In the unit of the KPI, above 0: what the change must be worth.
     decision : str
         What will be done on which result.
+    steps : tuple of TrialStep
+        What the change consists of; whether it was done is recorded by acts (`trial_step`).
+    least_fidelity : Decimal
+        Share of its due steps, done in time, from which on a line counts as having done it.
     """
 
     id: Identifier
@@ -894,6 +910,40 @@ class Trial(Entry):
     smallest_effect: Decimal = Field(gt=0)
     decision: str
     waves: tuple[TrialWave, ...] = Field(min_length=1)
+    steps: tuple[TrialStep, ...] = ()
+    least_fidelity: Decimal = Field(default=Decimal("0.8"), gt=0, le=1)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Lines under the change, by wave."""
+        return tuple(line for wave in self.waves for line in wave.lines)
+
+    @property
+    def steps_by_line(self) -> dict[tuple[str, str], TrialStep]:
+        """Steps by line and id."""
+        return {(line, step.id): step for step in self.steps for line in (step.lines or self.lines)}
+
+    @model_validator(mode="after")
+    def _steps_are_those_of_its_lines(self) -> Trial:
+        seen: set[tuple[str, str]] = set()
+        for step in self.steps:
+            if step.due < self.decided_on:
+                raise ValueError(
+                    f"step {step.id} is due on {step.due}, before the trial was decided on: "
+                    "correct the day"
+                )
+            for line in step.lines or self.lines:
+                if line not in self.lines:
+                    raise ValueError(
+                        f"step {step.id} names {line}, which no wave has: correct the line"
+                    )
+                if (line, step.id) in seen:
+                    raise ValueError(
+                        f"step {step.id} of {line} is declared twice: name other lines in the "
+                        "second entry, or give it an id of its own"
+                    )
+                seen.add((line, step.id))
+        return self
 
     @model_validator(mode="after")
     def _is_decided_before_it_begins(self) -> Trial:
@@ -903,8 +953,7 @@ class Trial(Entry):
                 f"it was decided on {self.decided_on} and began on {first}: what counts as success "
                 "is written down before the start"
             )
-        lines = [line for wave in self.waves for line in wave.lines]
-        twice = sorted({line for line in lines if lines.count(line) > 1})
+        twice = sorted({line for line in self.lines if self.lines.count(line) > 1})
         if twice:
             raise ValueError(f"{', '.join(twice)} begins twice: keep each line in one wave")
         return self

@@ -184,8 +184,16 @@ _TYPES: dict[str, dict[str, str]] = {
         "decided_on_date": "DATE",
         "smallest_effect": "DECIMAL(18,6)",
         "decision": "VARCHAR",
+        "least_fidelity": "DECIMAL(9,6)",
     },
     "trial_lines": {"trial_id": "VARCHAR", "line_id": "VARCHAR", "starts_on_date": "DATE"},
+    "trial_steps": {
+        "trial_id": "VARCHAR",
+        "line_id": "VARCHAR",
+        "step_id": "VARCHAR",
+        "title": "VARCHAR",
+        "due_date": "DATE",
+    },
     "kpi_drivers": {
         "kpi_id": "VARCHAR",
         "factor_id": "VARCHAR",

@@ -141,3 +141,38 @@ def test_a_target_that_a_forecast_rules_out_is_refused_and_then_let_stand(
     ]
     assert "the odds that site" in said[0]["refusal"]
     assert office.ledger.entry(let_stand).payload == said[1]
+
+
+def test_some_lines_do_all_steps_of_a_trial_in_time_and_the_others_none(
+    tiny_home, tmp_path_factory
+):
+    home = tmp_path_factory.mktemp("stepped") / "home"
+    shutil.copytree(tiny_home, home, symlinks=True)
+    settings = Settings.from_environment({"STEELYARD_HOME": str(home)})
+    snapshot = read_current(settings.published)
+    office = Office.of(settings, open_ledger(settings))
+    today = dt.date.fromisoformat(snapshot.as_of)
+    lines = sorted(entity for kind, entity in office.facts.entities if kind == "line")[:4]
+    declared = {
+        ("trial", line, step): due
+        for line in lines
+        for step, due in (
+            ("trained", today - dt.timedelta(days=40)),
+            ("tools", today - dt.timedelta(days=9)),
+            ("audited", today + dt.timedelta(days=9)),
+        )
+    }
+    facts = dataclasses.replace(office.facts, trial_steps=declared)
+    office = dataclasses.replace(office, facts=facts)
+    planted = decide(office, seed=SEED, today=today, snapshot=snapshot.content_hash)
+    held = rectangles(office.ledger.entries(), office.rulebook.types.ending())
+    done = [one for one in held if one.register == "trial_step"]
+
+    assert planted.undone_steps == [("trial", line) for line in lines[::3]]
+    idle = {line for _, line in planted.undone_steps}
+    assert sorted((one.fields["entity_id"], one.fields["step_id"]) for one in done) == [
+        (line, step) for line in lines if line not in idle for step in ("tools", "trained")
+    ]
+    for one in done:
+        due = declared["trial", one.fields["entity_id"], one.fields["step_id"]]
+        assert one.fields["done_on"] == (due - dt.timedelta(days=1)).isoformat()

@@ -9,11 +9,11 @@ import pytest
 
 from orchestration.governance.feasibility import Forecast
 from orchestration.ledger.desk import Answer, Submission
-from orchestration.ledger.facts import RatingCycle
+from orchestration.ledger.facts import Place, RatingCycle
 from orchestration.ledger.projection import rectangles
 from orchestration.registry.model import CapacityBound, GoalPolicy
 
-from .world import LOGIC, OTHER_LOGIC, PAID, SNAPSHOT, UNPAID, Office, facts
+from .world import LOGIC, LONG_AGO, OPEN, OTHER_LOGIC, PAID, SNAPSHOT, UNPAID, Office, facts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -583,6 +583,55 @@ def test_a_figure_is_looked_up_by_a_steward_or_an_auditor_and_not_by_whom_it_jud
     struck = {name: looked_up[name] for name in ("kpi_id", "entity_kind", "entity_id", "period")}
     office.act("spot_check.strike", "DS2", **struck, reason="Those were the slips of April.")
     assert truths(office, "spot_check") == []
+
+
+def test_a_step_of_a_trial_is_done_on_a_day_that_has_come_and_can_turn_out_undone(
+    office: Office,
+) -> None:
+    step: dict[str, Any] = {
+        "trial_id": "faster",
+        "entity_kind": "line",
+        "entity_id": "A1",
+        "step_id": "trained",
+    }
+    office.facts = facts(
+        entities={
+            ("line", "A1"): [Place("L-A1", LONG_AGO, OPEN)],
+            ("line", "A2"): [Place("L-A1", LONG_AGO, OPEN)],
+        },
+        trial_steps={("faster", "A1", "trained"): dt.date(2026, 3, 15)},
+    )
+    done = {**step, "done_on": "2026-03-08", "evidence": ["List of those who were there"]}
+    office.on("2026-03-10")
+
+    elsewhere = office.act("trial_step.do", "E4", **done)
+    assert "E4 has no right to record steps" in refused(office, elsewhere)
+    other_line = office.act("trial_step.do", "E3", **done | {"entity_id": "A2"})
+    assert "No trial faster declares a step trained of the line A2" in refused(office, other_line)
+    other_step = office.act("trial_step.do", "E3", **done | {"step_id": "tools"})
+    assert "declares a step tools" in refused(office, other_step)
+    ahead = office.act("trial_step.do", "E3", **done | {"done_on": "2026-03-11"})
+    assert "2026-03-11 has not come" in refused(office, ahead)
+    unproven = office.act("trial_step.do", "E3", **{**step, "done_on": "2026-03-08"})
+    assert "evidence" in refused(office, unproven)
+
+    assert office.act("trial_step.do", "E3", **done).outcome == "effective"
+    assert truths(office, "trial_step") == [done]
+
+    office.on("2026-04-02")
+    why = "Four of the nine setters were on leave that day."
+    assert office.act("trial_step.undo", "DS1", **step, reason=why).outcome == "effective"
+    held = [
+        one
+        for one in rectangles(office.ledger.entries(), office.rulebook.types.ending())
+        if one.register == "trial_step" and one.recorded_to is None
+    ]
+    # The days before keep what was true on them.
+    assert [(str(one.valid_from), one.fields.get("done_on")) for one in held] == [
+        ("2026-03-10", "2026-03-08"), ("2026-04-02", None),
+    ]  # fmt: skip
+    again = done | {"done_on": "2026-04-02"}
+    assert office.act("trial_step.do", "E3", **again).outcome == "effective"
 
 
 def test_a_steward_decides_on_two_kpis_that_say_the_same_and_again(office: Office) -> None:

@@ -407,6 +407,45 @@ def test_a_company_declares_its_own_cuts_for_the_audit(tmp_path):
     assert (row["site_role"], row["level_role"]) == (None, "possibly_tainted")
 
 
+STEPS = """
+least_fidelity: 0.75
+steps:
+  - {id: trained, title: All trained, due: 2025-02-28, lines: [L1, L2]}
+  - {id: trained, title: All trained, due: 2025-05-31, lines: [L3]}
+  - {id: tools, title: Tools there, due: 2025-02-15}
+"""
+
+
+def test_steps_of_a_trial_are_those_of_all_its_lines_or_of_the_named_ones(tmp_path):
+    tables = register_tables(with_file(tmp_path, "trials", TRIAL + STEPS), {})
+
+    assert {
+        (row["line_id"], row["step_id"]): str(row["due_date"]) for row in tables["trial_steps"]
+    } == {
+        ("L1", "trained"): "2025-02-28", ("L2", "trained"): "2025-02-28",
+        ("L3", "trained"): "2025-05-31", ("L1", "tools"): "2025-02-15",
+        ("L2", "tools"): "2025-02-15", ("L3", "tools"): "2025-02-15",
+    }  # fmt: skip
+    assert len(tables["trial_steps"]) == 6
+    assert [float(row["least_fidelity"]) for row in tables["trials"]] == [0.75]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("due: 2025-02-15", "due: 2025-01-14", "before the trial was decided on"),
+        ("2025-05-31, lines: [L3]", "2025-05-31, lines: [L9]", "names L9, which no wave has"),
+        ("2025-05-31, lines: [L3]", "2025-05-31", "trained of L1 is declared twice"),
+        ("2025-05-31, lines: [L3]", "2025-05-31, lines: []", "lines"),
+        ("least_fidelity: 0.75", "least_fidelity: 1.1", "least_fidelity"),
+    ],
+)
+def test_a_step_that_nobody_can_be_held_to_is_refused(tmp_path, old, new, said):
+    assert old in STEPS
+    with pytest.raises(RegisterError, match=said):
+        with_file(tmp_path, "trials", TRIAL + STEPS.replace(old, new))
+
+
 def test_a_trial_names_its_lines_by_wave(tmp_path):
     tables = register_tables(with_file(tmp_path, "trials", TRIAL), {})
 

@@ -222,3 +222,50 @@ LAKE_HURON = np.array([
     580.41, 579.96, 579.61, 578.76, 578.18, 577.21, 577.13, 579.1, 578.25, 577.91, 576.89,
     575.96, 576.8, 577.68, 578.38, 578.52, 579.74, 579.31, 579.89, 579.96,
 ])  # fmt: skip
+
+
+def test_the_average_effect_is_step_and_slope_at_the_middle_of_the_change():
+    """Level 5, trend .1; under the change a step of 2 and .3 more a period: 2 + .3 * 5.5 = 3.65."""
+    rng = np.random.default_rng(20_261_121)
+    terms = interrupted.interruption_terms(30, 20)
+    noise = rng.normal(0, 0.01, 30)
+    found = interrupted.average_effect(
+        5 + 0.1 * terms["t"] + 2 * terms["step"] + 0.3 * terms["slope"] + noise, 20
+    )
+
+    assert found.effect == pytest.approx(3.65, abs=0.05)
+    assert (found.n_before, found.n_after) == (20, 10)
+    # Counted otherwise, the same fit: its coefficients combine to the same effect.
+    outcome = 5 + noise + 2 * terms["step"]
+    fit = interrupted.first_order_regression(outcome, terms)
+    again = interrupted.average_effect(outcome, 20)
+    combined = fit.coefficient["step"] + 5.5 * fit.coefficient["slope"]
+    assert again.effect == pytest.approx(combined, abs=1e-8)
+    assert again.rho == pytest.approx(fit.rho, abs=1e-5)
+    assert again.low < again.effect < again.high
+
+
+def test_a_p_value_below_five_per_cent_is_an_interval_without_nil():
+    rng = np.random.default_rng(7)
+    for size in (0.0, 1.0, 2.0, 4.0):
+        found = interrupted.average_effect(rng.normal(0, 1, 24) + size * (np.arange(24) >= 12), 12)
+        assert (found.p_value < 0.05) is (found.low > 0 or found.high < 0)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "starts", "reason"),
+    [
+        (np.sin(np.arange(24.0)), 7, "too_few_readings: 7 periods before"),
+        (np.sin(np.arange(24.0)), -3, "too_few_readings: 0 periods before"),
+        (np.sin(np.arange(24.0)), 17, "too_few_readings: 7 periods under"),
+        (np.sin(np.arange(24.0)), 99, "too_few_readings: 0 periods under"),
+        (np.where(np.arange(24) == 3, np.nan, 1.0), 12, "gap_in_series: there is no reading at"),
+        (np.where(np.arange(24) == 3, np.inf, 1.0), 12, "infinite_value"),
+        (np.full(24, 0.9), 12, "no_variation"),
+    ],
+)
+def test_an_effect_that_cannot_be_told_is_refused_by_name(outcome, starts, reason):
+    found = interrupted.average_effect(outcome, starts)
+
+    assert isinstance(found, Refusal)
+    assert f"{found.reason}: {found.detail}".startswith(reason)

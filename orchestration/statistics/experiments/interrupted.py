@@ -19,6 +19,10 @@ from orchestration.statistics.refusal import (
 from orchestration.statistics.spc.flat import Floats
 
 INTERCEPT = "intercept"
+LEAST_EACH_SIDE = 8
+"""Periods before and after a change: Penfold and Zhang, *Academic Pediatrics* 13 (2013) S38-S44."""
+LEAST_FREEDOM = 1.0
+"""Below, an interval by t has no finite width to expect, and holds whatever one likes."""
 _ROUNDING = 1e-10
 
 
@@ -95,6 +99,32 @@ class FirstOrderRegression:
         """Return the interval of one coefficient, by t."""
         half = float(student.ppf((1 + confidence) / 2, self.freedom[term])) * self.se[term]
         return self.coefficient[term] - half, self.coefficient[term] + half
+
+
+@dataclass(frozen=True)
+class AverageEffect:
+    """What a change is worth a period, in the mean of the periods under it.
+
+    Attributes
+    ----------
+    effect, low, high : float
+        In the unit of the outcome, with the 95 % interval.
+    freedom, p_value : float
+        Satterthwaite degrees of freedom; of no effect, two-sided.
+    rho : float
+        Autocorrelation of the errors.
+    n_before, n_after : int
+        Periods.
+    """
+
+    effect: float
+    low: float
+    high: float
+    freedom: float
+    p_value: float
+    rho: float
+    n_before: int
+    n_after: int
 
 
 def interruption_terms(n: int, starts: int) -> dict[str, Floats]:
@@ -263,6 +293,63 @@ def first_order_regression(
         rho=rho,
         sigma2=sigma2,
         residual=residual,
+    )
+
+
+def average_effect(
+    outcome: ArrayLike, starts: int, *, least: int = LEAST_EACH_SIDE
+) -> AverageEffect | Refusal:
+    """Return the mean effect of a change that may be a step, a turn of the trend, or both.
+
+    The line before the change goes on as what would have been. With the slope counted from the
+    middle of the periods under the change, the step is the effect in their mean, so that its
+    interval is that of one coefficient.
+
+    Parameters
+    ----------
+    outcome : array_like, shape (n,)
+        Equally spaced, oldest first; NaN marks a missing one.
+    starts : int
+        Position (from 0) of the first period under the change; may lie outside the series.
+    least : int
+        Fewest periods on either side, above 1.
+
+    Returns
+    -------
+    AverageEffect or Refusal
+        Refused: too few periods on a side, errors so much of a piece that the interval says
+        nothing, and what `first_order_regression` refuses.
+    """
+    y = np.asarray(outcome, dtype=np.float64)
+    before = min(max(starts, 0), y.size)
+    for name, there in (("before", before), ("under", y.size - before)):
+        if there < least:
+            return Refusal(
+                TOO_FEW_READINGS, f"{there} periods {name} the change, at least {least} are needed"
+            )
+    terms = interruption_terms(y.size, before)
+    after = terms["step"] > 0
+    centred = np.where(after, terms["slope"] - terms["slope"][after].mean(), 0.0)
+    fit = first_order_regression(y, {**terms, "slope": centred})
+    if isinstance(fit, Refusal):
+        return fit
+    effect, freedom = fit.coefficient["step"], fit.freedom["step"]
+    if freedom < LEAST_FREEDOM:
+        return Refusal(
+            TOO_FEW_READINGS,
+            f"the errors hang together so much (autocorrelation {fit.rho:.2f}) that {y.size} "
+            "periods do not tell an effect from drift",
+        )
+    low, high = fit.interval("step")
+    return AverageEffect(
+        effect=effect,
+        low=low,
+        high=high,
+        freedom=freedom,
+        p_value=2 * float(student.sf(abs(effect) / fit.se["step"], freedom)),
+        rho=fit.rho,
+        n_before=before,
+        n_after=y.size - before,
     )
 
 
