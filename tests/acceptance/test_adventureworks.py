@@ -181,7 +181,10 @@ def test_feeds_that_never_came_say_so(outcome):
         "mes_production_counts",
         "mes_quality_measurements",
         "mes_shift_calendar",
+        "peer_assessments",
         "support_tickets",
+        "work_handoffs",
+        "work_outcomes",
     }
 
 
