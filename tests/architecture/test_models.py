@@ -184,6 +184,7 @@ FRACTIONS = {
     "sigma_z",
     "size_shift",
     "spread_ratio",
+    "stability_change",
     "still_chance",
     "stretch_level",
     "target_level",
