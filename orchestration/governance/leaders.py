@@ -50,8 +50,8 @@ def estimate_leaders(readings: pd.DataFrame) -> pd.DataFrame:
         of the KPI, towards the mean of all leaders; `sd`, `low_value`, `high_value` (95 %),
         `practical_difference` (one point of the score), `probability_better` and
         `probability_worse` (by that much), `reliability` and `verdict` (`better`, `worse`,
-        `not_distinguishable`, `too_short`, `not_separable`). Figures are missing where the verdict allows none. A KPI that refuses has
-        one row for all, `ALL`, with its `refusal`.
+        `not_distinguishable`, `too_short`, `not_separable`). Figures are missing where the verdict
+        allows none. A KPI that refuses has one row for all, `ALL`, with its `refusal`.
 
     Notes
     -----
