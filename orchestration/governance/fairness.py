@@ -137,7 +137,7 @@ def _of_stage(here: pd.DataFrame, before: pd.DataFrame) -> list[Row]:
     for attribute, everybody in here.groupby("attribute_name", sort=True):
         earlier = before[before["attribute_name"] == attribute].set_index("employee_id")
         rows += [{"attribute_name": attribute} | row for row in _of_attribute(everybody, earlier)]
-    _adjust(rows, float(here["alpha"].iloc[0]), float(here["ratio_cut"].iloc[0]))
+    _adjust(rows, float(here["alpha"].iloc[0]))
     people = here.drop_duplicates("employee_id")
     return [*rows, *_coverage(people), *_clustering(people)]
 
@@ -203,6 +203,8 @@ def _ratio_row(found: Any, cut: float) -> Row:
         return row | _refused(found)
     return row | {
         "estimate": found.ratio,
+        # Read by `_adjust`: the ratio itself is rounded.
+        "is_below_cut": found.is_below_cut,
         "low_value": found.low,
         "high_value": found.high,
         "exact_p_value": found.fisher_p_value,
@@ -388,7 +390,7 @@ def _stage_row(
     )
 
 
-def _adjust(rows: list[Row], alpha: float, cut: float) -> None:
+def _adjust(rows: list[Row], alpha: float) -> None:
     """Hold the false discovery rate over all groups of a method, and say what each row says."""
     methods = dict.fromkeys((row["method"], row.get("stratum_name", ALL)) for row in rows)
     for method, stratum in methods:
@@ -407,7 +409,8 @@ def _adjust(rows: list[Row], alpha: float, cut: float) -> None:
         for row, held in zip(own, adjusted.tolist(), strict=True):
             row["adjusted_p_value"] = held
             if method == "impact_ratio":
-                row["verdict"] = finding_of(row["estimate"], held, cut=cut, alpha=alpha)
+                below = row.pop("is_below_cut")
+                row["verdict"] = finding_of(held, is_below_cut=below, alpha=alpha)
             elif "verdict" not in row:
                 row["verdict"] = "differs" if held < alpha else "no_difference_shown"
 
