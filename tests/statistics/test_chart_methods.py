@@ -312,6 +312,41 @@ def test_t2_of_the_baseline_adds_up_and_knows_no_unit():
     assert other.t2 == pytest.approx(chart.t2)
 
 
+def test_every_sigma_of_single_readings_is_that_of_the_process():
+    values = rng.normal(20, 3, 4000)
+    found = {method: individuals.individuals_chart(values, sigma_method=method).sigma[0]
+             for method in ("MR", "SD", "median_MR")}  # fmt: skip
+
+    # Standard errors by simulation: 1.3, 1.1 and 1.8 %.
+    assert list(found.values()) == pytest.approx([3, 3, 3], rel=0.06)
+    wild = values.copy()
+    wild[::100] += 60
+    shifted = values + np.where(np.arange(4000) < 2000, 0, 30)
+
+    def sigma(readings, method):
+        return individuals.individuals_chart(readings, sigma_method=method).sigma[0]
+
+    # The median leaves wild readings alone; the standard deviation takes a shift for spread.
+    assert sigma(wild, "median_MR") == pytest.approx(3, rel=0.08)
+    assert sigma(wild, "MR") > 3.9
+    assert sigma(shifted, "MR") == pytest.approx(3, rel=0.06)
+    assert sigma(shifted, "SD") > 15
+
+
+def test_each_phase_has_its_own_sigma_by_every_estimator():
+    first, second = [10, 12, 11, 13, 10, 12, 11, 13], [40, 50, 45, 55, 40, 60]
+    for method in ("SD", "median_MR"):
+        both = individuals.individuals_chart(first + second, split_after=[8], sigma_method=method)
+        for phase, at in ((first, 0), (second, 8)):
+            alone = individuals.individuals_chart(phase, sigma_method=method)
+            assert both.sigma[at] == alone.sigma[0]
+            assert both.upper[at] == pytest.approx(alone.centre[0] + 3 * alone.sigma[0])
+    still = individuals.individuals_chart([5, 5, 5, 5, 9, 5, 5, 5], sigma_method="median_MR")
+    assert still.reason == "no_variation"
+    with pytest.raises(ValueError, match="screened"):
+        individuals.individuals_chart(first, sigma_method="SD", screen_moving_ranges=True)
+
+
 def test_capability_of_one_limit_has_no_cp():
     found = capability.capability(
         [9, 10, 11, 10] * 2, sigma_within=1, is_stable=True, upper_spec=13
