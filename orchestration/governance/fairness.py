@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from orchestration.statistics.fairness.tables import TwoByTwo
 
-VERSION: Final = 1
+VERSION: Final = 2
 ALL: Final = "*"
 """In the place of an attribute, group or stratum where a result is of all of them."""
 STAGES: Final = ("proposed", "calibrated", "final")
@@ -94,7 +94,7 @@ def audit_ratings(ratings: pd.DataFrame) -> pd.DataFrame:
         (Breslow-Day) it is refused, and each stratum has a row ``in_stratum``. Of a stratum that
         may be tainted the verdict is `beside_unstratified`: it explains nothing away.
         ``ordinal``: log odds of a higher rating, held against sites where these are legitimate.
-        ``ranks``: Kruskal's test over all groups.
+        ``ranks``: Kruskal's test over all groups; ``wilcoxon``: of each against the reference.
         ``rater_interaction``: raters who treat the group otherwise than others do; where they do,
         each such rater has a row.
         ``stage_change``: whether the stage raised one group more than the other.
@@ -191,6 +191,9 @@ def _of_attribute(everybody: pd.DataFrame, earlier: pd.DataFrame) -> Iterator[Ro
             yield sized | _stage_row(one, good[pair], earlier, reference)
     yield from _ordinal_rows(people, reference, others, members)
     yield {"n": len(people)} | _ranks_row(people)
+    for group in others:
+        sized = {"group_code": group, "n": members[group], "n_reference": members[reference]}
+        yield sized | _pair_row(people, group, reference)
 
 
 def _ratio_row(found: Any, cut: float) -> Row:
@@ -262,7 +265,7 @@ def _strata_rows(people: pd.DataFrame, good: np.ndarray, group: str, stratum: st
         inside = row | {
             "method": "in_stratum",
             "stratum_id": str(name),
-            "convention": f"{role}; conditional odds ratio, exact interval",
+            "convention": f"{role}; conditional odds ratio, exact interval; Fisher and mid-p",
         }
         if table.sum(axis=1).min() < least:
             detail = f"fewer than {least} members of a group"
@@ -281,6 +284,7 @@ def _table_row(found: TwoByTwo | Refusal) -> Row:
         "low_value": _odds(found.odds_ratio_high),
         "high_value": _odds(found.odds_ratio_low),
         "exact_p_value": found.fisher_p_value,
+        "mid_p_value": found.mid_p_value,
     }
 
 
@@ -331,6 +335,22 @@ def _ranks_row(people: pd.DataFrame) -> Row:
     return row | (
         _refused(found) if isinstance(found, Refusal) else {"p_value": found.kruskal_p_value}
     )
+
+
+def _pair_row(people: pd.DataFrame, group: str, reference: str) -> Row:
+    row: Row = {
+        "method": "wilcoxon",
+        "convention": "share of pairs in which the group's member is rated higher, ties half",
+        "estimate_kind": "share",
+    }
+    pair = people[people["group_code"].isin([group, reference])]
+    # The group comes first, so that the statistic counts the pairs in which it is higher.
+    is_reference = (pair["group_code"] == reference).to_numpy()
+    found = compare_by_ranks(pair["rating_points"].to_numpy(dtype=float), is_reference)
+    if isinstance(found, Refusal):
+        return row | _refused(found)
+    pairs = int(is_reference.sum()) * int((~is_reference).sum())
+    return row | {"estimate": found.w / pairs, "p_value": found.w_p_value}
 
 
 def _rater_rows(people: pd.DataFrame, reference: str) -> Iterator[Row]:

@@ -61,7 +61,7 @@ def test_a_difference_that_does_not_matter_is_significant_in_many_people():
 def test_a_ratio_at_the_cut_is_not_below_it(cut):
     # Every pair of small groups against exact fractions; float division errs at 480 of 800
     # against 600 of 800, and at 3 of 5 against 6 of 8.
-    small = [(n, m) for n in (5, 6, 8, 9, 10) for m in (3, 5, 8, 10)]
+    small = [(n, m) for n in (5, 6, 8, 10) for m in (5, 8, 10)]
     tables = [(i, n, j, m) for n, m in small for i in range(1, n + 1) for j in range(m + 1)]
     tables += [(600, 800, 480, 800), (50_000, 60_000, 40_000, 60_000), (6, 8, 3, 5)]
     at_the_cut = 0

@@ -14,7 +14,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
-from scipy.stats import chi2_contingency, fisher_exact, hypergeom, norm
+from scipy.stats import chi2_contingency, fisher_exact, norm
 
 from orchestration.statistics.fairness.multiplicity import adjust_p_values
 from orchestration.statistics.fairness.tables import (
@@ -22,6 +22,7 @@ from orchestration.statistics.fairness.tables import (
     TwoByTwo,
     compare_two_groups,
     compare_within_strata,
+    exact_p_values,
     refuse_table,
 )
 from orchestration.statistics.refusal import (
@@ -431,9 +432,7 @@ def _exact(table: Ints) -> tuple[float, float] | Refusal:
         return Refusal(ZERO_DENOMINATOR, "a group has no members")
     if np.any(table.sum(axis=0) == 0):
         return Refusal(NO_VARIATION, "all outcomes are alike")
-    fisher = float(fisher_exact(table).pvalue)
-    n, good, first = int(table.sum()), int(table[:, 0].sum()), int(table[0].sum())
-    return fisher, fisher - float(hypergeom.pmf(table[0, 0], n, good, first)) / 2
+    return exact_p_values(table)
 
 
 def _ratio(
