@@ -213,7 +213,7 @@ def _formula(case: Case) -> str:
         name for role in COVARIATES if role in case.columns for name in _list(case.columns[role])
     ]
     taken = {*RESPONSES, *COVARIATES, "trials", "n", "exposure", "offset", "weights", "random"}
-    groups = _list(case.columns.get("random", [])) or [
+    groups = _list(case.columns.get("random", case.options.get("random", []))) or [
         name for role, named in case.columns.items() if role not in taken for name in _list(named)
     ]
     bars = [name if "|" in name else f"(1 | {name})" for name in groups]

@@ -13,7 +13,7 @@ from orchestration.statistics.refusal import (
     Refusal,
     refuse_values,
 )
-from orchestration.statistics.spc.constants import D2_TABLE, NELSON_2_RUN
+from orchestration.statistics.spc.constants import D2_TABLE, MIN_READINGS, NELSON_2_RUN
 from orchestration.statistics.spc.individuals import individuals_chart
 from orchestration.statistics.spc.rules import flag_runs
 
@@ -143,7 +143,8 @@ def capability(
     Returns
     -------
     Capability or Refusal
-        Refused: unstable process, no specification limit, no or infinite readings, no variation.
+        Refused: unstable process, no specification limit, fewer readings than any chart is drawn
+        of, infinite ones, no variation.
 
     Raises
     ------
@@ -160,7 +161,7 @@ def capability(
     Examples
     --------
     >>> found = capability(
-    ...     [9, 10, 11, 10], sigma_within=1, is_stable=True, lower_spec=7, upper_spec=14
+    ...     [9, 10, 11, 10] * 2, sigma_within=1, is_stable=True, lower_spec=7, upper_spec=14
     ... )
     >>> round(found.cp.value, 4), found.cpk.value
     (1.1667, 1.0)
@@ -169,7 +170,7 @@ def capability(
         raise ValueError(f"the confidence must lie in (0, 1), not be {confidence}")
     if lower_spec is not None and upper_spec is not None and lower_spec >= upper_spec:
         raise ValueError(f"the lower limit {lower_spec} is not below the upper {upper_spec}")
-    refusal = refuse_values(values)
+    refusal = refuse_values(values, least=MIN_READINGS)
     if refusal is not None:
         return refusal
     if not is_stable:

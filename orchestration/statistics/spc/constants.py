@@ -16,6 +16,9 @@ D2_EXACT: Final = 2 / math.sqrt(math.pi)
 Limits by this figure differ from those by the table in the fourth digit.
 """
 
+MEDIAN_RANGE_TABLE: Final = 0.954
+"""Median range of two standard normal values (0.953873), as Minitab divides the median by it."""
+
 D4_TABLE: Final = 3.267
 """Upper limit of a moving range of two, in means of the moving range (same appendix)."""
 
