@@ -26,6 +26,7 @@ from orchestration.governance.judgements import judge_readings
 from orchestration.governance.leaders import estimate_leaders
 from orchestration.governance.outlook import foreseen_rows
 from orchestration.governance.payouts import simulate_plans
+from orchestration.governance.process_capability import judge_processes
 from orchestration.governance.proposals import propose_levels
 from orchestration.governance.raters import judge_raters
 from orchestration.governance.ratings import normalise_ratings
@@ -223,6 +224,17 @@ QUESTIONS: Final = (
         "the act `chart.rebase` does.",
         domain="performance",
         sensitivity="internal",
+    ),
+    Question(
+        "process_capability",
+        ("intermediate.int_capability__input",),
+        judge_processes,
+        "Charts of measured characteristics and whether they fit their specification: one row per "
+        "machine, characteristic and specification. Read by `fct_process_capability`, so that a "
+        "capability is that of a stable process, with its interval.",
+        domain="production",
+        sensitivity="internal",
+        by="characteristic_id",
     ),
     Question(
         "alarm_budgets",

@@ -623,8 +623,8 @@ def process_capability(case: Case) -> Any:
             name: {"value": index.value, f"lo{share}": index.low, f"hi{share}": index.high}
             for name, index in named.items()
         },
-        "Pp": found.pp,
-        "Ppk": found.ppk,
+        "Pp": found.pp.value,
+        "Ppk": found.ppk.value,
     }
 
 
