@@ -1,4 +1,4 @@
-"""The tables of what is found of ratings are what the document prints; a few seeds bear them out."""
+"""The tables of what is found of ratings are those that are printed; a few seeds bear them out."""
 
 import re
 from pathlib import Path
