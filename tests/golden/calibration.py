@@ -238,6 +238,8 @@ def james_stein(case: Case) -> Any:
     if transform.startswith(("arcsin", "asin")):
         # Efron and Morris 1975: variance one.
         values, n = np.sqrt(n) * np.arcsin(2 * values - 1), None
+    elif transform not in {"", "none", "identity", "None"}:
+        raise ValueError(f"the transform {transform!r} is not known: arcsin")
     variance = _variance(case, values, n)
     target = _target(options.get("target", "grand_mean"))
     positive = options.get("positive_part", options.get("positive", True))

@@ -171,8 +171,8 @@ def answer(case: Case, compute: Answer | None) -> Any:
             branch = branch.setdefault(step, {})
         branch[last] = _attempt(varied, compute, name)
         read |= varied.options.read
-        _remark_unread(case, {*laid_over} - varied.options.read - {"columns"}, f" of {name}")
-    _remark_unread(case, {*case.options.stated} - read, "")
+        remark_unread(case, {*laid_over} - varied.options.read - {"columns"}, f" of {name}")
+    remark_unread(case, {*case.options.stated} - read, "")
     return tree
 
 
@@ -184,7 +184,8 @@ def _attempt(case: Case, compute: Answer, variant: str) -> Any:
         return MISSING
 
 
-def _remark_unread(case: Case, options: set[str], of: str) -> None:
+def remark_unread(case: Case, options: set[str], of: str) -> None:
+    """Name the options that nobody has looked up, and whose they are."""
     if options:
         case.remarks.append(f"no answer reads the options {', '.join(sorted(options))}{of}")
 

@@ -10,7 +10,7 @@ from scipy.stats import chi2_contingency
 from orchestration.statistics.fairness import adjusted, clustering, ordinal, tables
 from orchestration.statistics.refusal import Refusal
 from tests.golden import design
-from tests.golden.cases import Answer, Case, is_there, label, labels
+from tests.golden.cases import Answer, Case, is_there, label, labels, remark_unread
 
 OUTCOMES = ("outcome", "y", "response", "rating", "grade", "ordinal")
 FREQUENCIES = ("freq", "weights", "weight", "n")
@@ -218,7 +218,11 @@ def ordinal_regression(case: Case) -> Any:
     columns = design.coded(case.table, terms, bases)
     matrix = np.column_stack(list(columns.values()))
     named = [case.options[key] for key in ("link", "method") if case.options.get(key) in LINKS]
+    if not named and "link" in case.options:
+        named = [case.options["link"]]
     links = case.options.get("links", named or ["logit", "probit"])
+    if not set(links) <= set(LINKS):
+        raise ValueError(f"a link of {', '.join(links)} is not known: {', '.join(LINKS)}")
     each = {
         link: _polr(outcome, matrix, freq, LINKS[link], list(columns), levels) for link in links
     }
@@ -339,8 +343,15 @@ def morans_i(case: Case) -> Any:
     )
     if isinstance(found, Refusal):
         return found
-    two_sided = str(case.options.get("alternative", "two.sided")).startswith("two")
-    p = found.p_two_sided if two_sided else found.p_greater
+    p = case.word(
+        "alternative",
+        {
+            **dict.fromkeys(("two.sided", "two-sided", "two_sided"), found.p_two_sided),
+            "greater": found.p_greater,
+            "less": 1 - found.p_greater,
+        },
+        found.p_two_sided,
+    )
     random, normal = found.variance_randomisation, found.variance_normality
     by = {
         "randomisation": {"variance": random, "sd": np.sqrt(random), "z": found.z_randomisation},
@@ -406,7 +417,8 @@ def _given_weights(case: Case) -> np.ndarray | None:
 
 def _weights(case: Case, places: np.ndarray) -> np.ndarray:
     stated = case.options.get("weights", case.options.get("weight", ""))
-    named = {**case.options, **(stated if isinstance(stated, dict) else {})}
+    nested = stated if isinstance(stated, dict) else {}
+    named = case.options.under(nested)
     kind = str(named.get("type", named.get("kind", stated))).lower()
     metric: clustering.Metric = "great_circle" if "lat" in str(case.columns) else "euclidean"
     between = clustering.distances(places, str(named.get("metric", metric)))  # type: ignore[arg-type]
@@ -418,6 +430,8 @@ def _weights(case: Case, places: np.ndarray) -> np.ndarray:
         weights = clustering.nearest_neighbour_weights(between, int(count))
     elif furthest is not None and "inverse" not in kind:
         weights = clustering.band_weights(between, furthest=float(furthest))
+    elif kind and not any(word in kind for word in ("inverse", "idw", "reciprocal")):
+        raise ValueError(f"weights by {kind!r} are not known, or need a threshold or k")
     else:
         weights = clustering.inverse_distance_weights(between, power=float(named.get("power", 1)))
         if furthest is not None:
@@ -425,6 +439,7 @@ def _weights(case: Case, places: np.ndarray) -> np.ndarray:
     # Binary weights are nought and one, unless their rows are said to be standardised.
     style = "B" if "binary" in kind and not _says_flags(named) else "W"
     plain = str(named.get("style", style)) == "B" or not _among_flags(named)
+    remark_unread(case, set(nested) - named.read, " of the weights")
     return weights if plain else clustering.row_standardised(weights)
 
 

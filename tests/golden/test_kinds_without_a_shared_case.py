@@ -671,3 +671,28 @@ def test_random_terms_may_be_an_option(tmp_path):
                 for one in of_formula["varcomp"]]}  # fmt: skip
     assert len(expected["varcomp"]) == 3
     assert wrong(tmp_path, header, rows, by_roles, expected, 1e-9) == []
+
+
+def test_options_within_options_are_named_too_and_words_that_end_an_answer(tmp_path, capsys):
+    models = {"one": {"column": "y", "model": "naive", "horizon": 1, "moon": "full"}}
+    rows = [[one] for one in (3, 4, 2, 7, 8, 6, 5, 9)]
+    recipe = {"kind": "forecast", "options": {**models, "tide": "high"}}
+    folder = written(tmp_path, ["y"], rows, recipe, {"one": {"mean": [9]}})
+    assert main([str(folder)]) == 0
+    said = capsys.readouterr().err
+    assert "no answer reads the options moon of one" in said
+    assert "no answer reads the options tide\n" in said
+
+    places = [(place, place) for place in range(1, 7)]
+    weights = {"type": "band", "threshold": 1, "kernel": "gauss"}
+    recipe = {"kind": "morans_i", "columns": {"position": "place", "value": "v"},
+              "options": {"weights": weights, "style": "B", "alternative": "sideways"},
+              "variants": {"gauss": {"weights": "gauss"}, "known": {}}}  # fmt: skip
+    expected = {"gauss": {"I": 0.6}, "known": {"I": 0.6}}
+    folder = written(tmp_path, ["place", "v"], places, recipe, expected, 1e-12)
+    assert main([str(folder)]) == 1
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[-1] == "2 figures, 0 differ, 1 missing"
+    assert "no answer reads the options kernel of the weights" in printed.err
+    assert "weights by 'gauss' are not known" in printed.err
+    assert "the option alternative is not known as 'sideways'" in printed.err
