@@ -261,6 +261,13 @@ def test_drawn_futures_have_the_mean_and_error_of_the_forecast():
         (lambda: interrupted.segmented_regression([5.1, 5.1, 5.1], {}), "no_variation"),
         (lambda: interrupted.first_order_regression([5.1] * 9, {}), "no_variation"),
         (lambda: interrupted.first_order_regression([1, math.nan, 3], {}), "gap_in_series"),
+        (
+            # The step and the slope begin after the last period.
+            lambda: interrupted.first_order_regression(
+                [1.0, 3, 2, 5, 4], {name: column[:5] for name, column in TERMS.items()}
+            ),
+            "singular_covariance",
+        ),
         (lambda: arima.fit_arima([1.0, 2, 3], (1, 0, 0)), "too_few_readings"),
         (lambda: arima.fit_arima([5.0] * 30, (1, 0, 0)), "no_variation"),
         (

@@ -127,9 +127,9 @@ def _unit_of(
     there = np.isfinite(y)
     level = float(y[there].mean()) if differenced else 0.0
     rest: Floats = y - level
-    slopes = np.zeros(0)
+    slopes: Floats = np.zeros(0)
     if turned is not None:
-        slopes = np.linalg.lstsq(turned[there], rest[there])[0]
+        slopes = np.asarray(np.linalg.lstsq(turned[there], rest[there])[0], dtype=np.float64)
         rest = rest - turned @ slopes
     left: Floats = np.diff(rest, n=order[1])
     for _ in range(seasonal[1]):
