@@ -266,10 +266,10 @@ def _compared(panel: _Panel, drivers: _Drivers, leaders: _Leaders | None, lag: i
     (n0, n1), (d0, d1) = pair(panel.numerator), pair(panel.denominator)
     mix = mix_effect(n0, d0, n1, d1)
     if isinstance(mix, Refusal):
-        # Of a KPI whose denominator may be negative nothing has a share.
+        # Of a KPI whose denominators may be negative, or are all 0, nothing has a share.
+        _note(notes, f"mix: {mix.detail}", np.ones(rows, dtype=bool))
         mix = mix_effect(*(np.full((rows, k), np.nan) for _ in range(4)))
         adds_up = np.zeros(rows, dtype=bool)
-        _note(notes, "mix: a denominator is negative", np.ones(rows, dtype=bool))
     assert isinstance(mix, Mix)  # nothing is negative or infinite any more
     with np.errstate(invalid="ignore", divide="ignore"):
         change = panel.multiplier * (n1 / d1 - n0 / d0)

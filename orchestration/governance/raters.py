@@ -90,6 +90,12 @@ def judge_raters(ratings: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+SINGULAR: Final = (
+    "singular: raters differ no more than chance, so their variance is estimated as 0 and gives no "
+    "interval"
+)
+
+
 def _of_managers(group: pd.DataFrame) -> Iterator[Row]:
     found = rater_severity(group["score"], group["rater_id"], group["ratee_id"], group["cycle_id"])
     yield _spread_row(found)
@@ -108,6 +114,7 @@ def _of_managers(group: pd.DataFrame) -> Iterator[Row]:
             "low_value": float(found.low[at]),
             "high_value": float(found.high[at]),
             "verdict": found.verdict[at],
+            "refusal": SINGULAR if found.singular and np.isfinite(found.severity[at]) else None,
         }
 
 

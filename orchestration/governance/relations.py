@@ -15,7 +15,7 @@ from orchestration.statistics.detection.evidence import (
     spanned_by_all,
 )
 from orchestration.statistics.detection.relations import lead_lag, redundant
-from orchestration.statistics.refusal import Refusal
+from orchestration.statistics.refusal import DUPLICATE_PERIOD, Refusal
 
 MAX_LAG_WEEKS: Final = 8
 PERMUTATIONS: Final = 1999
@@ -69,7 +69,14 @@ def relate_kpis(weeks: pd.DataFrame) -> pd.DataFrame:
     ]
     if not pairs:
         return pd.DataFrame(columns=list(_COLUMNS), dtype="object")
-    wide = weeks.pivot(index="week_start_date", columns="kpi_id", values="week_value")  # noqa: PD010 - refuses doubles
+    # Which of two values of one week holds is not ours to choose: such a KPI has none.
+    repeated = weeks.duplicated(["kpi_id", "week_start_date"], keep=False)
+    doubled = weeks[repeated].groupby("kpi_id")["week_start_date"].min()
+    single = weeks.drop_duplicates(["kpi_id", "week_start_date"])
+    single = single.assign(
+        week_value=single["week_value"].mask(single["kpi_id"].isin(doubled.index))
+    )
+    wide = single.pivot(index="week_start_date", columns="kpi_id", values="week_value")  # noqa: PD010
     wide.index = pd.to_datetime(wide.index)
     # A week without a value is a gap and not a shorter series.
     series = wide.asfreq("7D")[names].to_numpy(dtype=float)
@@ -79,11 +86,17 @@ def relate_kpis(weeks: pd.DataFrame) -> pd.DataFrame:
         max_lag=MAX_LAG_WEEKS,
         alpha=FALSE_DISCOVERIES,
         permutations=PERMUTATIONS,
-        pairs=pairs,
+        pairs=[pair for pair in pairs if not {names[at] for at in pair} & set(doubled.index)],
     )
     moved = {} if isinstance(found, Refusal) else {_key(one): one for one in found}
     rows = []
     for pair in pairs:
+        twice = [names[at] for at in pair if names[at] in doubled.index]
+        if twice:
+            week = f"{pd.Timestamp(doubled[twice[0]]):%Y-%m-%d}"
+            why = f"{DUPLICATE_PERIOD}: {twice[0]} has two values of {week}"
+            rows += [_asked(names, pair, question) | {"refusal": why} for question in _METHODS]
+            continue
         both = spanned_by_all(series[:, pair])
         rows += [
             _same_thing(names, pair, both),
@@ -113,18 +126,28 @@ _COLUMNS: Final[dict[str, Any]] = {
 }
 
 
+_METHODS: Final = {
+    "same_thing": "correlation_of_changes",
+    "movement": "prewhitened_cross_correlation",
+}
+
+
+def _asked(names: list[str], pair: tuple[int, int], question: str) -> dict[str, Any]:
+    """Return the row of a question before it is answered."""
+    return _COLUMNS | {
+        "question": question,
+        "first_kpi_id": names[pair[0]],
+        "second_kpi_id": names[pair[1]],
+        "test_method": _METHODS[question],
+    }
+
+
 def _key(one: PairEvidence) -> frozenset[int]:
     return frozenset({one.leader, one.follower})
 
 
 def _same_thing(names: list[str], pair: tuple[int, int], both: np.ndarray) -> dict[str, Any]:
-    row = _COLUMNS | {
-        "question": "same_thing",
-        "first_kpi_id": names[pair[0]],
-        "second_kpi_id": names[pair[1]],
-        "test_method": "correlation_of_changes",
-        "week_count": len(both),
-    }
+    row = _asked(names, pair, "same_thing") | {"week_count": len(both)}
     # All correlations are at least -1: the figure is wanted whatever the verdict.
     found = redundant(both, at_least=-1.0)
     if isinstance(found, Refusal):
@@ -149,13 +172,7 @@ def _movement(
     both: np.ndarray,
     found: PairEvidence | None,
 ) -> dict[str, Any]:
-    row = _COLUMNS | {
-        "question": "movement",
-        "first_kpi_id": names[pair[0]],
-        "second_kpi_id": names[pair[1]],
-        "test_method": "prewhitened_cross_correlation",
-        "week_count": len(both),
-    }
+    row = _asked(names, pair, "movement") | {"week_count": len(both)}
     if found is None:
         why = lead_lag(both[:, 0], both[:, 1], max_lag=MAX_LAG_WEEKS, permutations=1)
         assert isinstance(why, Refusal), why

@@ -29,6 +29,7 @@ TOO_NARROW: Final = "too_narrow"
 TOO_FEW_CLUSTERS: Final = "too_few_clusters"
 DUPLICATE_PERIOD: Final = "duplicate_period"
 NO_COMPARISON: Final = "no_comparison"
+TOO_MANY: Final = "too_many"
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,28 @@ def refuse_values(values: ArrayLike, *, least: int = 2) -> Refusal | None:
         return Refusal(NO_VALUE, "there is no reading at all")
     if there < least:
         return Refusal(TOO_FEW_READINGS, f"{there} readings, at least {least} are needed")
+    return None
+
+
+def refuse_infinite(**figures: ArrayLike) -> Refusal | None:
+    """Return which figures, of any shape, are infinite, or None; NaN may stand for a missing one.
+
+    A filter by `np.isfinite` would drop them without a word, and the rest pass for the whole.
+    """
+    for name, values in figures.items():
+        infinite = np.argwhere(np.isinf(np.asarray(values, dtype=np.float64)))
+        if infinite.size:
+            at = ", ".join(str(place + 1) for place in infinite[0].tolist())
+            return Refusal(INFINITE_VALUE, f"{name}: the figure at {at} is infinite")
+    return None
+
+
+def refuse_labels(labels: ArrayLike, name: str) -> Refusal | None:
+    """Return where a reading belongs nowhere (None or NaN for a label), or None."""
+    given = np.asarray(labels, dtype=object)
+    missing = np.flatnonzero((given == None) | (given != given))  # noqa: E711, PLR0124
+    if missing.size:
+        return Refusal(GAP_IN_SERIES, f"the {name} of row {missing[0] + 1} is unknown")
     return None
 
 

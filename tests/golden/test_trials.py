@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 
 from tests.golden.cases import Case, figures
 from tests.golden.kinds import KINDS
@@ -111,3 +112,44 @@ def test_text_labels_and_a_column_of_clusters_will_do(tmp_path):
     }  # fmt: skip
 
     assert verdicts(tmp_path, recipe, columns, expected) == {}
+
+
+@pytest.mark.parametrize(
+    ("role", "cells", "options"),
+    [
+        ("first_treated", lambda unit: np.where(unit < 5, 4, 0), {}),
+        ("start", lambda unit: np.where(unit < 5, "4", "NA"), {}),
+        ("treated", lambda unit: (unit < 5).astype(int), {"post_from": 4}),
+        ("treated", lambda unit: (unit < 5).astype(int), {"event_study_reference": 3}),
+        ("treated", lambda unit: (unit < 5).astype(int), None),
+    ],
+)
+def test_since_when_units_are_treated_may_be_said_in_several_ways(tmp_path, role, cells, options):
+    # As above, and the mean of the event study of R by hand.
+    unit, period = (part.ravel() for part in np.meshgrid(np.arange(12), np.arange(1, 7)))
+    columns = {
+        "unit": unit,
+        "period": period,
+        "how": cells(unit),
+        "y": np.sin(3 * unit + period**2) + np.cos(unit) + 0.1 * period,
+    }
+    recipe = {
+        "kind": "did",
+        "columns": {"unit": "unit", "period": "period", role: "how", "y": "y"},
+        "options": options or {},
+    }
+    found = verdicts(tmp_path, recipe, columns, {"twfe": -0.2005628691268})
+
+    assert found == ({} if options is not None or role != "treated" else {"twfe": "refused"})
+
+
+def test_a_plain_list_of_cross_correlations_is_answered_by_one(tmp_path):
+    # Of 1, 2, 4, 3 and 2, 1, 3, 5 by hand: means 2.5 and 2.75.
+    x, y = np.array([1.0, 2, 4, 3]), np.array([2.0, 1, 3, 5])
+    a, b = x - x.mean(), y - y.mean()
+    size = np.sqrt((a @ a) * (b @ b))
+    recipe = {"kind": "kpi_relations", "columns": {"kpis": ["x", "y"]}, "options": {"lag_max": 1}}
+    # R's lag k pairs x[t + k] with y[t].
+    expected = {"ccf": [a[:3] @ b[1:] / size, a @ b / size, a[1:] @ b[:3] / size]}
+
+    assert verdicts(tmp_path, recipe, {"x": x, "y": y}, expected) == {}

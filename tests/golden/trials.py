@@ -8,7 +8,7 @@ import numpy as np
 from orchestration.statistics.experiments import breaks, difference, interrupted
 from orchestration.statistics.prediction import arima, forecast, outlook, simple, smoothing
 from orchestration.statistics.refusal import Refusal
-from tests.golden.cases import Answer, Case, Options, remark_unread
+from tests.golden.cases import Answer, Case, Options, is_there, remark_unread
 
 UNKNOWN: Final = "unknown_model"
 
@@ -17,6 +17,8 @@ def did(case: Case) -> Any:
     options = case.options
     outcome, unit, period = _series(case, {}), case.column("unit"), case.column("period")
     treatment = _treatment(case)
+    if isinstance(treatment, Refusal):
+        return treatment
     group, post = _group(case, treatment), _post(case, treatment)
     readings = difference.panel(
         outcome,
@@ -29,10 +31,12 @@ def did(case: Case) -> Any:
     if isinstance(readings, Refusal):
         return readings
     tree: dict[str, Any] = {"did_2x2": difference.two_by_two(outcome, group, post)}
-    tree |= _two_way(difference.two_way_fixed_effects(readings))
+    tree |= _two_way(difference.two_way_fixed_effects(readings, least=1))
     if "event_study_reference" in options:
         tree["event_study"] = _event_study(
-            difference.event_study(readings, group[readings.row], options["event_study_reference"])
+            difference.event_study(
+                readings, group[readings.row], options["event_study_reference"], least=1
+            )
         )
     return tree
 
@@ -70,8 +74,19 @@ def _event_study(found: difference.EventStudy | Refusal) -> Any:
     }
 
 
-def _treatment(case: Case) -> np.ndarray:
-    return case.column("d") if case.has("d") else case.column("treated") * case.column("post")
+STARTS: Final = ("first_treated", "start", "starts", "first_period", "cohort", "wave", "gvar")
+SINCE: Final = (*STARTS, "post_from", "first_post", "treatment_start")
+
+
+def _treatment(case: Case) -> np.ndarray | Refusal:
+    """By a column of its own, by group and time, or from the first period that is stated."""
+    if case.has("d"):
+        return case.column("d")
+    post = _post(case, None)
+    if post is None:
+        roles = f"d, post, {', '.join(STARTS)}, nor the option post_from"
+        return Refusal(UNKNOWN, f"since when the treated are treated is not stated: no {roles}")
+    return case.column("treated") * post if case.has("treated") else post
 
 
 def _group(case: Case, treatment: np.ndarray) -> np.ndarray:
@@ -82,11 +97,23 @@ def _group(case: Case, treatment: np.ndarray) -> np.ndarray:
     return np.isin(case.column("unit"), ever).astype(float)
 
 
-def _post(case: Case, treatment: np.ndarray) -> np.ndarray:
+def _post(case: Case, treatment: np.ndarray | None) -> np.ndarray | None:
     if case.has("post"):
         return case.column("post")
     period = case.column("period")
-    return (period >= period[treatment > 0].min()).astype(float)
+    if treatment is not None:
+        return (period >= period[treatment > 0].min()).astype(float)
+    start = next((case.column(role) for role in STARTS if case.has(role)), None)
+    if start is not None:
+        # Never is written as nothing, or as 0 where periods are numbers.
+        stated = is_there(start) & ((start != 0) if start.dtype.kind == "f" else True)
+        return (stated & (period >= start)).astype(float)
+    since = next((case.options[name] for name in SINCE if name in case.options), None)
+    if since is not None:
+        return (period >= since).astype(float)
+    # Differences count from the last period before.
+    reference = case.options.get("event_study_reference")
+    return None if reference is None else (period > reference).astype(float)
 
 
 def _cluster(case: Case) -> np.ndarray:

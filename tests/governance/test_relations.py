@@ -1,5 +1,6 @@
 """Relations between KPIs: what the demo company plants is named, and refusals have rows."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -96,6 +97,34 @@ def test_a_kpi_with_too_few_weeks_or_a_gap_is_refused_by_name_and_stops_no_other
     assert reasons[frozenset({"speed", "rework"})].startswith("too_few_readings: 30 readings")
     assert reasons[frozenset({"weather", "yield"})].startswith("gap_in_series")
     assert rows(table, "leads") == [("training", "yield")]
+
+
+def test_a_kpi_with_two_values_of_a_week_is_refused_by_name_and_stops_no_other():
+    weeks = weeks_of(weekly(1, PLANTED))
+    again = weeks[weeks["kpi_id"] == "speed"].iloc[[3]].assign(week_value=0.0)
+    others = relate_kpis(weeks[weeks["kpi_id"] != "speed"])
+    found = relate_kpis(pd.concat([weeks, again], ignore_index=True))
+    of_speed = (found[["first_kpi_id", "second_kpi_id"]] == "speed").any(axis=1)
+
+    assert of_speed.any()
+    assert set(found[of_speed]["refusal"]) == {
+        "duplicate_period: speed has two values of 2023-01-23"
+    }
+    pd.testing.assert_frame_equal(
+        found[~of_speed].reset_index(drop=True).drop(columns="refusal"),
+        others.drop(columns="refusal"),
+    )
+    assert found[~of_speed]["refusal"].isna().all()
+
+
+def test_a_kpi_with_an_infinite_week_is_refused_by_name():
+    weeks = weeks_of(weekly(1, PLANTED))
+    weeks.loc[weeks.index[weeks["kpi_id"] == "speed"][3], "week_value"] = np.inf
+    found = relate_kpis(weeks)
+    of_speed = (found[["first_kpi_id", "second_kpi_id"]] == "speed").any(axis=1)
+
+    assert found[of_speed]["refusal"].str.startswith("infinite_value: ").all()
+    assert found[~of_speed]["refusal"].isna().all()
 
 
 def test_no_weeks_and_kpis_without_a_better_side_give_no_row():

@@ -59,7 +59,7 @@ def test_mix_and_change_within_add_up_to_the_change_with_parts_that_come_and_go(
     is_known = parts[1].sum() > 0 and parts[3].sum() > 0
     # A numerator without denominator belongs to a part that is not there.
     if not is_known:
-        assert np.isnan(found.mix[0] + found.within[0])
+        assert found.reason == "zero_denominator"
         return
     assert found.mix + found.within == pytest.approx(found.after - found.before, abs=1e-9)
     assert found.mix_of.sum(axis=1) + found.within_of.sum(axis=1) == pytest.approx(
@@ -81,6 +81,15 @@ def test_a_part_that_came_changes_the_mix_alone():
     assert found.within.tolist() == [0.0]
     assert found.mix == pytest.approx([0.15], abs=1e-15)
     assert found.weight[0, 1] == 0
+
+
+def test_infinite_outcomes_drivers_and_months_are_refused_and_not_left_out():
+    rng = np.random.default_rng(1)
+    unit, period = np.repeat(np.arange(8), 6), np.tile(np.arange(6.0), 8)
+    for at in range(3):
+        outcome, driver, when = rng.normal(size=48), rng.normal(size=(48, 1)), period.copy()
+        (outcome, driver[:, 0], when)[at][7] = np.inf
+        assert driver_effects(outcome, driver, unit, when, names=["d"]).reason == "infinite_value"
 
 
 def test_negative_and_infinite_sizes_are_refused_and_a_missing_numerator_is_not_guessed():

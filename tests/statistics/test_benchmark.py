@@ -75,9 +75,17 @@ def test_the_interval_holds_the_true_rank_as_often_as_it_says():
         ([*np.arange(8.0), np.inf], NORMAL, 40, "infinite_value"),
         (np.arange(12.0), NORMAL[::-1], 40, "impossible_value"),
         (np.arange(12.0), NORMAL, 0, "impossible_value"),
+        (np.arange(12.0), np.r_[NORMAL[:-1], np.nan], 40, "impossible_value"),
+        (np.full(12, 50.1), NORMAL, 40, "no_variation"),
     ],
 )
 def test_what_says_nothing_is_refused(readings, levels, units, reason):
     found = standing_among(readings, SHARES, levels, n_units=units)
     assert isinstance(found, Refusal)
     assert found.reason == reason
+
+
+def test_readings_beyond_all_quantiles_have_an_open_rank():
+    found = standing_among(1e9 + np.arange(12.0), SHARES, NORMAL, n_units=40)
+
+    assert (found.share, found.low, found.high) == (1, 0, 1)

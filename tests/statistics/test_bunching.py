@@ -167,3 +167,28 @@ def test_events_that_crowd_at_the_end_of_periods_are_found_per_period():
         TOO_FEW_READINGS
     )
     assert period_end_spike(events, days, events + 1, late_days=3).reason == IMPOSSIBLE_COUNT
+
+
+def test_values_that_show_no_course_beside_a_level_are_refused():
+    # 300 times the same: p = (1 / 3)^300 and an endless excess, of a machine that never varied.
+    assert heaps_at_round_figures(np.full(300, 30.0), step=1).reason == "no_variation"
+    assert heaps_at_round_figures(np.repeat([30.0, 35, 40], 100), step=1).reason == "too_coarse"
+    # Four levels beside the two at the threshold, for the four coefficients of a cubic.
+    few = np.repeat([46.0, 47, 49, 50, 52, 53], 60)
+    assert break_of_counts(few, 50, step=1).reason == TOO_FEW_READINGS
+    assert not isinstance(break_of_counts(np.r_[few, 54.0, 55], 50, step=1), Refusal)
+
+
+def test_infinite_events_are_refused_and_periods_with_a_gap_do_not_count():
+    events, days, late = np.full(12, 100.0), np.full(12, 30.0), np.arange(10.0, 22.0)
+    for at in range(3):
+        columns = [events.copy(), days.copy(), late.copy()]
+        columns[at][5] = np.inf
+        assert period_end_spike(*columns, late_days=3).reason == "infinite_value"
+        columns[at][5] = np.nan
+        found = period_end_spike(*columns, late_days=3)
+        rest = period_end_spike(*(np.delete(one, 5) for one in columns), late_days=3)
+        assert (found.share, found.expected_share, found.p_value) == (
+            rest.share, rest.expected_share, rest.p_value
+        )  # fmt: skip
+        assert np.isnan(found.excess).nonzero()[0].tolist() == [5]

@@ -543,6 +543,8 @@ INFINITE = [1.0, 2.0, math.inf, *range(9)]
         (lambda: weighted.cusum_chart(GAPS, centre=0, sigma=1), "no_value"),
         (lambda: weighted.cusum_chart(INFINITE, centre=0, sigma=1), "infinite_value"),
         (lambda: short_run.short_run_chart([1, 2, 3], ["a", "a", "b"]), "too_few_readings"),
+        (lambda: short_run.short_run_chart([1, 2, 3], ["a", "a", None]), "gap_in_series"),
+        (lambda: short_run.short_run_chart([1, 2, 3], [1, 1, math.nan]), "gap_in_series"),
         (lambda: short_run.short_run_chart([1, 1, 3], ["a", "a", "a"]), None),
         (lambda: short_run.short_run_chart([1, 1, 1], ["a", "a", "a"]), "no_variation"),
         (lambda: multivariate.hotelling_chart(np.ones((3, 2))), "too_few_readings"),

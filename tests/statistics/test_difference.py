@@ -1,5 +1,6 @@
 """Difference in differences: R's figures, laws, planted truth, refusals."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -54,7 +55,7 @@ def simulated(seed, *, units=20, treated=8, periods=10, start=6, effect=0.0, dri
     ],
 )
 def test_errors_are_those_of_clubsandwich_and_sandwich(cluster, cr2, freedom, p_value, cr1):
-    fit = difference.two_way_fixed_effects(formula_panel(cluster))
+    fit = difference.two_way_fixed_effects(formula_panel(cluster), least=1)
 
     assert fit.coefficient[0] == pytest.approx(-0.433307245626, abs=1e-11)
     assert fit.iid[0, 0] ** 0.5 == pytest.approx(0.357122749613, abs=1e-11)
@@ -246,6 +247,21 @@ def refused_panel(**changed):
     return difference.panel(**{**given, **changed})
 
 
+def of_nothing():
+    """Unit and period say all there is."""
+    readings, _ = simulated(1)
+    return dataclasses.replace(readings, outcome=0.3 * readings.unit + 0.1 * readings.period)
+
+
+def test_with_one_treated_cluster_a_nil_effect_would_be_found_most_of_the_time():
+    rejected = [
+        difference.two_way_fixed_effects(simulated(seed, treated=1)[0], least=1).p_value() < 0.05
+        for seed in range(40)
+    ]
+
+    assert np.mean(rejected) > 0.5
+
+
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
@@ -257,7 +273,17 @@ def refused_panel(**changed):
         (lambda: refused_panel(treatment=[1, 1, 1, 1]), "no_comparison"),
         (lambda: difference.two_by_two([1, 2], [1, 1], [0, 1]), "no_comparison"),
         # Four readings, four parameters.
-        (lambda: difference.two_way_fixed_effects(refused_panel()), "too_few_readings"),
+        (lambda: difference.two_way_fixed_effects(refused_panel(), least=1), "too_few_readings"),
+        (lambda: refused_panel(treatment=[0, 0, math.inf, 1]), "gap_in_series"),
+        (
+            lambda: difference.two_by_two([1, math.inf, 2, 3], [1, 1, 0, 0], [0, 1] * 2),
+            "infinite_value",
+        ),
+        (lambda: difference.two_way_fixed_effects(simulated(1, treated=3)[0]), "too_few_clusters"),
+        (lambda: difference.event_study(*simulated(1, treated=3), 5), "too_few_clusters"),
+        (lambda: difference.drift_before_start(*simulated(1, treated=3)), "too_few_clusters"),
+        (lambda: difference.selection_on_the_past(*simulated(1, treated=3)), "too_few_clusters"),
+        (lambda: difference.permutation_test(of_nothing()), "no_variation"),
         (lambda: difference.permutation_test(simulated(1, treated=3)[0]), "too_few_clusters"),
         (lambda: difference.permutation_test(simulated(1, treated=17)[0]), "too_few_clusters"),
         (lambda: difference.event_study(*simulated(1), 77), "no_comparison"),
@@ -267,7 +293,7 @@ def refused_panel(**changed):
         ),
         (
             # All begin at once: the effect is that of the period.
-            lambda: difference.two_way_fixed_effects(simulated(1, treated=20)[0]),
+            lambda: difference.two_way_fixed_effects(simulated(1, treated=20)[0], least=0),
             "singular_covariance",
         ),
         (
@@ -277,7 +303,8 @@ def refused_panel(**changed):
                     [0, 0, 1] * 2 + [0] * 6,
                     np.repeat([1, 2, 3, 4], 3),
                     [1, 2, 3] * 4,
-                )
+                ),
+                least=1,
             ),
             "no_variation",
         ),

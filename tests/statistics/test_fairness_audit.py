@@ -225,3 +225,13 @@ def test_counts_that_cannot_be_are_refused():
     assert coverage([5, 7], [6, 6], [1, 1]).reason == IMPOSSIBLE_COUNT
     with pytest.raises(ValueError, match="no group 2"):
         impact_ratios([4, 10], [4, 10], reference=2)
+
+
+def test_groups_too_large_for_an_exact_test_are_refused_each_for_itself():
+    found = impact_ratios([300, 300_000_000_000, 250], [1000, 10**12, 1000], reference=0)
+
+    assert found[0].reason == "too_many"
+    assert found[1].ratio == pytest.approx(250 / 300)
+    assert audit_strata([[[10**12, 1], [1, 10**12]]], role="legitimate").reason == "too_many"
+    assert coverage([10**11, 10**11], [10**12, 10**12], [1, 1]).reason == "too_many"
+    assert coverage([1, 2], [np.inf, 3], [1, 1]).reason == "infinite_value"

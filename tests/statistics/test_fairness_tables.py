@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.stats import chi2_contingency
+from scipy.stats.contingency import odds_ratio
 from statsmodels.stats.contingency_tables import StratifiedTable
 
 from orchestration.statistics.fairness.adjusted import adjusted_log_odds
@@ -86,6 +87,10 @@ def test_strata_that_say_nothing_change_nothing():
         (lambda: compare_within_strata([[[3, 0], [2, 0]]]), "no_variation"),
         (lambda: compare_within_strata([[[3, 0], [2, 5]]]), "no_variation"),
         (
+            lambda: adjusted_log_odds([1, 0, 1, 0], list("aaaa"), list("xxyy"), reference="a"),
+            "no_comparison",
+        ),
+        (
             lambda: adjusted_log_odds([1, 1, 0, 0], list("abab"), list("xxyy"), reference="a"),
             "no_variation",
         ),
@@ -100,3 +105,36 @@ def test_tables_that_say_nothing_are_refused_by_name(answer, reason):
 
     assert isinstance(found, Refusal)
     assert found.reason == reason
+
+
+def test_the_conditional_odds_ratio_and_its_interval_are_those_of_scipy():
+    for table in ([[12, 5], [7, 9]], [[3, 0], [4, 11]], [[0, 8], [6, 2]], [[300, 700], [250, 750]]):
+        found, oracle = compare_two_groups(table), odds_ratio(np.array(table))
+        interval = oracle.confidence_interval(0.95)
+
+        assert (found.odds_ratio, found.odds_ratio_low, found.odds_ratio_high) == pytest.approx(
+            (oracle.statistic, interval.low, interval.high), rel=1e-6
+        )
+
+
+def test_exact_tests_of_many_are_those_of_large_numbers_and_of_too_many_are_refused():
+    # Half a million: the exact test and Yates' agree to the second digit, the ratios to the fifth.
+    table = np.array([[90_000, 160_000], [89_500, 160_500]])
+    found, within = compare_two_groups(table), compare_within_strata([table // 2, table // 2])
+
+    assert found.fisher_p_value == pytest.approx(found.chi2_yates_p_value, rel=0.01)
+    assert within.exact_p_value == pytest.approx(within.corrected_p_value, rel=0.01)
+    cross = table[0, 0] * table[1, 1] / table[0, 1] / table[1, 0]
+    assert (found.odds_ratio, within.exact_odds_ratio) == pytest.approx((cross, cross), rel=1e-5)
+    assert compare_two_groups(table * 10**6).reason == "too_many"
+    assert compare_within_strata([table * 10**6]).reason == "too_many"
+
+
+def test_an_odds_ratio_far_from_one_is_that_of_each_stratum():
+    # Seen from an odds ratio of 1 such tables are less likely than any number.
+    table = np.array([[49_000, 1_000], [500, 49_500]])
+    within = compare_within_strata([table, table])
+
+    assert within.exact_p_value == 0
+    assert within.exact_odds_ratio == pytest.approx(49 * 99, rel=1e-3)
+    assert compare_two_groups(table).odds_ratio == pytest.approx(49 * 99, rel=1e-3)

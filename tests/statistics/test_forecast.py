@@ -331,6 +331,12 @@ def test_calibration_by_hand():
             lambda: forecast.backtest(QUARTERS[:10], "AAA", horizon=1, first=8, period=4),
             "no_comparison",
         ),
+        (
+            lambda: forecast.backtest([*QUARTERS, math.inf], "mean", horizon=1, first=6),
+            "infinite_value",
+        ),
+        (lambda: forecast.accuracy([1.0, 2], [1, math.inf], QUARTERS), "infinite_value"),
+        (lambda: forecast.accuracy([1.0, math.nan], [math.nan, 2], QUARTERS), "no_comparison"),
         (lambda: forecast.pooled_coverage([]), "too_few_readings"),
         (lambda: odds.calibrate([0.5] * 60, [True] * 60), "no_variation"),
         (lambda: odds.calibrate([1.5] * 60, [True] * 60), "impossible_value"),

@@ -4,10 +4,12 @@ import math
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize_scalar
 
 from orchestration.statistics.experiments import interrupted
 from orchestration.statistics.prediction import arima
 from orchestration.statistics.refusal import Refusal
+from tests.statistics.test_breaks import NILE
 
 TERMS = interrupted.interruption_terms(48, 30)
 TREND = TERMS["t"]
@@ -172,6 +174,71 @@ def test_regression_with_autoregressive_errors_agrees_with_r():
     assert ahead.se == pytest.approx([0.672898309032, 0.940965888772, 1.049676118999], rel=1e-4)
 
 
+@pytest.mark.parametrize("scale", [2e-10, 1e-3, 100.0, 2e6])
+@pytest.mark.parametrize(
+    ("order", "seasonal", "level", "regressor"),
+    [
+        ((1, 0, 0), (0, 0, 0, 0), 1e6, True),
+        ((1, 0, 1), (0, 0, 0, 0), -40.0, False),
+        ((2, 0, 0), (1, 0, 0, 4), 1e4, True),
+        ((0, 1, 1), (0, 1, 1, 4), 1e6, False),
+    ],
+)
+def test_a_model_does_not_depend_on_the_unit_or_the_zero_of_its_readings(
+    order, seasonal, level, regressor, scale
+):
+    outcome = autocorrelated(7)
+    if order[1]:
+        outcome = np.cumsum(outcome.reshape(-1, 4), axis=0).ravel().cumsum()
+    outcome[[30, 77]] = math.nan
+    step = (np.arange(120) >= 60) * 1.0
+    terms, ahead = ({"step": step}, np.ones((5, 1))) if regressor else (None, None)
+    plain = arima.fit_arima(outcome, order, seasonal, regressors=terms)
+    found = arima.fit_arima(scale * (outcome + level), order, seasonal, regressors=terms)
+    unit = {name: scale if name in {"intercept", "step"} else 1.0 for name in plain.coefficient}
+    zero = {name: scale * level * (name == "intercept") for name in unit}
+
+    # Both stop where the likelihood is flat to its tenth digit; the largest level costs six.
+    for name, one in unit.items():
+        moved = (found.coefficient[name] - zero[name]) / one
+        assert moved == pytest.approx(plain.coefficient[name], abs=2e-4 * plain.se[name])
+        assert found.se[name] / one == pytest.approx(plain.se[name], rel=2e-3)
+    assert found.sigma2 / scale**2 == pytest.approx(plain.sigma2, rel=1e-6)
+    assert found.log_likelihood + found.n * math.log(scale) == pytest.approx(
+        plain.log_likelihood, abs=1e-6
+    )
+    first, then = plain.forecast(5, ahead), found.forecast(5, ahead)
+    assert then.mean / scale - level == pytest.approx(first.mean, abs=1e-3 * first.se[0])
+    assert then.se / scale == pytest.approx(first.se, rel=1e-3)
+    drawn = found.paths(5, 2000, np.random.default_rng(1), ahead) / scale - level
+    assert drawn.mean(axis=0) == pytest.approx(first.mean, abs=4 * first.se.max() / 2000**0.5)
+    assert drawn.std(axis=0) == pytest.approx(first.se, rel=4 / 4000**0.5)
+
+
+def test_the_nile_in_any_unit_has_the_highest_exact_likelihood():
+    # Of AR(1) errors by hand: transformed by one correlation after the other, then least squares.
+    flow, step = np.array(NILE, dtype=float), (np.arange(100) >= 28) * 1.0
+    design = np.column_stack([np.ones(100), step])
+
+    def fitted(rho):
+        def turned(column):
+            return np.r_[column[:1] * math.sqrt(1 - rho**2), column[1:] - rho * column[:-1]]
+
+        beta, squares, *_ = np.linalg.lstsq(turned(design), turned(flow))
+        spread = math.log(2 * math.pi * squares[0] / 100) + 1
+        return -50 * spread + 0.5 * math.log(1 - rho**2), beta[1]
+
+    best = minimize_scalar(lambda rho: -fitted(rho)[0], bounds=(-0.9, 0.9), method="bounded")
+    log_likelihood, effect = fitted(best.x)
+    for scale in (1e-3, 1.0, 100.0, 1e6):
+        found = arima.fit_arima(scale * flow, (1, 0, 0), regressors={"step": step})
+
+        assert found.log_likelihood + 100 * math.log(scale) == pytest.approx(
+            log_likelihood, abs=1e-6
+        )
+        assert found.coefficient["step"] / scale == pytest.approx(effect, rel=1e-4)
+
+
 def test_drawn_futures_have_the_mean_and_error_of_the_forecast():
     found = arima.fit_arima(autocorrelated(1), (1, 0, 0))
     drawn = found.paths(6, 4000, np.random.default_rng(1))
@@ -194,8 +261,21 @@ def test_drawn_futures_have_the_mean_and_error_of_the_forecast():
         (lambda: interrupted.segmented_regression([5.1, 5.1, 5.1], {}), "no_variation"),
         (lambda: interrupted.first_order_regression([5.1] * 9, {}), "no_variation"),
         (lambda: interrupted.first_order_regression([1, math.nan, 3], {}), "gap_in_series"),
+        (
+            # The step and the slope begin after the last period.
+            lambda: interrupted.first_order_regression(
+                [1.0, 3, 2, 5, 4], {name: column[:5] for name, column in TERMS.items()}
+            ),
+            "singular_covariance",
+        ),
         (lambda: arima.fit_arima([1.0, 2, 3], (1, 0, 0)), "too_few_readings"),
         (lambda: arima.fit_arima([5.0] * 30, (1, 0, 0)), "no_variation"),
+        (
+            lambda: arima.fit_arima(
+                3.0 + 0.1 * np.arange(30.0), (1, 0, 0), regressors={"t": np.arange(30.0)}
+            ),
+            "no_variation",
+        ),
         (lambda: arima.fit_arima([1.0, math.inf] * 30, (1, 0, 0)), "infinite_value"),
         (
             lambda: arima.fit_arima(autocorrelated(1), (1, 0, 0), regressors={"c": np.ones(120)}),

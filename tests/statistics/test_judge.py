@@ -264,13 +264,27 @@ def test_no_readings_give_no_judgements():
     assert judge_series(empty).empty
 
 
-def test_a_frame_without_a_single_order_or_plan_is_refused():
+@pytest.mark.parametrize("chart", ["i_mr", "u"])
+def test_two_readings_of_a_period_leave_that_series_uncharted_and_the_others_judged(chart):
+    several = [
+        counts(chart, np.arange(24.0) % 5 + number, 50.0, series_id=f"series {number}")
+        for number in range(3)
+    ]
+    doubled = pd.concat([several[0], several[1], several[1].iloc[[7]], several[2]])
+    found = judge_series(doubled.reset_index(drop=True)).groupby("series_id")
+
+    assert found["reason"].unique().loc["series 1"].tolist() == ["duplicate_period"]
+    assert not found.get_group("series 1")["is_charted"].any()
+    assert len(found.get_group("series 1")) == 25
+    for number in (0, 2):
+        mine = found.get_group(f"series {number}").reset_index(drop=True)
+        pd.testing.assert_frame_equal(mine, judge_series(several[number]))
+
+
+def test_a_frame_without_a_single_plan_is_refused():
     readings = individuals(ALTERNATING)
-    twice = pd.concat([readings, readings.tail(1)])
     two_charts = readings.assign(chart=["i_mr"] * 23 + ["p"])
 
-    with pytest.raises(ValueError, match="two readings of 2024-06-10"):
-        judge_series(twice)
     with pytest.raises(ValueError, match="more than one chart"):
         judge_series(two_charts)
     with pytest.raises(ValueError, match="unknown chart xbar"):

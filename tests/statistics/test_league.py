@@ -171,14 +171,10 @@ def test_units_that_never_vary_are_not_shrunken():
 
 
 @pytest.mark.parametrize(
-    ("readings", "message"),
-    [([1, 2, 3], "periods by units expected"), ([[1, float("inf")]], "a reading is infinite")],
+    "method",
+    [rank_persistence, shrink_newest, lambda table: regression_to_mean(table, periods_apart=1)],
 )
-def test_what_is_no_table_is_an_error_in_the_call(readings, message):
-    for method in (
-        rank_persistence,
-        shrink_newest,
-        lambda table: regression_to_mean(table, periods_apart=1),
-    ):
-        with pytest.raises(ValueError, match=message):
-            method(readings)
+def test_an_infinite_reading_is_refused_and_what_is_no_table_is_an_error_in_the_call(method):
+    assert method([[1, float("inf")], [1, 2]]).reason == "infinite_value"
+    with pytest.raises(ValueError, match="periods by units expected"):
+        method([1, 2, 3])

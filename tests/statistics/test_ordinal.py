@@ -177,3 +177,9 @@ def test_two_groups_by_ranks_are_the_uncorrected_chi_square_where_outcomes_are_t
     # Kruskal's variance divides by n - 1 where Pearson's divides by n.
     assert found.kruskal == pytest.approx(pearson * 199 / 200)
     assert found.w_p_value == pytest.approx(2 * norm.sf(np.sqrt(pearson * 199 / 200)))
+
+
+def test_a_rank_test_with_an_unknown_group_is_refused():
+    found = compare_by_ranks([1, 2, 3, 4], ["a", None, "b", "b"])
+
+    assert (found.reason, found.detail) == ("gap_in_series", "the group of row 2 is unknown")

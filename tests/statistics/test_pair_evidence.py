@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
-from orchestration.statistics.detection.evidence import out_of_sample_lift, pair_evidence
+from orchestration.statistics.detection.evidence import (
+    out_of_sample_lift,
+    pair_evidence,
+    spanned_by_all,
+)
 from orchestration.statistics.refusal import NO_VALUE, TOO_FEW_READINGS, Refusal
 
 
@@ -80,3 +84,22 @@ def test_pairs_that_cannot_be_related_are_left_out():
     assert reason(series[:, :1], (1,)) == TOO_FEW_READINGS
     with pytest.raises(ValueError, match="2 directions"):
         pair_evidence(series, directions=(1, 1), max_lag=6)
+
+
+@pytest.mark.parametrize(
+    ("leader", "follower", "reason"),
+    [
+        ([1.0, np.inf] * 20, np.arange(40.0), "infinite_value"),
+        (np.arange(40.0), [1.0, np.nan] * 20, "gap_in_series"),
+        ([1.0, 2, 3, 4], [2.0, 1, 4, 3], "too_few_readings"),
+        (np.sin(np.arange(40.0)), np.full(40, 5.1), "no_variation"),
+    ],
+)
+def test_a_lift_that_cannot_be_told_is_refused(leader, follower, reason):
+    assert out_of_sample_lift(leader, follower, 1).reason == reason
+
+
+def test_an_infinite_week_is_not_cut_off_without_a_word():
+    series = np.array([[np.inf, 1.0], [1, 2], [2, 3], [np.nan, 4]])
+
+    assert spanned_by_all(series).tolist() == [[np.inf, 1], [1, 2], [2, 3]]

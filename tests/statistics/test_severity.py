@@ -140,3 +140,16 @@ def test_what_cannot_be_told_is_refused(points, rater, ratee, reason):
 def test_columns_of_other_lengths_are_an_error():
     with pytest.raises(ValueError, match="differ in shape"):
         rater_severity([1, 2], ["a"], ["x", "y"], [0, 0])
+
+
+def test_raters_who_differ_no_more_than_chance_have_no_interval_that_looks_certain():
+    # Every ratee is given the same whole points once more by each rater, in turn: no severity.
+    ratee, rater = (part.ravel() for part in np.meshgrid(np.arange(12), np.arange(3)))
+    points = 3.0 + ratee % 3 + 0.5 * ((ratee + rater) % 3 == 0)
+    found = rater_severity(points, rater, ratee, np.zeros(36))
+
+    assert found.singular
+    assert found.between == 0
+    assert found.severity.tolist() == [0.0] * 3
+    assert np.isnan([found.sd, found.low, found.high]).all()
+    assert found.verdict == ("not_distinguishable",) * 3

@@ -99,6 +99,10 @@ def test_periods_in_which_everybody_is_treated_are_dropped_and_counted():
     [
         (panel(noise(1), (UNIT < 3) & (PERIOD > 4)), "too_few_clusters"),
         (panel(noise(1), (UNIT < 8) & (PERIOD > 4) & (PERIOD < 8)), "no_comparison"),
+        (panel(np.full(160, 0.3)), "no_variation"),
+        (panel(0.1 * UNIT + 0.7 * PERIOD), "no_variation"),
+        # The effect is the same for all, and nothing else happens.
+        (panel(0.1 * UNIT + (SINCE >= 0)), "no_variation"),
     ],
 )
 def test_waves_that_cannot_be_judged_are_refused_by_name(readings, reason):

@@ -10,7 +10,7 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from orchestration.statistics.experiments.clustered import dummies, fit_clustered
-from orchestration.statistics.refusal import TOO_FEW_CLUSTERS, Refusal
+from orchestration.statistics.refusal import TOO_FEW_CLUSTERS, Refusal, refuse_infinite
 from orchestration.statistics.spc.flat import Floats
 
 LEAST_CLUSTERS: Final = 4
@@ -66,7 +66,7 @@ def driver_effects(
     Returns
     -------
     DriverEffects or Refusal
-        Refused: fewer than four units, and as `fit_clustered`.
+        Refused: infinite figures, fewer than four units, and as `fit_clustered`.
 
     Raises
     ------
@@ -83,7 +83,10 @@ def driver_effects(
     of_unit, at = np.asarray(unit), np.asarray(period, dtype=np.float64)
     if given.shape != (values.size, len(names)) or {of_unit.shape, at.shape} != {values.shape}:
         raise ValueError("outcome, drivers, unit, period and names differ in shape")
-    there = np.isfinite(values) & np.isfinite(given).all(axis=1)
+    refusal = refuse_infinite(outcome=values, driver=given, period=at)
+    if refusal is not None:
+        return refusal
+    there = np.isfinite(values) & np.isfinite(given).all(axis=1) & np.isfinite(at)
     clusters = np.unique(of_unit[there]).size
     if clusters < LEAST_CLUSTERS:
         return Refusal(

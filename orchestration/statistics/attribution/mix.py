@@ -5,7 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from orchestration.statistics.refusal import IMPOSSIBLE_COUNT, INFINITE_VALUE, Refusal
+from orchestration.statistics.refusal import (
+    IMPOSSIBLE_COUNT,
+    INFINITE_VALUE,
+    ZERO_DENOMINATOR,
+    Refusal,
+)
 from orchestration.statistics.spc.flat import Floats
 
 
@@ -56,7 +61,8 @@ def mix_effect(
     -------
     Mix or Refusal
         A comparison with nothing to divide by, or with a numerator missing where there is a
-        denominator, is NaN. Refused: infinite figures, negative denominators.
+        denominator, is NaN. Refused: infinite figures, negative denominators, denominators that
+        are 0 throughout one of the periods.
 
     Raises
     ------
@@ -90,7 +96,9 @@ def mix_effect(
     if any(np.isinf(one).any() for one in arrays):
         return Refusal(INFINITE_VALUE, "a numerator or denominator is infinite")
     if np.any(arrays[1] < 0) or np.any(arrays[3] < 0):
-        return Refusal(IMPOSSIBLE_COUNT, "a denominator is negative, so shares mean nothing")
+        return Refusal(IMPOSSIBLE_COUNT, "a denominator is negative")
+    if any(one.size and np.all(one == 0) for one in (arrays[1], arrays[3])):
+        return Refusal(ZERO_DENOMINATOR, "all denominators of a period are 0")
     before, share_before, ratio_before = _shares(arrays[0], arrays[1])
     after, share_after, ratio_after = _shares(arrays[2], arrays[3])
     in_both = (share_before > 0) & (share_after > 0)

@@ -10,6 +10,7 @@ from scipy.stats import t as student
 
 from orchestration.statistics.refusal import (
     IMPOSSIBLE_VALUE,
+    NO_VARIATION,
     TOO_FEW_READINGS,
     Refusal,
     refuse_values,
@@ -64,7 +65,13 @@ def standing_among(
     Returns
     -------
     Standing or Refusal
-        Refused: fewer than 6 readings, infinite ones, quantiles that do not rise, no units.
+        Refused: fewer than 6 readings, infinite ones or all equal, quantiles that do not rise or
+        are missing, no units.
+
+    Raises
+    ------
+    ValueError
+        If shares and levels differ in shape.
 
     Notes
     -----
@@ -81,10 +88,15 @@ def standing_among(
             TOO_FEW_READINGS, f"{values.size} readings, at least {LEAST_READINGS} are needed"
         )
     refusal = refuse_values(values)
+    if refusal is None and np.all(values == values[0]):
+        refusal = Refusal(NO_VARIATION, "all readings are equal: how well the mean is known is not")
     if refusal is not None:
         return refusal
     scores, at = _quantiles(shares, levels)
-    if at.size < 2 or np.any(np.diff(at) <= 0) or np.any(np.diff(scores) <= 0):  # noqa: PLR2004
+    if scores.shape != at.shape:
+        raise ValueError(f"shares {scores.shape} and levels {at.shape} differ in shape")
+    # Differences that are missing do not rise either.
+    if at.size < 2 or not (np.all(np.diff(at) > 0) and np.all(np.diff(scores) > 0)):  # noqa: PLR2004
         return Refusal(IMPOSSIBLE_VALUE, "the quantiles do not rise")
     if not n_units > 0:
         return Refusal(IMPOSSIBLE_VALUE, f"{n_units} units have no quantiles")
@@ -93,7 +105,9 @@ def standing_among(
     reach = float(student.ppf((1 + confidence) / 2, values.size - 1)) * error
     below, z, above = _line(np.array([mean - reach, mean, mean + reach]), at, scores).tolist()
     share = float(norm.cdf(z))
-    of_sample = np.sqrt(share * (1 - share) / n_units) / float(norm.pdf(z))
+    # So far out that the sample says nothing.
+    density = float(norm.pdf(z))
+    of_sample = np.sqrt(share * (1 - share) / n_units) / density if density > 0 else np.inf
     half = np.hypot((above - below) / 2, float(norm.ppf((1 + confidence) / 2)) * of_sample)
     return Standing(
         value=mean,

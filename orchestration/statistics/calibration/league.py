@@ -12,7 +12,12 @@ from numpy.typing import ArrayLike
 from scipy.stats import norm, spearmanr
 
 from orchestration.statistics.calibration.pooling import pool_random_effects
-from orchestration.statistics.refusal import NO_VARIATION, TOO_FEW_READINGS, Refusal
+from orchestration.statistics.refusal import (
+    NO_VARIATION,
+    TOO_FEW_READINGS,
+    Refusal,
+    refuse_infinite,
+)
 from orchestration.statistics.spc.flat import Floats, Ints
 
 LEAST_UNITS: Final = 4
@@ -84,6 +89,8 @@ def rank_persistence(
     ([0.8, -0.8], 0.8)
     """
     table = _matrix(readings, periods_apart)
+    if isinstance(table, Refusal):
+        return table
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must lie in (0, 1), not be {confidence}")
     first, correlation, units = [], [], []
@@ -148,6 +155,8 @@ def regression_to_mean(distances: ArrayLike, *, periods_apart: int) -> Regressio
     Institute* 15 (1886) 246-263.
     """
     table = _matrix(distances, periods_apart)
+    if isinstance(table, Refusal):
+        return table
     rows = []
     for at in range(len(table) - periods_apart):
         pair = table[[at, at + periods_apart]]
@@ -211,7 +220,12 @@ def shrink_newest(readings: ArrayLike) -> Shrunken | Refusal:
     the American Statistical Association* 70 (1975) 311-319.
     """
     table = _matrix(readings, 1)
-    newest, past = table[-1], table[:-1]
+    if isinstance(table, Refusal):
+        return table
+    return _shrunken(table[-1], table[:-1])
+
+
+def _shrunken(newest: Floats, past: Floats) -> Shrunken | Refusal:
     there = np.isfinite(newest)
     if np.count_nonzero(there) < 2:  # noqa: PLR2004 - units are compared with each other
         return Refusal(TOO_FEW_READINGS, "the newest period has fewer than 2 units")
@@ -238,12 +252,11 @@ def shrink_newest(readings: ArrayLike) -> Shrunken | Refusal:
     return Shrunken(mean + own_share * (newest - mean), own_share, within, pooled.tau2)
 
 
-def _matrix(readings: ArrayLike, periods_apart: int) -> Floats:
+def _matrix(readings: ArrayLike, periods_apart: int) -> Floats | Refusal:
     table = np.asarray(readings, dtype=np.float64)
     if table.ndim != 2:  # noqa: PLR2004 - periods and units
         raise ValueError(f"periods by units expected, not an array of shape {table.shape}")
     if periods_apart < 1:
         raise ValueError(f"periods must be at least 1 apart, not {periods_apart}")
-    if np.any(np.isinf(table)):
-        raise ValueError("a reading is infinite")
-    return table
+    refusal = refuse_infinite(reading=table)
+    return table if refusal is None else refusal

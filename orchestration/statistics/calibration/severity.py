@@ -47,13 +47,16 @@ class RaterSeverity:
         Points that a rater takes off, about the mean of all raters and drawn towards it; NaN where
         the verdict is `too_few` or `not_separable`.
     sd, low, high : ndarray
-        With the variances taken as known.
+        With the variances taken as known; NaN where the variance between raters is estimated as 0
+        (`singular`), which would make each interval a point and look certain.
     n, shared : ndarray of int
         Ratees, and those of them whom somebody else rated too.
     verdict : tuple of str
         `severe` or `lenient` where the interval does not hold 0.
     between, residual : float
         Variance of severity, and of ratings of one ratee by one rater, by REML.
+    singular : bool
+        Whether the variance of severity is estimated at its bound of 0.
     ratees, changed : int
         All ratees, and those with more than one rater.
     """
@@ -68,6 +71,7 @@ class RaterSeverity:
     verdict: tuple[Verdict, ...]
     between: float
     residual: float
+    singular: bool
     ratees: int
     changed: int
 
@@ -141,7 +145,8 @@ def rater_severity(
     between = ratio * residual
     effect = vector @ (np.sqrt(value) * ratio / (1 + value * ratio) * z)
     known = (vector**2) @ (value * ratio / (1 + value * ratio))
-    sd = np.sqrt(between * np.clip(1 - known, 0, 1))
+    singular = ratio == 0
+    sd = np.full(effect.size, np.nan) if singular else np.sqrt(between * np.clip(1 - known, 0, 1))
     n = np.bincount(pairs[:, 1], minlength=raters.size)
     shared = np.bincount(pairs[changed[pairs[:, 0]], 1], minlength=raters.size)
     reach = float(norm.ppf((1 + confidence) / 2)) * sd
@@ -160,6 +165,7 @@ def rater_severity(
         ),
         between=between,
         residual=residual,
+        singular=singular,
         ratees=int(ratees.size),
         changed=int(changed.sum()),
     )

@@ -14,7 +14,14 @@ from numpy.typing import ArrayLike
 
 from orchestration.statistics.detection.relations import Detrend, detrended, lead_lag
 from orchestration.statistics.fairness.multiplicity import adjust_p_values
-from orchestration.statistics.refusal import NO_VALUE, TOO_FEW_READINGS, Refusal
+from orchestration.statistics.refusal import (
+    GAP_IN_SERIES,
+    NO_VALUE,
+    NO_VARIATION,
+    TOO_FEW_READINGS,
+    Refusal,
+    refuse_infinite,
+)
 from orchestration.statistics.spc.flat import Floats
 
 
@@ -36,7 +43,7 @@ class PairEvidence:
         Of as large a one at any lag; and held to a false discovery rate over all pairs.
     lift : float
         Share of the squared error of one-step forecasts of the follower that the leader takes away
-        in the last third of the periods; below 0 where it adds to it.
+        in the last third of the periods; below 0 where it adds to it, NaN where it cannot be told.
     conflict : bool
         Whether the one improves when the other worsens, by the directions given.
     found : bool
@@ -114,6 +121,7 @@ def pair_evidence(
         plain = detrended(both, detrend)
         ahead, behind = plain.T if is_first_ahead else plain.T[::-1]
         lag = abs(found.strongest)
+        lift = out_of_sample_lift(ahead, behind, lag)
         seen.append(
             PairEvidence(
                 leader=first if is_first_ahead else second,
@@ -123,7 +131,7 @@ def pair_evidence(
                 correlation=float(at),
                 p_value=found.p_value,
                 adjusted_p_value=np.nan,
-                lift=out_of_sample_lift(ahead, behind, lag),
+                lift=np.nan if isinstance(lift, Refusal) else lift,
                 conflict=float(at) * directions[first] * directions[second] < 0,
                 found=False,
             )
@@ -145,7 +153,8 @@ def spanned_by_all(series: ArrayLike) -> Floats:
     Parameters
     ----------
     series : array_like, shape (n, k)
-        Equally spaced, oldest first; NaN marks a missing value.
+        Equally spaced, oldest first; NaN marks a missing value. An infinite one is kept for the
+        test to refuse.
 
     Returns
     -------
@@ -153,13 +162,13 @@ def spanned_by_all(series: ArrayLike) -> Floats:
         With the gaps that lie inside; empty where no period has all.
     """
     x = np.asarray(series, dtype=np.float64)
-    there = np.flatnonzero(np.isfinite(x).all(axis=1))
+    there = np.flatnonzero(~np.isnan(x).any(axis=1))
     return x[there[0] : there[-1] + 1] if there.size else x[:0]
 
 
 def out_of_sample_lift(
     leader: ArrayLike, follower: ArrayLike, lag: int, *, own_lags: int = 2, train: float = 2 / 3
-) -> float:
+) -> float | Refusal:
     """Return by how much a leader lowers the squared error of one-step forecasts.
 
     Parameters
@@ -175,17 +184,29 @@ def out_of_sample_lift(
 
     Returns
     -------
-    float
-        One less the ratio of mean squared errors.
+    float or Refusal
+        One less the ratio of mean squared errors. Refused: infinite or missing figures, fewer
+        periods than the first forecast needs, a follower that its own past foresees exactly.
     """
     x, y = np.asarray(leader, dtype=np.float64), np.asarray(follower, dtype=np.float64)
+    refusal = refuse_infinite(leader=x, follower=y)
+    if refusal is not None:
+        return refusal
+    if not np.isfinite(x).all() or not np.isfinite(y).all():
+        return Refusal(GAP_IN_SERIES, "a period has no value")
     first = max(own_lags, lag)
+    known = int(train * (y.size - first))
+    if known <= own_lags + 2 or y.size - first <= known:
+        return Refusal(TOO_FEW_READINGS, f"{y.size} periods leave too few to fit or to foresee")
     past = [y[first - k : y.size - k] for k in range(1, own_lags + 1)]
     alone = np.column_stack([np.ones(y.size - first), *past])
     joined = np.column_stack([alone, x[first - lag : x.size - lag]])
     target = y[first:]
-    start = int(train * target.size)
-    return 1 - _error(joined, target, start) / _error(alone, target, start)
+    own = _error(alone, target, known)
+    # Rounding alone is left.
+    if own <= 1e-24 * float(y @ y):
+        return Refusal(NO_VARIATION, "the follower's own past foresees it exactly")
+    return 1 - _error(joined, target, known) / own
 
 
 def _error(design: Floats, target: Floats, start: int) -> float:

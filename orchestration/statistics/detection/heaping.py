@@ -14,8 +14,11 @@ from orchestration.statistics.detection.bunching import FEWEST_NEAR_CUT
 from orchestration.statistics.refusal import (
     IMPOSSIBLE_COUNT,
     IMPOSSIBLE_VALUE,
+    NO_VARIATION,
+    TOO_COARSE,
     TOO_FEW_READINGS,
     Refusal,
+    refuse_infinite,
     refuse_values,
 )
 
@@ -123,7 +126,8 @@ def break_of_counts(
     -------
     CountBreak or Refusal
         Refused: values that are not rounded to the step, fewer than `FEWEST_NEAR_CUT` within the
-        10 levels, an empty level next to the threshold.
+        10 levels, an empty level next to the threshold, values on no more of the other levels than
+        the polynomial has coefficients.
 
     Raises
     ------
@@ -155,10 +159,17 @@ def break_of_counts(
         return Refusal(TOO_FEW_READINGS, f"{counts.sum()} values near {cutoff:g}, too few")
     if min(below, above) == 0:
         return Refusal(TOO_FEW_READINGS, f"no value on one side next to {cutoff:g}")
+    others = ~(near_below | near_above)
+    occupied = int(np.count_nonzero(counts[others]))
+    if occupied <= order + 1:
+        return Refusal(
+            TOO_FEW_READINGS,
+            f"values on {occupied} levels beside the threshold, a curve of order {order} needs "
+            f"{order + 2}",
+        )
     smooth = (at[:, None] / reach) ** np.arange(order + 1)
     design = np.column_stack([smooth, near_below, near_above]).astype(np.float64)
     fit = sm.GLM(counts, design, family=sm.families.Poisson()).fit(tol=1e-10)
-    others = ~(near_below | near_above)
     freedom = int(others.sum()) - order - 1
     pearson = ((counts - fit.mu) ** 2 / fit.mu)[others].sum() / freedom
     dispersion = max(1.0, float(pearson))
@@ -223,7 +234,8 @@ def heaps_at_round_figures(values: ArrayLike, *, step: float, every: int = 5) ->
     Returns
     -------
     Heaps or Refusal
-        Refused: fewer than `FEWEST_NEAR_CUT` values at round figures and beside them.
+        Refused: fewer than `FEWEST_NEAR_CUT` values at round figures and beside them, values all
+        equal, none beside a round figure (then nothing shows that they are read in such steps).
 
     Raises
     ------
@@ -236,7 +248,10 @@ def heaps_at_round_figures(values: ArrayLike, *, step: float, every: int = 5) ->
     if refusal is not None:
         return refusal
     x = np.asarray(values, dtype=np.float64)
-    rest = np.mod(np.round(x[np.isfinite(x)] / step), every)
+    figures = np.round(x[np.isfinite(x)] / step)
+    if figures.min() == figures.max():
+        return Refusal(NO_VARIATION, f"all values are {figures[0] * step:g}")
+    rest = np.mod(figures, every)
     at_round = int(np.count_nonzero(rest == 0))
     beside = int(np.count_nonzero((rest == 1) | (rest == every - 1)))
     if at_round + beside < FEWEST_NEAR_CUT:
@@ -245,10 +260,12 @@ def heaps_at_round_figures(values: ArrayLike, *, step: float, every: int = 5) ->
             f"{at_round + beside} values at round figures and beside, "
             f"at least {FEWEST_NEAR_CUT} are needed",
         )
+    if beside == 0:
+        return Refusal(TOO_COARSE, f"no value lies {step:g} beside a round figure")
     return Heaps(
         at_round=at_round,
         beside=beside,
-        excess=2 * at_round / beside if beside else float("inf"),
+        excess=2 * at_round / beside,
         p_value=float(binomtest(at_round, at_round + beside, 1 / 3, alternative="greater").pvalue),
     )
 
@@ -261,14 +278,15 @@ def period_end_spike(
     Parameters
     ----------
     events, days, late_events : array_like, shape (periods,)
-        Events of each period, its length in days, and those of its last ``late_days`` days.
+        Events of each period, its length in days, and those of its last ``late_days`` days. A
+        period of which one is missing (NaN) does not count.
     late_days : int
 
     Returns
     -------
     PeriodEnd or Refusal
-        Refused: negative counts, more late events than events, fewer than `FEWEST_PERIODS` periods
-        with events.
+        Refused: infinite figures, negative counts, more late events than events, fewer than
+        `FEWEST_PERIODS` periods with events.
 
     Raises
     ------
@@ -278,12 +296,15 @@ def period_end_spike(
     total, length, late = (np.asarray(one, dtype=np.float64) for one in (events, days, late_events))
     if not total.shape == length.shape == late.shape:
         raise ValueError(f"shapes differ: {total.shape}, {length.shape}, {late.shape}")
+    refusal = refuse_infinite(events=total, days=length, late_events=late)
+    if refusal is not None:
+        return refusal
     if np.any(length <= late_days):
         raise ValueError(f"every period must be longer than {late_days} days")
     if np.any((late < 0) | (late > total)):
         at = int(np.flatnonzero((late < 0) | (late > total))[0]) + 1
         return Refusal(IMPOSSIBLE_COUNT, f"period {at}: {late[at - 1]:g} of {total[at - 1]:g}")
-    there = total > 0
+    there = (total > 0) & np.isfinite(late) & np.isfinite(length)
     if there.sum() < FEWEST_PERIODS:
         return Refusal(
             TOO_FEW_READINGS, f"{there.sum()} periods with events, {FEWEST_PERIODS} are needed"

@@ -23,15 +23,19 @@ from orchestration.statistics.refusal import (
     INFINITE_VALUE,
     NO_COMPARISON,
     NO_VALUE,
+    NO_VARIATION,
     SINGULAR_COVARIANCE,
     TOO_FEW_CLUSTERS,
     TOO_FEW_READINGS,
     Refusal,
+    refuse_values,
 )
 from orchestration.statistics.spc.flat import Bools, Floats
 
 LEAST_TREATED_CLUSTERS: Final = 4
 """With fewer, cluster-robust tests reject a true nil far too often (MacKinnon and Webb 2018)."""
+
+_ROUNDING: Final = 1e-10
 
 
 @dataclass(frozen=True)
@@ -203,8 +207,8 @@ def panel(
     if np.any(np.isinf(y)) or np.any(np.isinf(more)):
         at = int(np.flatnonzero(np.isinf(y) | np.isinf(more).any(axis=1))[0]) + 1
         return Refusal(INFINITE_VALUE, f"the reading at row {at} is infinite")
-    if np.any(np.isnan(d)):
-        at = int(np.flatnonzero(np.isnan(d))[0]) + 1
+    if not np.all(np.isfinite(d)):
+        at = int(np.flatnonzero(~np.isfinite(d))[0]) + 1
         return Refusal(GAP_IN_SERIES, f"whether row {at} was treated is unknown")
     there = np.flatnonzero(~np.isnan(y) & ~np.isnan(more).any(axis=1))
     if there.size == 0:
@@ -229,8 +233,11 @@ def two_by_two(outcome: ArrayLike, treated: ArrayLike, post: ArrayLike) -> float
     Returns
     -------
     float or Refusal
-        In the unit of the outcome. Refused: one of the four cells is empty.
+        In the unit of the outcome. Refused: an infinite reading, one of the four cells is empty.
     """
+    refusal = refuse_values(outcome, least=1)
+    if refusal is not None:
+        return refusal
     y, group, after = (np.asarray(part, dtype=np.float64) for part in (outcome, treated, post))
     there = np.isfinite(y)
     cells = [
@@ -242,17 +249,34 @@ def two_by_two(outcome: ArrayLike, treated: ArrayLike, post: ArrayLike) -> float
     return (treated_after - treated_before) - (other_after - other_before)
 
 
-def two_way_fixed_effects(readings: Panel) -> ClusteredFit | Refusal:
+def two_way_fixed_effects(
+    readings: Panel, *, least: int = LEAST_TREATED_CLUSTERS
+) -> ClusteredFit | Refusal:
     """Return the regression of the outcome on treatment, unit and period.
 
     Its one coefficient is the effect only if all treated began together, or if the effect is the
     same for all at all times: with waves use `staggered.imputed_effects`.
+
+    Parameters
+    ----------
+    readings : Panel
+    least : int
+        Fewest treated clusters. With one of twenty, a nil effect was rejected at 5 % in 69 % of
+        400 drawn panels, with two in 0.3 % and with five in 5.5 %.
+
+    Returns
+    -------
+    ClusteredFit or Refusal
+        Refused: too few clusters, and as `fit_clustered`.
 
     References
     ----------
     Goodman-Bacon, "Difference-in-differences with variation in treatment timing", *Journal of
     Econometrics* 225 (2021) 254-277.
     """
+    refusal = refuse_clusters(readings, least)
+    if refusal is not None:
+        return refusal
     return fit_clustered(
         readings.outcome, readings.treatment, readings.fixed_effects(), readings.cluster
     )
@@ -273,12 +297,27 @@ def refuse_clusters(readings: Panel, least: int = LEAST_TREATED_CLUSTERS) -> Ref
     return None
 
 
+def refuse_flat(readings: Panel) -> Refusal | None:
+    """Return why an outcome that follows unit and period exactly tests nothing, or None.
+
+    What is left of it is rounding, and rounding has p-values too: of an outcome of .3 throughout
+    the jackknife made an effect of 1e-16 with an interval.
+    """
+    y = readings.outcome
+    swept = orthonormal_basis(readings.fixed_effects())
+    left = y - swept @ (swept.T @ y)
+    if float(left @ left) <= _ROUNDING**2 * float(y @ y):
+        return Refusal(NO_VARIATION, "the outcome follows unit and period without any residual")
+    return None
+
+
 def event_study(
     readings: Panel,
     treated_group: ArrayLike,
     reference: object,
     *,
     level: float = 0.05,
+    least: int = LEAST_TREATED_CLUSTERS,
 ) -> EventStudy | Refusal:
     """Return the difference between treated and others in every period.
 
@@ -291,11 +330,13 @@ def event_study(
         Period from which differences count: the last one before the start.
     level : float
         Of the pre-trend test.
+    least : int
+        Fewest treated clusters.
 
     Returns
     -------
     EventStudy or Refusal
-        Refused as `fit_clustered`, and if the reference period has no reading.
+        Refused as `two_way_fixed_effects`, and if the reference period has no reading.
 
     References
     ----------
@@ -305,6 +346,9 @@ def event_study(
     group = np.asarray(treated_group, dtype=np.float64)
     if group.shape != readings.outcome.shape:
         raise ValueError("the treated group must be as long as the panel")
+    refusal = refuse_clusters(readings, least)
+    if refusal is not None:
+        return refusal
     periods = np.unique(readings.period)
     others = periods[periods != reference]
     if others.size == periods.size:
@@ -337,14 +381,16 @@ def event_study(
     )
 
 
-def drift_before_start(readings: Panel, treated_group: ArrayLike) -> ClusteredFit | Refusal:
+def drift_before_start(
+    readings: Panel, treated_group: ArrayLike, *, least: int = LEAST_TREATED_CLUSTERS
+) -> ClusteredFit | Refusal:
     """Return the slope per period by which the treated left the others before the start.
 
     One coefficient, which sees a straight drift better than the joint test of an event study; its
     interval says how large a drift the data still allow. Parameters and refusals as
     `selection_on_the_past`.
     """
-    found = _before_start(readings, treated_group)
+    found = _before_start(readings, treated_group, least)
     if isinstance(found, Refusal):
         return found
     kept, group, order = found
@@ -357,7 +403,11 @@ def drift_before_start(readings: Panel, treated_group: ArrayLike) -> ClusteredFi
 
 
 def selection_on_the_past(
-    readings: Panel, treated_group: ArrayLike, *, level: float = 0.05
+    readings: Panel,
+    treated_group: ArrayLike,
+    *,
+    level: float = 0.05,
+    least: int = LEAST_TREATED_CLUSTERS,
 ) -> Selection | Refusal:
     """Return whether the treated were chosen for a low or high last reading before the start.
 
@@ -369,11 +419,13 @@ def selection_on_the_past(
     readings, treated_group
         As in `event_study`.
     level : float
+    least : int
+        Fewest treated clusters.
 
     Returns
     -------
     Selection or Refusal
-        Refused: fewer than 3 such periods, and as `fit_clustered`.
+        Refused: fewer than 3 such periods, and as `two_way_fixed_effects`.
 
     References
     ----------
@@ -381,7 +433,7 @@ def selection_on_the_past(
     Statistics* 60 (1978) 47-57; Daw and Hatfield, "Matching and regression to the mean in
     difference-in-differences analysis", *Health Services Research* 53 (2018) 4138-4156.
     """
-    found = _before_start(readings, treated_group)
+    found = _before_start(readings, treated_group, least)
     if isinstance(found, Refusal):
         return found
     kept, group, order = found
@@ -420,7 +472,7 @@ def permutation_test(
     Returns
     -------
     Permutation or Refusal
-        Refused: too few clusters, a cluster that was treated in part.
+        Refused: too few clusters, a cluster that was treated in part, an outcome without variation.
 
     References
     ----------
@@ -428,7 +480,7 @@ def permutation_test(
     estimates?", *Quarterly Journal of Economics* 119 (2004), "randomization inference"; Phipson
     and Smyth (2010) for counting the actual deal.
     """
-    refusal = refuse_clusters(readings, least)
+    refusal = refuse_clusters(readings, least) or refuse_flat(readings)
     if refusal is not None:
         return refusal
     of_cluster, of_period = _numbers(readings.cluster), _numbers(readings.period)
@@ -540,12 +592,15 @@ def pre_trend_test(
 
 
 def _before_start(
-    readings: Panel, treated_group: ArrayLike
+    readings: Panel, treated_group: ArrayLike, least: int
 ) -> tuple[NDArray[np.int64], Floats, NDArray[np.int64]] | Refusal:
     """Return the rows before anybody is treated, the group, and the number of each period."""
     group = np.asarray(treated_group, dtype=np.float64)
     if group.shape != readings.outcome.shape:
         raise ValueError("the treated group must be as long as the panel")
+    refusal = refuse_clusters(readings, least)
+    if refusal is not None:
+        return refusal
     order = _numbers(readings.period)
     first = int(order[readings.treatment > 0].min())
     if first < 3:  # noqa: PLR2004 - a last period, and two to know the usual from

@@ -377,7 +377,8 @@ def _design(outcome: ArrayLike, terms: Mapping[str, ArrayLike]) -> Floats | Refu
     if refusal is not None:
         return refusal
     design = np.column_stack([np.ones(y.size), *columns])
-    scaled = design / np.sqrt((design**2).sum(axis=0))
+    length = np.sqrt((design**2).sum(axis=0))
+    scaled = design / np.where(length > 0, length, 1.0)
     if np.linalg.svd(scaled, compute_uv=False)[-1] < _ROUNDING:
         return Refusal(
             SINGULAR_COVARIANCE, "the terms cannot be told apart: is there a period on both sides?"

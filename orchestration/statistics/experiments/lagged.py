@@ -18,6 +18,7 @@ from orchestration.statistics.refusal import (
     TOO_FEW_CLUSTERS,
     TOO_FEW_READINGS,
     Refusal,
+    refuse_infinite,
 )
 from orchestration.statistics.spc.flat import Bools, Floats, Ints
 
@@ -94,9 +95,9 @@ def lagged_effects(
     Returns
     -------
     LaggedEffects or Refusal
-        Refused: fewer than `LEAST_LEADERS` leaders or `LEAST_MONTHS` months that can be compared,
-        a behaviour or outcome without variation of its own, fewer than `LEAST_FREEDOM` degrees of
-        freedom, or as `fit_clustered`.
+        Refused: infinite figures, fewer than `LEAST_LEADERS` leaders or `LEAST_MONTHS` months that
+        can be compared, a behaviour or outcome without variation of its own, fewer than
+        `LEAST_FREEDOM` degrees of freedom, or as `fit_clustered`.
 
     Notes
     -----
@@ -110,6 +111,9 @@ def lagged_effects(
     (2009), 5.2.1, leads and lags; Tipton, *Psychological Methods* 20 (2015) 375-393.
     """
     y, x = np.asarray(outcome, dtype=np.float64), np.asarray(behaviour, dtype=np.float64)
+    refusal = refuse_infinite(outcome=y, behaviour=x)
+    if refusal is not None:
+        return refusal
     who, place = np.asarray(leader), np.asarray(site)
     steps = np.arange(-lags, lags + 1)
     around = np.stack([_moved(x, step) for step in steps.tolist()], axis=2)
@@ -127,10 +131,10 @@ def lagged_effects(
     values = np.column_stack([y[known], around[known]])
     spread = (values - levels @ (levels.T @ values)).std(axis=0)
     total = values.std(axis=0)
-    if np.any(spread[1:] ** 2 <= LEAST_OWN_SHARE * total[1:] ** 2):
-        return Refusal(NO_VARIATION, "the behaviour follows from leader and month of the site")
-    if spread[0] <= 1e-9 * total[0]:
-        return Refusal(NO_VARIATION, "the outcome follows from leader and month of the site")
+    flat = "behaviour" if np.any(spread[1:] ** 2 <= LEAST_OWN_SHARE * total[1:] ** 2) else None
+    flat = flat or ("outcome" if spread[0] <= 1e-9 * total[0] else None)
+    if flat is not None:
+        return Refusal(NO_VARIATION, f"the {flat} follows from leader and month of the site")
     fit = fit_clustered(y[known], around[known], levels, who[tenure])
     if isinstance(fit, Refusal):
         return fit

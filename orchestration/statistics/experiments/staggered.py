@@ -13,11 +13,14 @@ from orchestration.statistics.experiments.difference import (
     PreTrend,
     pre_trend_test,
     refuse_clusters,
+    refuse_flat,
 )
-from orchestration.statistics.refusal import NO_COMPARISON, Refusal
+from orchestration.statistics.refusal import NO_COMPARISON, NO_VARIATION, Refusal
 from orchestration.statistics.spc.flat import Bools, Floats, Ints
 
 _ROUNDING = 1e-8
+# Of the outcome: less is what its sums are off by.
+_EXACT = 1e-12
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,8 @@ def imputed_effects(
     Returns
     -------
     Staggered or Refusal
-        Refused: too few treated clusters, a treatment that ended, nobody to compare with.
+        Refused: too few treated clusters, a treatment that ended, nobody to compare with, an
+        outcome without variation.
 
     References
     ----------
@@ -113,7 +117,7 @@ def imputed_effects(
     MacKinnon, Nielsen and Webb, "Fast and reliable jackknife and bootstrap methods for
     cluster-robust inference", *Journal of Applied Econometrics* 38 (2023) 671-694.
     """
-    refusal = refuse_clusters(readings, least)
+    refusal = refuse_clusters(readings, least) or refuse_flat(readings)
     if refusal is not None:
         return refusal
     period, order = np.unique(readings.period, return_inverse=True)
@@ -143,6 +147,8 @@ def imputed_effects(
     )
     g = clusters.size
     se = np.sqrt((g - 1) / g * ((without - without.mean(axis=0)) ** 2).sum(axis=0))
+    if se[0] <= _EXACT * np.abs(readings.outcome).max():
+        return Refusal(NO_VARIATION, "every cluster shows the same effect, without any residual")
     half = float(student.ppf((1 + confidence) / 2, g - 1)) * se
     used = membership * can[:, None]
     n_units = np.array([np.unique(readings.unit[used[:, at] > 0]).size for at in range(whole.size)])

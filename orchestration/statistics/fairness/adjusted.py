@@ -7,7 +7,12 @@ import numpy as np
 import statsmodels.api as sm
 from numpy.typing import ArrayLike
 
-from orchestration.statistics.refusal import NO_VARIATION, SINGULAR_COVARIANCE, Refusal
+from orchestration.statistics.refusal import (
+    NO_COMPARISON,
+    NO_VARIATION,
+    SINGULAR_COVARIANCE,
+    Refusal,
+)
 
 # Log odds beyond this are a perfect separation that the iteration has not yet followed to infinity.
 _LARGEST_LOG_ODDS = 15.0
@@ -58,8 +63,8 @@ def adjusted_log_odds(
     Returns
     -------
     AdjustedOdds or Refusal
-        Refused: outcomes all alike, a group that occurs in strata of its own only (the design is
-        singular), a level whose outcomes are all alike (perfect separation).
+        Refused: one group only, outcomes all alike, a group that occurs in strata of its own only
+        (the design is singular), a level whose outcomes are all alike (perfect separation).
 
     Raises
     ------
@@ -77,6 +82,8 @@ def adjusted_log_odds(
     good, groups, strata, seen = good[there], groups[there], strata[there], seen[there]
     if reference not in groups:
         raise ValueError(f"the reference group {reference} does not occur")
+    if np.all(groups == reference):
+        return Refusal(NO_COMPARISON, f"{reference} is the only group")
     if good.all() or not good.any():
         return Refusal(NO_VARIATION, "all outcomes are alike")
     others = [name for name in np.unique(groups).tolist() if name != reference]

@@ -18,6 +18,7 @@ from scipy.stats import chi2_contingency, fisher_exact, norm
 
 from orchestration.statistics.fairness.multiplicity import adjust_p_values
 from orchestration.statistics.fairness.tables import (
+    LARGEST_EXACT,
     Stratified,
     TwoByTwo,
     compare_two_groups,
@@ -29,8 +30,10 @@ from orchestration.statistics.refusal import (
     IMPOSSIBLE_COUNT,
     NO_VARIATION,
     TOO_FEW_READINGS,
+    TOO_MANY,
     ZERO_DENOMINATOR,
     Refusal,
+    refuse_infinite,
 )
 from orchestration.statistics.spc.flat import Floats, Ints
 
@@ -205,8 +208,9 @@ def impact_ratios(
     Returns
     -------
     tuple of (ImpactRatio or Refusal), one for each group but the reference, in order, or Refusal
-        A group is refused where nothing can be compared: it has no members, or all outcomes of both
-        groups are alike. All is refused for negative or broken counts.
+        A group is refused where nothing can be compared: it has no members, all outcomes of both
+        groups are alike, or both have more than `LARGEST_EXACT` members. All is refused for
+        negative or broken counts.
 
     Raises
     ------
@@ -315,7 +319,8 @@ def coverage(
     Returns
     -------
     Coverage or Refusal
-        Refused: one group, a group without members, more audited than members, more favourable
+        Refused: infinite counts, one group, a group without members, more than `LARGEST_EXACT`
+        members of two groups, more audited than members, more favourable
         than audited.
 
     Raises
@@ -332,8 +337,13 @@ def coverage(
     )
     if not seen.shape == total.shape == good.shape:
         raise ValueError(f"shapes differ: {seen.shape}, {total.shape}, {good.shape}")
-    if seen.size == 1:
-        return Refusal(TOO_FEW_READINGS, "there is one group only")
+    refusal = refuse_infinite(audited=seen, members=total, favourable=good)
+    if refusal is None and seen.size == 1:
+        refusal = Refusal(TOO_FEW_READINGS, "there is one group only")
+    elif refusal is None and seen.size == 2 and total.sum() > LARGEST_EXACT:  # noqa: PLR2004 - Fisher's
+        refusal = _too_many(total.sum())
+    if refusal is not None:
+        return refusal
     if np.any(total <= 0):
         return Refusal(ZERO_DENOMINATOR, "a group has no members")
     if not np.all((good >= 0) & (good <= seen) & (seen <= total)):
@@ -426,12 +436,20 @@ def stage_change(
     )
 
 
+def _too_many(members: float) -> Refusal:
+    return Refusal(
+        TOO_MANY, f"{members:.0f} members, exact tests are made of {LARGEST_EXACT} at most"
+    )
+
+
 def _exact(table: Ints) -> tuple[float, float] | Refusal:
     """Fisher's two-sided p-value and its mid-p."""
     if np.any(table.sum(axis=1) == 0):
         return Refusal(ZERO_DENOMINATOR, "a group has no members")
     if np.any(table.sum(axis=0) == 0):
         return Refusal(NO_VARIATION, "all outcomes are alike")
+    if table.sum() > LARGEST_EXACT:
+        return _too_many(table.sum())
     return exact_p_values(table)
 
 

@@ -17,6 +17,7 @@ from orchestration.statistics.refusal import (
     SINGULAR_COVARIANCE,
     TOO_FEW_READINGS,
     Refusal,
+    refuse_labels,
     refuse_values,
 )
 from orchestration.statistics.spc.flat import Floats, Ints
@@ -171,13 +172,13 @@ def compare_by_ranks(outcome: ArrayLike, group: ArrayLike) -> RankTests | Refusa
     Returns
     -------
     RankTests or Refusal
-        Refused: no outcome, an infinite one, one group, outcomes all alike.
+        Refused: no outcome, an infinite one, one group, an unknown one, outcomes all alike.
 
     References
     ----------
     Wilcoxon (1945); Mann and Whitney (1947); Kruskal and Wallis (1952).
     """
-    refusal = refuse_values(outcome)
+    refusal = refuse_values(outcome) or refuse_labels(group, "group")
     if refusal is not None:
         return refusal
     y, label = np.asarray(outcome, dtype=np.float64), np.asarray(group)

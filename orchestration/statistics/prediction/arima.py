@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,6 +21,9 @@ from orchestration.statistics.spc.flat import Floats
 
 Order = tuple[int, int, int]
 SeasonalOrder = tuple[int, int, int, int]
+
+# What is left of readings that nothing explains, as a share of them, is rounding.
+ROUNDING: Final = 1e-13
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class ArimaFit:
     _results: Any = field(repr=False)
     _turn: Floats = field(repr=False)
     _has_intercept: bool = field(repr=False)
+    _unit: "_Unit" = field(repr=False)
 
     def forecast(self, horizon: int, future: ArrayLike | None = None) -> Forecast:
         """Return mean and standard error, the parameters taken as known.
@@ -63,9 +67,12 @@ class ArimaFit:
         future : array_like, shape (horizon, n_regressors), optional
             The regressors to come; needed if the model has any.
         """
-        found = self._results.get_forecast(horizon, exog=self._turned(horizon, future))
+        turned = self._turned(horizon, future)
+        found = self._results.get_forecast(horizon, exog=turned)
         return Forecast(
-            np.asarray(found.predicted_mean), np.asarray(found.se_mean), method=self.method
+            self._unit.back(np.asarray(found.predicted_mean), turned),
+            self._unit.spread * np.asarray(found.se_mean),
+            method=self.method,
         )
 
     def paths(
@@ -76,14 +83,12 @@ class ArimaFit:
         future: ArrayLike | None = None,
     ) -> Floats:
         """Return drawn futures, shape (n_paths, horizon), the parameters taken as known."""
+        turned = self._turned(horizon, future)
         drawn = self._results.simulate(
-            horizon,
-            anchor="end",
-            repetitions=n_paths,
-            exog=self._turned(horizon, future),
-            rng=rng,
+            horizon, anchor="end", repetitions=n_paths, exog=turned, rng=rng
         )
-        return np.asarray(drawn, dtype=np.float64).reshape(horizon, n_paths).T
+        paths = np.asarray(drawn, dtype=np.float64).reshape(horizon, n_paths).T
+        return self._unit.back(paths, turned)
 
     def _turned(self, horizon: int, future: ArrayLike | None) -> Floats | None:
         if self._turn.size == 0:
@@ -95,6 +100,44 @@ class ArimaFit:
             columns.append(np.asarray(future, dtype=np.float64).reshape(horizon, -1))
         turned: Floats = solve_triangular(self._turn, np.hstack(columns).T, trans="T").T
         return turned
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """What was taken from the readings before they were fitted, and their spread then.
+
+    The optimiser's steps and its tolerance are absolute. Fitted in their own unit, the passengers
+    of 1949-60 in single persons did not leave their starting values (intercept 90 for 116), and
+    49 of 90 fits of drawn series in other units had other coefficients or standard errors.
+    """
+
+    level: float
+    slopes: Floats
+    spread: float
+
+    def back(self, figures: Floats, turned: Floats | None) -> Floats:
+        taken = self.level if turned is None else self.level + turned @ self.slopes
+        return np.asarray(self.spread * figures + taken, dtype=np.float64)
+
+
+def _unit_of(
+    y: Floats, turned: Floats | None, order: Order, seasonal: SeasonalOrder, *, differenced: bool
+) -> tuple[Floats, _Unit]:
+    """Return the readings less their regression, over the spread of what is then to explain."""
+    there = np.isfinite(y)
+    level = float(y[there].mean()) if differenced else 0.0
+    rest: Floats = y - level
+    slopes: Floats = np.zeros(0)
+    if turned is not None:
+        slopes = np.asarray(np.linalg.lstsq(turned[there], rest[there])[0], dtype=np.float64)
+        rest = rest - turned @ slopes
+    left: Floats = np.diff(rest, n=order[1])
+    for _ in range(seasonal[1]):
+        left = left[seasonal[3] :] - left[: -seasonal[3]]
+    if not np.isfinite(left).any():
+        left = rest
+    spread = float(np.sqrt(np.nanmean(left**2)))
+    return rest / spread if spread > 0 else rest, _Unit(level, slopes, spread)
 
 
 def fit_arima(
@@ -151,20 +194,25 @@ def fit_arima(
         size = np.abs(np.diag(turn))
         if np.any(size <= 1e-10 * np.sqrt((design**2).sum(axis=0))):
             return Refusal(SINGULAR_COVARIANCE, "the regressors cannot be told apart")
+    scaled, unit = _unit_of(y, turned, order, seasonal, differenced=differenced)
+    if unit.spread <= ROUNDING * float(np.nanmax(np.abs(y))):
+        return Refusal(NO_VARIATION, "differences and regressors leave nothing of the readings")
     with warnings.catch_warnings():
         # Whether it converged is asked below; poor starting values are replaced by nil.
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("ignore", message=".*starting.*parameters", category=UserWarning)
         warnings.filterwarnings("ignore", message="Too few observations", category=UserWarning)
         model = SARIMAX(
-            y, exog=turned, order=order, seasonal_order=seasonal, concentrate_scale=True
+            scaled, exog=turned, order=order, seasonal_order=seasonal, concentrate_scale=True
         )
         results = model.fit(
             disp=False, method="lbfgs", maxiter=1000, factr=10, pgtol=1e-8, cov_type="approx"
         )
     if not np.isfinite(results.llf) or results.scale <= 0:
         return Refusal(NOT_CONVERGED, "the likelihood has no maximum")
-    return _read(results, order, seasonal, names, turn, has_intercept=has_intercept, lost=lost)
+    return _read(
+        results, order, seasonal, names, turn, unit=unit, has_intercept=has_intercept, lost=lost
+    )
 
 
 def _refuse(y: Floats, columns: list[Floats], least: int) -> Refusal | None:
@@ -187,6 +235,7 @@ def _read(
     names: list[str],
     turn: Floats,
     *,
+    unit: _Unit,
     has_intercept: bool,
     lost: int,
 ) -> ArimaFit | Refusal:
@@ -202,20 +251,23 @@ def _read(
     ]
     back = np.linalg.inv(turn) if k else turn
     covariance = np.asarray(results.cov_params())[: k + len(labels), : k + len(labels)]
-    beta = back @ results.params[:k]
-    variance = np.diag(back @ covariance[:k, :k] @ back.T) if k else np.zeros(0)
+    beta = back @ (unit.slopes + unit.spread * results.params[:k])
+    variance = unit.spread**2 * np.diag(back @ covariance[:k, :k] @ back.T) if k else np.zeros(0)
     spread = np.concatenate([np.diag(covariance)[k:], variance])
     # A flat likelihood gives no standard error; the figure is then missing.
     se = np.sqrt(np.where(spread > 0, spread, np.nan))
-    n = int(np.count_nonzero(np.isfinite(results.model.endog))) - lost
+    there = np.isfinite(results.model.endog)
+    n = int(np.count_nonzero(there)) - lost
     free = k + len(labels) + 1
-    log_likelihood = float(results.llf)
+    # One density for each reading that counts, and each is per unit of the reading.
+    counted = int(np.count_nonzero(there[lost:]))
+    log_likelihood = float(results.llf) - counted * float(np.log(unit.spread))
     aic = -2 * log_likelihood + 2 * free
     figures = [*results.params[k : k + len(labels)].tolist(), *beta.tolist()]
     return ArimaFit(
         coefficient=dict(zip([*labels, *names], figures, strict=True)),
         se=dict(zip([*labels, *names], se.tolist(), strict=True)),
-        sigma2=float(results.scale),
+        sigma2=float(results.scale) * unit.spread**2,
         log_likelihood=log_likelihood,
         aic=aic,
         aicc=aic + 2 * free * (free + 1) / (n - free - 1) if n > free + 1 else float("inf"),
@@ -225,6 +277,7 @@ def _read(
         _results=results,
         _turn=turn,
         _has_intercept=has_intercept,
+        _unit=unit,
     )
 
 

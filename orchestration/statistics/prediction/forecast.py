@@ -17,6 +17,7 @@ from orchestration.statistics.refusal import (
     NO_COMPARISON,
     TOO_FEW_READINGS,
     Refusal,
+    refuse_infinite,
     refuse_values,
 )
 from orchestration.statistics.spc.flat import Bools, Floats, Ints
@@ -244,6 +245,11 @@ def accuracy(
     period : int
         Season of the naive forecast that gives the scale.
 
+    Returns
+    -------
+    Accuracy or Refusal
+        Refused: infinite figures, no reading with a forecast, too few known readings.
+
     References
     ----------
     Hyndman and Koehler, "Another look at measures of forecast accuracy", *International Journal of
@@ -252,13 +258,20 @@ def accuracy(
     came, meant = np.asarray(actual, dtype=np.float64), np.asarray(expected, dtype=np.float64)
     if came.shape != meant.shape:
         raise ValueError(f"actual {came.shape} and forecast {meant.shape} differ in shape")
-    refusal = refuse_values(came, least=1) or refuse_values(known, least=period + 1)
+    refusal = (
+        refuse_values(came, least=1)
+        or refuse_infinite(forecast=meant)
+        or refuse_values(known, least=period + 1)
+    )
     if refusal is not None:
         return refusal
     there = np.isfinite(came) & np.isfinite(meant)
+    if not there.any():
+        return Refusal(NO_COMPARISON, "no reading has a forecast beside it")
     error, came = (came - meant)[there], came[there]
     past = np.asarray(known, dtype=np.float64)
-    scale = float(np.nanmean(np.abs(past[period:] - past[:-period])))
+    steps = np.abs(past[period:] - past[:-period])
+    scale = float(np.nanmean(steps)) if np.isfinite(steps).any() else 0.0
     mae = float(np.abs(error).mean())
     return Accuracy(
         rmse=float((error**2).mean()) ** 0.5,
@@ -298,7 +311,8 @@ def backtest(
     Returns
     -------
     Backtest or Refusal
-        Refused: no reading after the first origin, or the method refuses at every origin.
+        Refused: infinite readings, no reading after the first origin, or the method refuses at
+        every origin.
 
     References
     ----------
@@ -306,6 +320,9 @@ def backtest(
     16 (2000) 437-450.
     """
     y = np.asarray(values, dtype=np.float64)
+    refusal = refuse_infinite(reading=y)
+    if refusal is not None:
+        return refusal
     origins = np.arange(first, y.size, every)
     if origins.size == 0:
         return Refusal(TOO_FEW_READINGS, f"no reading after the first {first}")

@@ -54,6 +54,7 @@ TOO_FEW_READINGS: Final = "too_few_readings"
 EXPECTED_COUNT_TOO_SMALL: Final = "expected_count_too_small"
 NO_VARIATION: Final = "no_variation"
 NO_EVENT: Final = "no_event"
+DUPLICATE_PERIOD: Final = "duplicate_period"
 NOT_IN_CONTROL: Final = "baseline_not_in_control"
 REASONS: Final = (
     NO_VALUE,
@@ -64,6 +65,7 @@ REASONS: Final = (
     EXPECTED_COUNT_TOO_SMALL,
     NO_VARIATION,
     NO_EVENT,
+    DUPLICATE_PERIOD,
     NOT_IN_CONTROL,
 )
 
@@ -188,11 +190,11 @@ def judge_series(readings: pd.DataFrame, conventions: Conventions = Conventions(
     Raises
     ------
     ValueError
-        If a column is missing, a chart unknown, a series has two charts, baselines or
-        multipliers, or two readings of one period.
+        If a column is missing, a chart unknown, or a series has two charts, baselines or
+        multipliers. Two readings of one period leave that series uncharted (`DUPLICATE_PERIOD`).
     """
     frame = _checked(readings)
-    order, series = _laid_flat(frame)
+    order, series, is_doubled = _laid_flat(frame)
     code, texts = pd.factorize(frame["rules"])
     code = code[order]
     # What no series has planned is not carried along.
@@ -207,6 +209,7 @@ def judge_series(readings: pd.DataFrame, conventions: Conventions = Conventions(
     column["denominator"] = np.where(chart == "c", 1.0, column["denominator"].astype(np.float64))
 
     point_reason, judged = _readable(column, is_count, np.isin(chart, PROPORTIONS))
+    point_reason[is_doubled] = DUPLICATE_PERIOD
     usable = point_reason == ""
     setting = usable & ~column["is_excluded"].astype(np.bool_)
     candidate = setting & column["is_final"].astype(np.bool_) & _in_window(column)
@@ -388,24 +391,23 @@ def _checked(readings: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _laid_flat(frame: pd.DataFrame) -> tuple[Ints, FlatSeries]:
-    """Order the readings by series and period; refuse what has no single order or plan."""
+def _laid_flat(frame: pd.DataFrame) -> tuple[Ints, FlatSeries, Bools]:
+    """Order the readings by series and period, and tell those of series without a single order."""
     code = frame["series_id"].factorize()[0].astype(np.int64)
     period = frame["period_start"].factorize(sort=True)[0].astype(np.int64)
     order = np.lexsort((period, code)).astype(np.int64)
     code, period = code[order], period[order]
     same = code[1:] == code[:-1]
-    if np.any(same & (period[1:] == period[:-1])):
-        at = order[1:][same & (period[1:] == period[:-1])][0]
-        row = frame.iloc[at]
-        raise ValueError(f"series {row['series_id']} has two readings of {row['period_start']}")
     for name in ("chart", "baseline_readings", "multiplier"):
         plan = frame[name].factorize()[0][order]
         if np.any(same & (plan[1:] != plan[:-1])):
             at = order[1:][same & (plan[1:] != plan[:-1])][0]
             raise ValueError(f"series {frame.iloc[at]['series_id']} has more than one {name}")
     begins = np.flatnonzero(np.concatenate([[True], ~same])) if order.size else order
-    return order, FlatSeries.from_start(begins, order.size)
+    series = FlatSeries.from_start(begins, order.size)
+    is_repeated = np.zeros(order.size, dtype=np.bool_)
+    is_repeated[1:] = same & (period[1:] == period[:-1])
+    return order, series, (series.total(is_repeated) > 0)[series.of_point]
 
 
 def _readable(

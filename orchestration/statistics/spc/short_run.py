@@ -10,6 +10,7 @@ from orchestration.statistics.refusal import (
     NO_VARIATION,
     TOO_FEW_READINGS,
     Refusal,
+    refuse_labels,
     refuse_values,
 )
 from orchestration.statistics.spc.constants import D2_TABLE, D4_TABLE, LIMIT_SIGMAS
@@ -62,7 +63,7 @@ def short_run_chart(
     Returns
     -------
     ShortRunChart or Refusal
-        Refused, with the part: no moving range, or none above zero.
+        Refused: a part that is unknown; with the part: no moving range, or none above zero.
 
     Raises
     ------
@@ -80,7 +81,7 @@ def short_run_chart(
     >>> chart.z.round(4).tolist()
     [-0.376, 0.752, -0.564, 0.564, -0.376]
     """
-    refusal = refuse_values(values)
+    refusal = refuse_values(values) or refuse_labels(part, "part")
     if refusal is not None:
         return refusal
     points, parts = np.asarray(values, dtype=np.float64), np.asarray(part)
