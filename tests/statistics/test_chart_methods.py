@@ -579,3 +579,64 @@ def test_data_that_cannot_be_charted_are_refused_by_name(answer, reason):
     found = answer()
 
     assert (found.reason if isinstance(found, Refusal) else None) == reason
+
+
+def test_later_readings_move_neither_model_nor_lines_of_a_residual_chart():
+    values = np.cumsum(rng.normal(size=40)) / 3
+    short = autocorrelation.residual_chart(values[:30])
+    long = autocorrelation.residual_chart(values, freeze=30)
+    gap = autocorrelation.residual_chart(np.append(values[:35], [math.nan, 1, 2]), freeze=30)
+
+    assert (long.model.phi, long.model.mean) == (short.model.phi, short.model.mean)
+    assert long.value[:30] == pytest.approx(short.model.innovations)
+    assert long.chart.upper[-1] == pytest.approx(short.chart.upper[0])
+    expected = values[35] - long.model.mean - long.model.phi * (values[34] - long.model.mean)
+    assert long.value[35] == pytest.approx(expected)
+    assert np.flatnonzero(np.isnan(gap.value)).tolist() == [35, 36]
+
+
+def test_degrees_of_freedom_are_those_of_the_tables():
+    tens = subgroups.Subgroups(*(np.ones(10) for _ in range(3)), np.full(10, 5))
+
+    # Duncan, table D3: ten ranges of five have 36.5.
+    assert subgroups.freedom_within(tens, "UWAVE-R") == pytest.approx(36.5, rel=0.01)
+    assert subgroups.freedom_within(tens, "UWAVE-R") == pytest.approx(
+        subgroups.freedom_within(tens, "MVLUE-R")
+    )
+    assert subgroups.freedom_within(tens, "RMSDF") == 40
+    assert subgroups.freedom_within(tens, "MVLUE-SD") == pytest.approx(40, rel=0.06)
+
+
+def test_pooled_subgroups_are_the_readings_taken_together():
+    values, label = rng.normal(size=50), rng.integers(0, 12, 50)
+    total = subgroups.pool(subgroups.summarise_subgroups(values, label))
+
+    assert total.n == 50
+    assert (total.centre, total.sd) == pytest.approx((values.mean(), values.std(ddof=1)))
+
+
+def test_frozen_lines_of_spread_do_not_move_with_later_subgroups():
+    values = rng.normal(size=(30, 5))
+    values[20:] *= 5
+    every = subgroups.summarise_subgroups(values.ravel(), np.repeat(np.arange(30), 5))
+    for draw in (subgroups.sd_chart, subgroups.range_chart):
+        frozen, early = draw(every, baseline_subgroups=20), draw(every.first(20))
+
+        assert frozen.upper == pytest.approx(early.upper[0])
+        assert frozen.centre == pytest.approx(early.centre[0])
+
+
+def test_fewer_degrees_of_freedom_widen_the_intervals_of_sigma_within_alone():
+    arguments = {"sigma_within": 1.0, "is_stable": True, "lower_spec": 7, "upper_spec": 14}
+    few, all_ = (
+        capability.capability([9, 10, 11, 10], **arguments, **more)
+        for more in ({"freedom_within": 1.5}, {})
+    )
+
+    for name in ("cp", "cpk", "cpm"):
+        assert getattr(few, name).high > getattr(all_, name).high, name
+        assert getattr(few, name).value == getattr(all_, name).value, name
+    assert (few.pp, few.ppk) == (all_.pp, all_.ppk)
+    # Of n = 4: chi-square of 3 degrees of freedom, 0.2158 and 9.3484 (NIST tables).
+    assert all_.pp.low == pytest.approx(all_.pp.value * math.sqrt(0.2158 / 3), rel=1e-3)
+    assert all_.pp.high == pytest.approx(all_.pp.value * math.sqrt(9.3484 / 3), rel=1e-3)

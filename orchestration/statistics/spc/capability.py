@@ -144,7 +144,7 @@ def capability(
     freedom_within : float, optional
         Degrees of freedom of ``sigma_within`` (`subgroups.freedom_within`). By default, as R qcc
         takes it, that of the standard deviation of all readings: of 24 subgroups of five an
-        interval that is 12 % too narrow, of moving ranges 28 %.
+        interval that is 10 % too narrow, of moving ranges 22 %.
 
     Returns
     -------
