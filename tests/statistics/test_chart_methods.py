@@ -629,7 +629,7 @@ def test_frozen_lines_of_spread_do_not_move_with_later_subgroups():
 def test_fewer_degrees_of_freedom_widen_the_intervals_of_sigma_within_alone():
     arguments = {"sigma_within": 1.0, "is_stable": True, "lower_spec": 7, "upper_spec": 14}
     few, all_ = (
-        capability.capability([9, 10, 11, 10], **arguments, **more)
+        capability.capability([9, 10, 11, 10] * 2, **arguments, **more)
         for more in ({"freedom_within": 1.5}, {})
     )
 
@@ -637,6 +637,6 @@ def test_fewer_degrees_of_freedom_widen_the_intervals_of_sigma_within_alone():
         assert getattr(few, name).high > getattr(all_, name).high, name
         assert getattr(few, name).value == getattr(all_, name).value, name
     assert (few.pp, few.ppk) == (all_.pp, all_.ppk)
-    # Of n = 4: chi-square of 3 degrees of freedom, 0.2158 and 9.3484 (NIST tables).
-    assert all_.pp.low == pytest.approx(all_.pp.value * math.sqrt(0.2158 / 3), rel=1e-3)
-    assert all_.pp.high == pytest.approx(all_.pp.value * math.sqrt(9.3484 / 3), rel=1e-3)
+    # Of n = 8: chi-square of 7 degrees of freedom, 1.6899 and 16.0128 (NIST tables).
+    assert all_.pp.low == pytest.approx(all_.pp.value * math.sqrt(1.6899 / 7), rel=1e-3)
+    assert all_.pp.high == pytest.approx(all_.pp.value * math.sqrt(16.0128 / 7), rel=1e-3)
