@@ -46,3 +46,21 @@ def test_a_question_reads_only_earlier_answers():
         assert asked <= answered, question.name
         assert question.by is None or len(question.sources) == 1, question.name
         answered.add(f"statistics.{question.name}")
+
+
+def test_a_part_that_is_named_when_it_fails_is_a_thing_and_never_a_person():
+    things = {
+        "kpi_id",
+        "characteristic_id",
+        "goal_id",
+        "cycle_id",
+        "trial_id",
+        "site_id",
+        "plan_id",
+        "check_id",
+    }
+    for question in QUESTIONS:
+        # What `by` treats apart is left out apart.
+        assert question.by is None or question.apart is None, question.name
+        part = question.by or question.apart
+        assert part in things | {"audience", "source_code", None}, question.name
