@@ -21,6 +21,7 @@ from orchestration.quality.marts import UnsoundMartsError, require_sound_marts
 from orchestration.registry.load import load_registers
 from orchestration.registry.store import definition_hash
 from orchestration.resources.dbt_models import DbtModels
+from orchestration.resources.findings import is_unanswered
 from orchestration.resources.home import HomeVersionError, adopt_home
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import variables
@@ -130,6 +131,7 @@ def _days_to_run(settings: Settings, as_of: dt.date | None) -> tuple[dt.date, dt
         create_tables(con)
         known = set(con.execute("select relative_path, sha256 from ops.delivery_log").fetchall())
         published = last_published(con)
+        asks_again = is_unanswered(con)
     found: list[dt.date] = []
     pending: list[dt.date] = []
     for name in settings.company.feeds:
@@ -157,7 +159,9 @@ def _days_to_run(settings: Settings, as_of: dt.date | None) -> tuple[dt.date, dt
     is_published = published is not None and published.is_latest
     if is_published and published.definition_hash != declared:
         pending.append(facts.first_delivery)
-    if not pending and is_published and published.as_of >= last:
+    # Of a day that is published, only what the statistics could not answer is worth another run.
+    stands_at = last + dt.timedelta(days=asks_again)
+    if not pending and is_published and published.as_of >= stands_at:
         raise NothingToDoError(
             f"Nothing new: all {len(found):,} files up to {last} are loaded and published."
         )

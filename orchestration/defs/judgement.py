@@ -1,25 +1,35 @@
 """What readings mean, and which of the published ones stand whatever they mean now."""
 
+from collections.abc import Sequence
+
 import dagster as dg
 import pandas as pd
 
 from orchestration.defs.common import POOL, column_schema, tags
-from orchestration.governance.questions import Question, bars, tally
+from orchestration.governance.questions import QUESTIONS, Question, bars, tally
 from orchestration.publication.standing import write_standing
-from orchestration.resources.findings import find
+from orchestration.resources.findings import (
+    UNANSWERED,
+    Unanswered,
+    find,
+    note_unanswered,
+    unanswered,
+)
 from orchestration.resources.relations import describe_relations
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
 
 STANDING = dg.AssetKey(["standing", "figures"])
+ANSWERED = "answered"
 
 
 def answer(question: Question, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     """Return the asset that answers a question by Python."""
     output = f"statistics.{question.name}"
+    key = dg.AssetKey(["statistics", question.name])
 
     @dg.asset(
-        key=["statistics", question.name],
+        key=key,
         deps=[dg.AssetKey(source.split(".")) for source in question.sources],
         description=question.description,
         partitions_def=days,
@@ -30,27 +40,85 @@ def answer(question: Question, days: dg.PartitionsDefinition) -> dg.AssetsDefini
         tags=tags(domain=question.domain, sensitivity=question.sensitivity, tier="judgement"),
         code_version="1",
         pool=POOL,
+        check_specs=[
+            dg.AssetCheckSpec(
+                ANSWERED,
+                asset=key,
+                description="The method raised no exception, on any part of the question.",
+            )
+        ],
     )
-    def _answer(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
+    def _answer(
+        context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
+    ) -> dg.MaterializeResult:
         found = find(
             warehouse,
             question.sources,
             output,
             question.method,
             by=question.by,
+            apart=question.apart,
             only=question.only,
+            log=context.log.error,
         )
         with warehouse.connect("look at what was found") as con:
             relation = describe_relations(con, [output])[output]
+            missing = unanswered(con, [output])
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": relation.rows,
                 "dagster/column_schema": column_schema(relation.columns),
                 **({"unchanged": True} if found is None else _of(found)),
-            }
+            },
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name=ANSWERED,
+                    passed=not missing,
+                    severity=dg.AssetCheckSeverity.WARN,
+                    metadata={"unanswered": len(missing), "why": _why(missing)},
+                )
+            ],
         )
 
     return _answer
+
+
+def unanswered_questions(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """Return the asset that says which questions have no answer."""
+
+    @dg.asset(
+        key=UNANSWERED.split("."),
+        deps=[dg.AssetKey(["statistics", question.name]) for question in QUESTIONS],
+        partitions_def=days,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name="statistics",
+        kinds={"python", "duckdb"},
+        owners=["team:performance-analytics"],
+        tags=tags(domain="platform", sensitivity="internal", tier="judgement"),
+        code_version="1",
+        pool=POOL,
+    )
+    def _unanswered_questions(
+        warehouse: dg.ResourceParam[Warehouse],
+    ) -> dg.MaterializeResult:
+        """Parts of questions on which the method raised an exception: one row per part.
+
+        Read by `rpt_unanswered_questions`, so that what is missing is never taken for quiet.
+        """
+        found = note_unanswered(warehouse, [f"statistics.{one.name}" for one in QUESTIONS])
+        return dg.MaterializeResult(
+            metadata={"dagster/row_count": len(found), "why": _why(found)},
+        )
+
+    return _unanswered_questions
+
+
+def _why(missing: Sequence[Unanswered]) -> dg.MarkdownMetadataValue:
+    """Return what has no answer, and by which exception."""
+    rows = [f"| {one.question} | {one.part} | {one.error}: {one.text} |" for one in missing]
+    return dg.MetadataValue.md(
+        "\n".join(["| question | part | exception |", "|---|---|---|", *rows])
+    )
 
 
 def _of(found: pd.DataFrame) -> dict[str, object]:

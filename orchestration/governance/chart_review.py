@@ -12,7 +12,8 @@ from orchestration.governance.judgements import as_series, first_rules
 from orchestration.statistics.experiments.breaks import propose_rebase
 from orchestration.statistics.fairness.multiplicity import adjust_p_values
 from orchestration.statistics.refusal import Refusal
-from orchestration.statistics.spc.choice import FITS, RARE_EVENTS, check_choice
+from orchestration.statistics.spc.autocorrelation import residual_chart
+from orchestration.statistics.spc.choice import FITS, RARE_EVENTS, WITH_RESIDUALS, check_choice
 from orchestration.statistics.spc.constants import MIN_READINGS
 from orchestration.statistics.spc.false_flags import convention_share
 from orchestration.statistics.spc.judge import RARE, judge_series, round_significant
@@ -55,6 +56,9 @@ def review_charts(readings: pd.DataFrame) -> pd.DataFrame:
         `dispersion` with `dispersion_low` and `dispersion_high`, `autocorrelation`, all of the
         readings that set the limits; `is_charted`, `judged_count` (later readings), `flag_count`
         and `chance_flag_count`, how many of them are flagged and would be by chance;
+        `residual_flag_count`, where `advised_chart` is ``i_mr_with_residuals``: how many are
+        flagged by the same rules on the chart of what an AR(1) of the baseline does not foresee,
+        missing where the baseline has a gap;
         `baseline_from_date`, `baseline_to_date`, `is_window_declared`, `baseline_flag_count` (of
         the readings that set the limits: such a baseline was not quiet, and the limits stay trial)
         and `baseline_hash`, which changes when one of these readings does; of the newest charted
@@ -67,7 +71,10 @@ def review_charts(readings: pd.DataFrame) -> pd.DataFrame:
     -----
     The newest phase of a chart is reviewed. The readings that set the limits are looked at, since
     a later shift would pass for dispersion. Chance is that of an I-MR chart of independent normal
-    readings: autocorrelation multiplies it, and counts below some five a reading differ.
+    readings: autocorrelation multiplies it, and counts below some five a reading differ. A chart
+    of residuals stands beside the plain one and never instead: of a level that moves and stays it
+    shows the first reading, and then little. No season is taken out, of which 24 readings tell
+    nothing.
     """
     frame, judged, start = _judged(readings)
     sets_limits = _sets_limits(frame, judged)
@@ -118,6 +125,9 @@ def review_charts(readings: pd.DataFrame) -> pd.DataFrame:
         judged_count=judged_count,
         flag_count=flag_count,
         chance_flag_count=_stored(share * judged_count),
+        residual_flag_count=_residual_flags(
+            frame, sets_limits, later, start, choice.advised == WITH_RESIDUALS
+        ),
         baseline_from_date=judged["baseline_from"].to_numpy()[start],
         baseline_to_date=judged["baseline_to"].to_numpy()[start],
         is_window_declared=first["baseline_from_date"].notna(),
@@ -269,6 +279,49 @@ def _sets_limits(frame: pd.DataFrame, judged: pd.DataFrame) -> pd.Series:
         & ~frame["is_excluded"].astype(bool)
         & frame["computed_value"].notna()
     )
+
+
+def _residual_flags(
+    frame: pd.DataFrame, sets_limits: pd.Series, later: pd.Series, start: Ints, asked: Bools
+) -> Floats:
+    """Return how many later readings the chart of residuals flags, of the charts that are asked."""
+    value = frame["computed_value"].astype(float).to_numpy()
+    setting, is_later = sets_limits.to_numpy(dtype=bool), later.to_numpy(dtype=bool)
+    # What sets no limits leaves a gap in the baseline, and does not pass for a part of it.
+    usable = np.where(setting | is_later, value, np.nan)
+    counts = np.full(start.size, np.nan)
+    residuals, lengths = [], []
+    charts, positions = [], []
+    ends = np.append(start, len(frame))[1:]
+    for chart in np.flatnonzero(asked):
+        first, last = start[chart] + np.flatnonzero(setting[start[chart] : ends[chart]])[[0, -1]]
+        at = np.arange(first, ends[chart])
+        found = residual_chart(usable[at], freeze=int(last - first + 1))
+        if not isinstance(found, Refusal):
+            charts.append(chart)
+            positions.append(at)
+            residuals.append(found.value)
+            lengths.append(np.full(at.size, last - first + 1))
+    if not charts:
+        return counts
+    at = np.concatenate(positions)
+    redrawn = judge_series(
+        as_series(frame.iloc[at]).assign(
+            chart="i_mr",
+            value=np.concatenate(residuals),
+            baseline_readings=np.concatenate(lengths),
+            is_final=True,
+            is_excluded=False,
+            window_from=pd.NaT,
+            window_to=pd.NaT,
+            is_strict=False,
+            when_rare=None,
+        )
+    )
+    flagged = np.zeros(len(frame), dtype=np.bool_)
+    flagged[at] = _is_flagged(redrawn).to_numpy(dtype=bool) & is_later[at]
+    counts[charts] = _count(flagged, start)[charts]
+    return counts
 
 
 def _is_flagged(judged: pd.DataFrame) -> pd.Series:

@@ -41,8 +41,10 @@ def compare_with_peers(readings: pd.DataFrame) -> pd.DataFrame:
     Notes
     -----
     The spread between units is estimated from the units themselves (z drawn in to their 10 %
-    quantiles, then the variance that chance does not explain is added), so a verdict says that a
-    unit stands out, not why: what units make differs, and so does what is asked of them.
+    quantiles, set right for what that takes from normal values, then the variance that chance does
+    not explain is added), so a verdict says that a unit stands out, not why: what units make
+    differs, and so does what is asked of them. Where units differ and none stands out, 5.1 % are
+    outside their limits all the same (measured with 40 units; 4.3 % of six): two of 40 every month.
     Spiegelhalter, *Quality and Safety in Health Care* 14 (2005) 347-351.
     """
     frame = readings.sort_values([*GROUP, "entity_id"], ignore_index=True)
@@ -82,7 +84,12 @@ def _compared(group: pd.DataFrame) -> pd.DataFrame:
     elif overall == 0:
         found = Refusal(NO_VARIATION, "nothing was counted in any unit")
     else:
-        found = funnel(events, sizes if measure == "PR" else sizes * overall, measure=measure)
+        found = funnel(
+            events,
+            sizes if measure == "PR" else sizes * overall,
+            measure=measure,
+            is_normal_consistent=True,
+        )
     if isinstance(found, Refusal):
         return answer.assign(refusal=f"{found.reason}: {found.detail}")
     # A standardised ratio is a multiple of what all units have together.

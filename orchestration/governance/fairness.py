@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from orchestration.statistics.fairness.tables import TwoByTwo
 
-VERSION: Final = 1
+VERSION: Final = 2
 ALL: Final = "*"
 """In the place of an attribute, group or stratum where a result is of all of them."""
 STAGES: Final = ("proposed", "calibrated", "final")
@@ -94,7 +94,7 @@ def audit_ratings(ratings: pd.DataFrame) -> pd.DataFrame:
         (Breslow-Day) it is refused, and each stratum has a row ``in_stratum``. Of a stratum that
         may be tainted the verdict is `beside_unstratified`: it explains nothing away.
         ``ordinal``: log odds of a higher rating, held against sites where these are legitimate.
-        ``ranks``: Kruskal's test over all groups.
+        ``ranks``: Kruskal's test over all groups; ``wilcoxon``: of each against the reference.
         ``rater_interaction``: raters who treat the group otherwise than others do; where they do,
         each such rater has a row.
         ``stage_change``: whether the stage raised one group more than the other.
@@ -137,7 +137,7 @@ def _of_stage(here: pd.DataFrame, before: pd.DataFrame) -> list[Row]:
     for attribute, everybody in here.groupby("attribute_name", sort=True):
         earlier = before[before["attribute_name"] == attribute].set_index("employee_id")
         rows += [{"attribute_name": attribute} | row for row in _of_attribute(everybody, earlier)]
-    _adjust(rows, float(here["alpha"].iloc[0]), float(here["ratio_cut"].iloc[0]))
+    _adjust(rows, float(here["alpha"].iloc[0]))
     people = here.drop_duplicates("employee_id")
     return [*rows, *_coverage(people), *_clustering(people)]
 
@@ -191,6 +191,9 @@ def _of_attribute(everybody: pd.DataFrame, earlier: pd.DataFrame) -> Iterator[Ro
             yield sized | _stage_row(one, good[pair], earlier, reference)
     yield from _ordinal_rows(people, reference, others, members)
     yield {"n": len(people)} | _ranks_row(people)
+    for group in others:
+        sized = {"group_code": group, "n": members[group], "n_reference": members[reference]}
+        yield sized | _pair_row(people, group, reference)
 
 
 def _ratio_row(found: Any, cut: float) -> Row:
@@ -203,6 +206,8 @@ def _ratio_row(found: Any, cut: float) -> Row:
         return row | _refused(found)
     return row | {
         "estimate": found.ratio,
+        # Read by `_adjust`: the ratio itself is rounded.
+        "is_below_cut": found.is_below_cut,
         "low_value": found.low,
         "high_value": found.high,
         "exact_p_value": found.fisher_p_value,
@@ -260,7 +265,7 @@ def _strata_rows(people: pd.DataFrame, good: np.ndarray, group: str, stratum: st
         inside = row | {
             "method": "in_stratum",
             "stratum_id": str(name),
-            "convention": f"{role}; conditional odds ratio, exact interval",
+            "convention": f"{role}; conditional odds ratio, exact interval; Fisher and mid-p",
         }
         if table.sum(axis=1).min() < least:
             detail = f"fewer than {least} members of a group"
@@ -279,6 +284,7 @@ def _table_row(found: TwoByTwo | Refusal) -> Row:
         "low_value": _odds(found.odds_ratio_high),
         "high_value": _odds(found.odds_ratio_low),
         "exact_p_value": found.fisher_p_value,
+        "mid_p_value": found.mid_p_value,
     }
 
 
@@ -329,6 +335,22 @@ def _ranks_row(people: pd.DataFrame) -> Row:
     return row | (
         _refused(found) if isinstance(found, Refusal) else {"p_value": found.kruskal_p_value}
     )
+
+
+def _pair_row(people: pd.DataFrame, group: str, reference: str) -> Row:
+    row: Row = {
+        "method": "wilcoxon",
+        "convention": "share of pairs in which the group's member is rated higher, ties half",
+        "estimate_kind": "share",
+    }
+    pair = people[people["group_code"].isin([group, reference])]
+    # The group comes first, so that the statistic counts the pairs in which it is higher.
+    is_reference = (pair["group_code"] == reference).to_numpy()
+    found = compare_by_ranks(pair["rating_points"].to_numpy(dtype=float), is_reference)
+    if isinstance(found, Refusal):
+        return row | _refused(found)
+    pairs = int(is_reference.sum()) * int((~is_reference).sum())
+    return row | {"estimate": found.w / pairs, "p_value": found.w_p_value}
 
 
 def _rater_rows(people: pd.DataFrame, reference: str) -> Iterator[Row]:
@@ -388,7 +410,7 @@ def _stage_row(
     )
 
 
-def _adjust(rows: list[Row], alpha: float, cut: float) -> None:
+def _adjust(rows: list[Row], alpha: float) -> None:
     """Hold the false discovery rate over all groups of a method, and say what each row says."""
     methods = dict.fromkeys((row["method"], row.get("stratum_name", ALL)) for row in rows)
     for method, stratum in methods:
@@ -407,7 +429,8 @@ def _adjust(rows: list[Row], alpha: float, cut: float) -> None:
         for row, held in zip(own, adjusted.tolist(), strict=True):
             row["adjusted_p_value"] = held
             if method == "impact_ratio":
-                row["verdict"] = finding_of(row["estimate"], held, cut=cut, alpha=alpha)
+                below = row.pop("is_below_cut")
+                row["verdict"] = finding_of(held, is_below_cut=below, alpha=alpha)
             elif "verdict" not in row:
                 row["verdict"] = "differs" if held < alpha else "no_difference_shown"
 

@@ -70,7 +70,7 @@ def find_gaming(events: pd.DataFrame) -> pd.DataFrame:
         for key, group in ordered.groupby(list(CHECK), sort=True)
     ]
     if not rows:
-        return pd.DataFrame(columns=list(_COLUMNS), dtype="object")
+        return pd.DataFrame(columns=list(_COLUMNS), dtype="object").drop(columns=list(_INNER))
     table = pd.DataFrame(rows, columns=list(_COLUMNS))
     tested = table["p_value"].notna().to_numpy()
     if tested.any():
@@ -84,8 +84,10 @@ def find_gaming(events: pd.DataFrame) -> pd.DataFrame:
         verdict if there else None
         for verdict, there in zip(said.tolist(), tested.tolist(), strict=True)
     ]
-    return table.drop(columns=["is_the_good_way", "is_lumpy"])
+    return table.drop(columns=list(_INNER))
 
+
+_INNER: Final = ("is_the_good_way", "is_lumpy")
 
 _COLUMNS: Final[dict[str, Any]] = {
     **dict.fromkeys((*CHECK, *DECLARED)),

@@ -26,6 +26,7 @@ from orchestration.governance.judgements import judge_readings
 from orchestration.governance.leaders import estimate_leaders
 from orchestration.governance.outlook import foreseen_rows
 from orchestration.governance.payouts import simulate_plans
+from orchestration.governance.process_capability import judge_processes
 from orchestration.governance.proposals import propose_levels
 from orchestration.governance.raters import judge_raters
 from orchestration.governance.ratings import normalise_ratings
@@ -59,6 +60,10 @@ class Question:
     by : str, optional
         Column of the one source and of the answer whose values the method treats apart from each
         other, so that only those with other rows need be asked about again.
+    apart : str, optional
+        Column of some of the sources whose values the question can do without, one by one, where
+        the method raises an exception on them: what it weighs together is then what is left.
+        Default: ``by``. Where there is none the whole question has no answer.
     only : mapping of str to str
         Source and SQL condition on the rows of it that the method reads, where they are few.
     """
@@ -70,6 +75,7 @@ class Question:
     domain: str
     sensitivity: str
     by: str | None = None
+    apart: str | None = None
     only: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -115,6 +121,7 @@ QUESTIONS: Final = (
         "account for noise.",
         domain="performance",
         sensitivity="confidential",
+        apart="kpi_id",
     ),
     Question(
         "kpi_comparisons",
@@ -161,6 +168,7 @@ QUESTIONS: Final = (
         "and not with last year's plus five per cent.",
         domain="performance",
         sensitivity="internal",
+        apart="kpi_id",
     ),
     Question(
         "goal_scores",
@@ -192,6 +200,7 @@ QUESTIONS: Final = (
         "`fct_handovers`, so that the price of moving leaders is known before they are moved.",
         domain="leadership",
         sensitivity="internal",
+        apart="kpi_id",
     ),
     Question(
         "behaviour_effects",
@@ -203,6 +212,7 @@ QUESTIONS: Final = (
         "that this proves nothing.",
         domain="leadership",
         sensitivity="internal",
+        apart="kpi_id",
     ),
     Question(
         "chart_review",
@@ -213,6 +223,7 @@ QUESTIONS: Final = (
         "accuses noise is changed and not obeyed.",
         domain="performance",
         sensitivity="internal",
+        apart="kpi_id",
     ),
     Question(
         "rebase_proposals",
@@ -223,6 +234,18 @@ QUESTIONS: Final = (
         "the act `chart.rebase` does.",
         domain="performance",
         sensitivity="internal",
+        apart="kpi_id",
+    ),
+    Question(
+        "process_capability",
+        ("intermediate.int_capability__input",),
+        judge_processes,
+        "Charts of measured characteristics and whether they fit their specification: one row per "
+        "machine, characteristic and specification. Read by `fct_process_capability`, so that a "
+        "capability is that of a stable process, with its interval.",
+        domain="production",
+        sensitivity="internal",
+        by="characteristic_id",
     ),
     Question(
         "alarm_budgets",
@@ -233,6 +256,7 @@ QUESTIONS: Final = (
         "not taught to look away.",
         domain="performance",
         sensitivity="internal",
+        apart="audience",
     ),
     Question(
         "kpi_bridges",
@@ -243,6 +267,7 @@ QUESTIONS: Final = (
         "and the parts add up to what everybody sees.",
         domain="performance",
         sensitivity="internal",
+        apart="kpi_id",
     ),
     Question(
         "adjusted_readings",
@@ -253,6 +278,7 @@ QUESTIONS: Final = (
         "without what was declared to come from outside, nor adjusted without evidence.",
         domain="performance",
         sensitivity="internal",
+        apart="kpi_id",
     ),
     Question(
         "leader_bridges",
@@ -268,6 +294,7 @@ QUESTIONS: Final = (
         "predecessor left.",
         domain="leadership",
         sensitivity="confidential",
+        apart="kpi_id",
     ),
     Question(
         "payout_simulations",
@@ -277,6 +304,7 @@ QUESTIONS: Final = (
         "Read by `fct_payout_simulations`, so that a plan is tried before anybody is paid by it.",
         domain="performance",
         sensitivity="confidential",
+        apart="plan_id",
     ),
     Question(
         "kpi_relations",
@@ -297,6 +325,7 @@ QUESTIONS: Final = (
         "before it is paid by.",
         domain="governance",
         sensitivity="confidential",
+        apart="check_id",
     ),
     Question(
         "signal_triage",
@@ -312,6 +341,7 @@ QUESTIONS: Final = (
         "nobody hunts for a cause on the floor that lies in a file.",
         domain="performance",
         sensitivity="internal",
+        apart="kpi_id",
         only={"statistics.kpi_judgements": "signal_side <> 0"},
     ),
     Question(
@@ -332,6 +362,7 @@ QUESTIONS: Final = (
         "that a low rating is not taken for a weak team.",
         domain="people",
         sensitivity="confidential",
+        apart="source_code",
     ),
     Question(
         "normalised_ratings",
@@ -373,6 +404,7 @@ QUESTIONS: Final = (
         "was never made is not given up as one that does not work.",
         domain="performance",
         sensitivity="internal",
+        apart="trial_id",
     ),
     Question(
         "handoff_delays",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,8 @@ if TYPE_CHECKING:
     import datetime as dt
 
     import duckdb
+
+UNANSWERED = "governance.rpt_unanswered_questions"
 
 
 @dataclass(frozen=True)
@@ -26,12 +29,18 @@ class FeedOutcome:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run did."""
+    """What a run did.
+
+    ``messages`` say why files were refused, ``warnings`` which rules on marts failed without
+    blocking publication; ``unanswered`` names the questions and parts without an answer.
+    """
 
     run_id: str
     as_of: dt.date
     feeds: tuple[FeedOutcome, ...]
     messages: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    unanswered: tuple[dict[str, str], ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -39,7 +48,7 @@ class Outcome:
 
 
 def read_outcome(con: duckdb.DuckDBPyConnection, *, run_id: str, as_of: dt.date) -> Outcome:
-    """Return what a run did: per feed its files and rows, and why files were refused."""
+    """Return what a run did: per feed its files and rows, what was refused and what was warned."""
     rows = con.execute(
         """
         select
@@ -70,9 +79,25 @@ def read_outcome(con: duckdb.DuckDBPyConnection, *, run_id: str, as_of: dt.date)
         """,
         [run_id],
     ).fetchall()
+    warned = con.execute(
+        """
+        select subject || ': ' || sentence || ' (' || owner || ')'
+        from ops.expectation_results
+        where run_id = ? and delivery_date is null and severity = 'warn' and not success
+        order by subject, rule_id
+        """,
+        [run_id],
+    ).fetchall()
+    # Of other marts the keys of failing rows may be those of persons.
+    unanswered = con.execute(
+        "select row_key from ops.expectation_failures where run_id = ? and subject = ? order by 1",
+        [run_id, UNANSWERED],
+    ).fetchall()
     return Outcome(
         run_id=run_id,
         as_of=as_of,
         feeds=tuple(FeedOutcome(*row) for row in rows),
         messages=tuple(row[0] for row in refused),
+        warnings=tuple(row[0] for row in warned),
+        unanswered=tuple(json.loads(row[0]) for row in unanswered),
     )

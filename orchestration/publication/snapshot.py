@@ -123,6 +123,10 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
     "kpi.fct_trials": ("trial_id", "method_code", "part_id"),
     "kpi.fct_implementation_fidelity": ("trial_id", "line_id"),
     "kpi.fct_chart_review": ("kpi_id", "entity_kind", "entity_id", "period_kind"),
+    "kpi.fct_process_capability": (
+        *("site_id", "machine_id", "characteristic_id"),
+        "specification_no",
+    ),
     "kpi.fct_alarm_budgets": ("audience", "rule_set"),
     "kpi.rpt_signal_precision": ("kpi_id", "rule_set", "signal_rule"),
     "kpi.rpt_chart_signals": ("kpi_id", "entity_kind", "entity_id", "period_kind"),
@@ -169,6 +173,7 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
     "governance.rpt_goal_conflicts": ("goal_id", "other_goal_id"),
     "governance.rpt_redundant_kpis": ("kpi_id", "other_kpi_id"),
     "governance.rpt_card_balance": ("template_id",),
+    "governance.rpt_unanswered_questions": ("question_id", "part_id"),
     "governance.rpt_spot_checks": (
         *("kpi_id", "entity_kind", "entity_id", "period_kind"),
         "period_start_date",

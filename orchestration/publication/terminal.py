@@ -27,6 +27,9 @@ WIDEST: Final = 100
 """Lines longer than this are hard to follow, however wide the terminal is."""
 
 NEVER_DELIVERED: Final = "never_delivered"
+# Said by `fct_kpi_judgements`, where the computation of the verdicts has failed.
+NOT_JUDGED: Final = "not_judged"
+MOST_PARTS: Final = 5
 
 ABSENT: Final = "–"  # noqa: RUF001 (a hyphen would read as a minus)
 
@@ -37,6 +40,7 @@ _LEVELS: Final = {
     "stretch": "stretch",
     "no_target": "no target",
     "not_measured": ABSENT,
+    NOT_JUDGED: "not judged",
     "levels_out_of_order": "unclear",
 }
 _SIGNALS: Final = {
@@ -113,6 +117,14 @@ def card_view(card: Scorecard, as_of: str) -> RenderableType:
         ],
     )
     parts += _listed(
+        "Measured but not judged, as the computation failed, and counted for nothing:",
+        [
+            f"{line.kpi_name}: neither level, signal nor score is known. The next run tries again."
+            for line in card.lines
+            if line.value is not None and line.band == NOT_JUDGED
+        ],
+    )
+    parts += _listed(
         "To be read with care:",
         [
             f"{line.kpi_name}: {line.trust_reason}"
@@ -159,12 +171,27 @@ def outcome_view(outcome: Outcome) -> RenderableType:
         table,
     ]
     parts += _listed("Refused, each with its cause:", outcome.messages)
+    parts += _listed(
+        "Not answered by the statistics; their rows are missing, and the next run asks again:",
+        _unanswered(outcome),
+    )
+    parts += _listed("Warnings about what was published:", outcome.warnings)
     if never:
         parts += _listed(
             "Never delivered; figures that need them say so:",
             [", ".join(never)],
         )
     return _Narrow(Group(*parts))
+
+
+def _unanswered(outcome: Outcome) -> Iterable[str]:
+    """Return the questions without an answer, each with the first of its parts."""
+    parts: dict[str, list[str]] = {}
+    for one in outcome.unanswered:
+        parts.setdefault(one["question_id"], []).append(one["part_id"])
+    for question, of in parts.items():
+        more = f" and {len(of) - MOST_PARTS:,} more" if len(of) > MOST_PARTS else ""
+        yield f"{question}: {', '.join(of[:MOST_PARTS])}{more}"
 
 
 def diff_view(diff: KpiDiff) -> RenderableType:

@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -41,16 +40,10 @@ def _answered(folder: Path, root: Path) -> list[Figure]:
     except (OSError, ValueError, TypeError) as fault:
         _say(f"{named(folder, root)} cannot be read: {fault}")
         return compare(named(folder, root), _expected(folder), MISSING, {})
-    if case.kind not in KINDS:
-        _say(f"{case.name}: the kind {case.kind!r} is not known")
-    try:
-        found = figures(case, KINDS)
-    except Exception:  # noqa: BLE001 - one case that fails is reported, and the others go on
-        _say(f"{case.name} ({case.kind}):")
-        traceback.print_exc()
-        return compare(case.name, case.expected, MISSING, case.tolerance, case.not_required)
-    if case.kind in KINDS and case.unread:
-        _say(f"{case.name} ({case.kind}): no answer reads the options {', '.join(case.unread)}")
+    found = figures(case, KINDS)
+    # The same word in several answers is remarked once.
+    for remark in dict.fromkeys(case.remarks):
+        _say(f"{case.name} ({case.kind}): {remark}")
     return found
 
 

@@ -154,6 +154,9 @@ def p_adjust(case: Case) -> Any:
     }
     known |= {"fdr": known["BH"], "none": p}
     stated = case.options.get("method")
+    asked = [stated] if isinstance(stated, str) else case.options.get("methods", [])
+    if unknown := set(asked) - set(known):
+        raise ValueError(f"no such adjustment is known: {', '.join(sorted(unknown))}")
     return known[stated] if isinstance(stated, str) else known
 
 
@@ -235,9 +238,10 @@ def james_stein(case: Case) -> Any:
     if transform.startswith(("arcsin", "asin")):
         # Efron and Morris 1975: variance one.
         values, n = np.sqrt(n) * np.arcsin(2 * values - 1), None
+    elif transform not in {"", "none", "identity", "None"}:
+        raise ValueError(f"the transform {transform!r} is not known: arcsin")
     variance = _variance(case, values, n)
-    stated = options.get("target", "grand_mean")
-    target = float(stated) if isinstance(stated, int | float) else None
+    target = _target(options.get("target", "grand_mean"))
     positive = options.get("positive_part", options.get("positive", True))
     found = shrinkage.james_stein(values, variance, target=target, positive_part=bool(positive))
     if isinstance(found, Refusal):
@@ -265,6 +269,19 @@ def james_stein(case: Case) -> Any:
         tree |= {"sse_raw": raw, "sse_js": ours, "mse_raw": raw / values.size}
         tree |= {"mse_js": ours / values.size, "ratio": ours / raw}
     return tree
+
+
+def _target(stated: Any) -> float | None:
+    """What estimates are shrunk to; None is their grand mean."""
+    word = str(stated).lower()
+    if word in {"none", "zero", "origin"}:
+        return 0.0
+    if "mean" in word or word == "average":
+        return None
+    try:
+        return float(word)
+    except ValueError:
+        raise ValueError(f"a target {stated!r} is not known: a figure, zero, grand_mean") from None
 
 
 def _variance(case: Case, values: np.ndarray, n: Any) -> Any:

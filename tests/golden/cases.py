@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -50,6 +51,7 @@ class Case:
     expected: Any
     tolerance: Mapping[str, float | str]
     not_required: tuple[str, ...]
+    remarks: list[str] = field(default_factory=list)
 
     @classmethod
     def read(cls, folder: Path, root: Path) -> Self:
@@ -78,11 +80,14 @@ class Case:
             not_required=tuple(stated.get("not_required") or ()),
         )
 
-    @property
-    def unread(self) -> list[str]:
-        """Options, also of variants, that no answer has looked up so far."""
-        stated = {*self.options.stated, *(name for one in self.variants.values() for name in one)}
-        return sorted(stated - self.options.read - {"columns"})
+    def word(self, option: str, words: Mapping[Any, Any], otherwise: Any) -> Any:
+        """What the word of an option means; that it is not known is remarked, not passed over."""
+        said = self.options.get(option)
+        if said is not None and said not in words:
+            self.remarks.append(
+                f"the option {option} is not known as {said!r}: {otherwise!r} taken"
+            )
+        return words.get(said, otherwise)
 
     def complete(self, *names: str) -> Self:
         """The case with those rows alone in which all these columns have a value."""
@@ -140,23 +145,49 @@ def figures(case: Case, kinds: Mapping[str, Answer]) -> list[Figure]:
 
 
 def answer(case: Case, compute: Answer | None) -> Any:
-    """Our tree for a case: that of its options, with those of its variants under their names."""
+    """Our tree for a case: that of its options, with those of its variants under their names.
+
+    What fails takes its own figures alone; that, and options that no answer has looked up, are
+    remarked: an option that only tells is as welcome as one that we should have known is not.
+    """
     if compute is None:
+        case.remarks.append(f"the kind {case.kind!r} is not known")
         return MISSING
     tree: Any = {}
+    read: set[str] = {"columns"}
     if any(not _within(steps, case.variants) for steps, _ in leaves(case.expected)):
-        tree = plain(compute(case))
+        tree = _attempt(case, compute, "")
+        read |= case.options.read
     for name, laid_over in case.variants.items():
         # A variant may have columns of its own too.
         columns = {**case.columns, **(laid_over.get("columns") or {})}
-        varied = replace(case, columns=columns, options=case.options.under(laid_over))
+        varied = replace(
+            case, columns=columns, options=Options({**case.options.stated, **laid_over})
+        )
         *above, last = name.split(".")
         branch = tree if isinstance(tree, dict) else {}
         tree = branch
         for step in above:
             branch = branch.setdefault(step, {})
-        branch[last] = plain(compute(varied))
+        branch[last] = _attempt(varied, compute, name)
+        read |= varied.options.read
+        remark_unread(case, {*laid_over} - varied.options.read - {"columns"}, f" of {name}")
+    remark_unread(case, {*case.options.stated} - read, "")
     return tree
+
+
+def _attempt(case: Case, compute: Answer, variant: str) -> Any:
+    try:
+        return plain(compute(case))
+    except Exception:  # noqa: BLE001 - what fails is remarked, and the others go on
+        case.remarks.append(f"{variant} failed\n{traceback.format_exc()}".lstrip())
+        return MISSING
+
+
+def remark_unread(case: Case, options: set[str], of: str) -> None:
+    """Name the options that nobody has looked up, and whose they are."""
+    if options:
+        case.remarks.append(f"no answer reads the options {', '.join(sorted(options))}{of}")
 
 
 def plain(value: Any) -> Any:

@@ -191,7 +191,7 @@ def _order(merges: np.ndarray, step: int) -> list[int]:
 def _ccf(case: Case, names: list[str]) -> Any:
     """Of the columns that the options or the roles x and y name, else of the first two."""
     within = case.options.get("ccf")
-    named = {**case.options, **(within if isinstance(within, dict) else {})}
+    named = case.options.under(within if isinstance(within, dict) else {})
     pair = within if isinstance(within, list) else [named.get("x"), named.get("y")]
     if not all(one in case.table for one in pair):
         pair = [case.columns.get("x"), case.columns.get("y")]

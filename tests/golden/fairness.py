@@ -5,11 +5,12 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from scipy.stats import chi2_contingency
 
 from orchestration.statistics.fairness import adjusted, clustering, ordinal, tables
 from orchestration.statistics.refusal import Refusal
 from tests.golden import design
-from tests.golden.cases import Answer, Case, is_there, label, labels
+from tests.golden.cases import Answer, Case, is_there, label, labels, remark_unread
 
 OUTCOMES = ("outcome", "y", "response", "rating", "grade", "ordinal")
 FREQUENCIES = ("freq", "weights", "weight", "n")
@@ -23,6 +24,7 @@ LINKS: dict[str, ordinal.Link] = {
 }
 
 
+RATIO = ("adverse_impact_ratio", "impact_ratio", "ratio")
 SELECTED = ("favourable", "selected", "hired", "successes", "events", "count", "yes")
 NOT_SELECTED = ("unfavourable", "rejected", "not_selected", "failures", "no")
 ALL = ("n", "total", "trials", "applicants", "size")
@@ -31,8 +33,25 @@ ALL = ("n", "total", "trials", "applicants", "size")
 def two_by_two(case: Case) -> Any:
     case = _as_rows(case)
     groups = _groups(case)
+    if len(groups) > 2:
+        return _many_groups(_table(case, groups), groups)
     found = tables.compare_two_groups(_table(case, groups))
     return found if isinstance(found, Refusal) else _tree(found, groups)
+
+
+def _many_groups(table: np.ndarray, groups: list[str]) -> dict[str, Any]:
+    """Three groups and more: the lowest rate over the highest, and one test of all."""
+    rates = table[:, 0] / table.sum(axis=1)
+    test = chi2_contingency(table, correction=False)
+    named = dict(zip(groups, rates.tolist(), strict=True))
+    return {
+        **dict.fromkeys(("rates", "selection_rates"), named),
+        **dict.fromkeys(RATIO, float(rates.min() / rates.max())),
+        "ratios": {group: rate / max(named.values()) for group, rate in named.items()},
+        "chi2": float(test.statistic),
+        "chi2_p": float(test.pvalue),
+        "chi2_df": int(test.dof),
+    }
 
 
 def _as_rows(case: Case) -> Case:
@@ -91,7 +110,10 @@ def stratified_2x2(case: Case) -> Any:
         },
         f"rates_by_{named}": [
             {named: label(stratum.item())}
-            | {group.lower(): row[0] / row.sum() for group, row in zip(groups, one, strict=True)}
+            | {
+                group.lower(): row[0] / row.sum() if row.sum() else None
+                for group, row in zip(groups, one, strict=True)
+            }
             for stratum, one in zip(strata, each, strict=True)
         ],
         "logit": _logit(case, groups),
@@ -102,7 +124,7 @@ def _tree(found: tables.TwoByTwo, groups: list[str]) -> dict[str, Any]:
     rates = dict(zip(groups, found.rates.tolist(), strict=True))
     return {
         **dict.fromkeys(("rates", "selection_rates"), rates),
-        **dict.fromkeys(("adverse_impact_ratio", "impact_ratio", "ratio"), found.impact_ratio),
+        **dict.fromkeys(RATIO, found.impact_ratio),
         "chi2": found.chi2,
         "chi2_p": found.chi2_p_value,
         "chi2_yates": found.chi2_yates,
@@ -119,7 +141,7 @@ def _tree(found: tables.TwoByTwo, groups: list[str]) -> dict[str, Any]:
 
 
 def _groups(case: Case) -> list[str]:
-    """Both groups, the reference first."""
+    """The groups, the reference first."""
     named = labels(np.unique(case.column("group"))).tolist()
     reference = label(case.columns.get("reference", case.options.get("reference", named[0])))
     return [reference, *(group for group in named if group != reference)]
@@ -196,7 +218,11 @@ def ordinal_regression(case: Case) -> Any:
     columns = design.coded(case.table, terms, bases)
     matrix = np.column_stack(list(columns.values()))
     named = [case.options[key] for key in ("link", "method") if case.options.get(key) in LINKS]
+    if not named and "link" in case.options:
+        named = [case.options["link"]]
     links = case.options.get("links", named or ["logit", "probit"])
+    if not set(links) <= set(LINKS):
+        raise ValueError(f"a link of {', '.join(links)} is not known: {', '.join(LINKS)}")
     each = {
         link: _polr(outcome, matrix, freq, LINKS[link], list(columns), levels) for link in links
     }
@@ -317,8 +343,15 @@ def morans_i(case: Case) -> Any:
     )
     if isinstance(found, Refusal):
         return found
-    two_sided = str(case.options.get("alternative", "two.sided")).startswith("two")
-    p = found.p_two_sided if two_sided else found.p_greater
+    p = case.word(
+        "alternative",
+        {
+            **dict.fromkeys(("two.sided", "two-sided", "two_sided"), found.p_two_sided),
+            "greater": found.p_greater,
+            "less": 1 - found.p_greater,
+        },
+        found.p_two_sided,
+    )
     random, normal = found.variance_randomisation, found.variance_normality
     by = {
         "randomisation": {"variance": random, "sd": np.sqrt(random), "z": found.z_randomisation},
@@ -384,7 +417,8 @@ def _given_weights(case: Case) -> np.ndarray | None:
 
 def _weights(case: Case, places: np.ndarray) -> np.ndarray:
     stated = case.options.get("weights", case.options.get("weight", ""))
-    named = {**case.options, **(stated if isinstance(stated, dict) else {})}
+    nested = stated if isinstance(stated, dict) else {}
+    named = case.options.under(nested)
     kind = str(named.get("type", named.get("kind", stated))).lower()
     metric: clustering.Metric = "great_circle" if "lat" in str(case.columns) else "euclidean"
     between = clustering.distances(places, str(named.get("metric", metric)))  # type: ignore[arg-type]
@@ -396,11 +430,16 @@ def _weights(case: Case, places: np.ndarray) -> np.ndarray:
         weights = clustering.nearest_neighbour_weights(between, int(count))
     elif furthest is not None and "inverse" not in kind:
         weights = clustering.band_weights(between, furthest=float(furthest))
+    elif kind and not any(word in kind for word in ("inverse", "idw", "reciprocal")):
+        raise ValueError(f"weights by {kind!r} are not known, or need a threshold or k")
     else:
         weights = clustering.inverse_distance_weights(between, power=float(named.get("power", 1)))
         if furthest is not None:
             weights = weights * clustering.band_weights(between, furthest=float(furthest))
-    plain = str(named.get("style", "W")) == "B" or not _among_flags(named)
+    # Binary weights are nought and one, unless their rows are said to be standardised.
+    style = "B" if "binary" in kind and not _says_flags(named) else "W"
+    plain = str(named.get("style", style)) == "B" or not _among_flags(named)
+    remark_unread(case, set(nested) - named.read, " of the weights")
     return weights if plain else clustering.row_standardised(weights)
 
 
@@ -410,9 +449,15 @@ def _among(options: Any, names: tuple[str, ...]) -> Any:
     )
 
 
+FLAGS = ("row_standardised", "row_standardized", "row_standardise", "row_standardize")
+
+
+def _says_flags(options: Any) -> bool:
+    return any(name in options for name in FLAGS)
+
+
 def _among_flags(options: Any) -> bool:
-    names = ("row_standardised", "row_standardized", "row_standardise", "row_standardize")
-    return bool(next((options[name] for name in names if name in options), True))
+    return bool(next((options[name] for name in FLAGS if name in options), True))
 
 
 def _option(case: Case, names: tuple[str, ...], otherwise: Any) -> Any:

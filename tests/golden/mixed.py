@@ -9,7 +9,7 @@ import numpy as np
 from orchestration.statistics.mixed import generalised, linear
 from orchestration.statistics.mixed.covariance import GroupEffects, VarianceComponent
 from orchestration.statistics.refusal import Refusal
-from tests.golden.cases import Answer, Case, is_there
+from tests.golden.cases import Answer, Case, is_there, remark_unread
 
 RESPONSES = ("response", "outcome", "y", "rating", "value", "count", "events", "score")
 OVER_EXPECTED = (
@@ -130,11 +130,14 @@ def rater_severity(case: Case) -> Any:
         part = replace(case, options=case.options.under(options), expected=expected)
         linear_part = name.startswith("lmm") or ("method" in options and "link" not in options)
         tree[name] = lmm(part) if linear_part else _cumulative(part)
+        remark_unread(case, set(options) - part.options.read, f" of {name}")
     return tree
 
 
 def _cumulative(case: Case) -> Any:
     link = case.options.get("link", "logit")
+    if str(case.options.get("approximation", "laplace")).lower() != "laplace":
+        raise ValueError("a cumulative model is fitted by the Laplace approximation alone")
     found = generalised.fit_cumulative(_formula(case), _table(case), link=link)
     if isinstance(found, Refusal):
         return found
@@ -200,7 +203,11 @@ def _stated(case: Case, leaf: str) -> Any:
 
 def _method(case: Case) -> linear.Method:
     said = case.options.get("method", case.options.get("REML", case.options.get("reml", True)))
-    return "REML" if said is True or str(said).upper() == "REML" else "ML"
+    if said in {True, False}:
+        return "REML" if said else "ML"
+    if str(said).upper() not in {"REML", "ML"}:
+        raise ValueError(f"the method {said!r} is not known: REML, ML")
+    return "REML" if str(said).upper() == "REML" else "ML"
 
 
 def _formula(case: Case) -> str:
@@ -213,7 +220,7 @@ def _formula(case: Case) -> str:
         name for role in COVARIATES if role in case.columns for name in _list(case.columns[role])
     ]
     taken = {*RESPONSES, *COVARIATES, "trials", "n", "exposure", "offset", "weights", "random"}
-    groups = _list(case.columns.get("random", [])) or [
+    groups = _list(case.columns.get("random", case.options.get("random", []))) or [
         name for role, named in case.columns.items() if role not in taken for name in _list(named)
     ]
     bars = [name if "|" in name else f"(1 | {name})" for name in groups]

@@ -22,13 +22,43 @@ from orchestration.statistics.spc import (
     unbiasing,
     weighted,
 )
-from orchestration.statistics.spc.constants import D2_EXACT, D2_TABLE, D4_TABLE
+from orchestration.statistics.spc.constants import (
+    D2_EXACT,
+    D2_TABLE,
+    D4_TABLE,
+    LIMIT_SIGMAS,
+)
 from orchestration.statistics.spc.patterns import Rule
 from orchestration.statistics.spc.presets import PRESETS, flag_with_gaps
 from orchestration.statistics.spc.rules import RULES, flag_rule
 from tests.golden.cases import Answer, Case
 
-PATTERNS = {"both_sides": "outside_both_sides", "run": "one_side", "shift": "one_side"}
+PATTERNS = {
+    "beyond": "nelson1",
+    "run": "nelson2",
+    "shift": "nelson2",
+    "one_side": "nelson2",
+    "same_side": "nelson2",
+    "trend": "nelson3",
+    "drift": "nelson3",
+    "alternating": "nelson4",
+    "oscillation": "nelson4",
+    "zone": "nelson5",
+    "zone_a": "nelson5",
+    "zone_b": "nelson6",
+    "within": "nelson7",
+    "zone_c": "nelson7",
+    "stratification": "nelson7",
+    "mixture": "nelson8",
+    "both_sides": "nelson8",
+    "outside_both_sides": "nelson8",
+}
+OTHERS = {
+    "outside": replace(RULES["nelson8"], pattern="outside"),
+    "within_both_sides": replace(RULES["nelson7"], pattern="within_both_sides"),
+    "zone_within": replace(RULES["nelson5"], pattern="zone_within"),
+}
+NUMBERS = {"two": "2", "three": "3", "four": "4", "five": "5"}
 TIES = {"break": "end", "breaks": "end", "ignore": "skip", "continue": "carry", "count": "carry"}
 RUN_OF_ONE_SIDE = ("nelson2", "we4")
 FORMS = {
@@ -53,9 +83,11 @@ def i_mr(case: Case) -> Any:
         screen_moving_ranges=_screens(case),
         bridge_gaps=_gaps(case) == "bridge",
         d2=_d2(case),
+        sigma_method=_sigma_of_one(case),
     )
     if isinstance(chart, Refusal):
         return chart
+    chart = _as_given(case, chart)
     beyond = _points((values > chart.upper) | (values < chart.lower))
     return {
         "center": _single(chart.centre),
@@ -74,18 +106,70 @@ def i_mr(case: Case) -> Any:
     }
 
 
+def _sigma_of_one(case: Case) -> Any:
+    """How sigma comes from single readings; R qcc says MR and SD."""
+    said = _first_of(case.options, "sigma_method", "std_dev", "std.dev", default="MR")
+    word = re.sub(r"[^a-z]", "", str(said).lower())
+    if "median" in word:
+        return "median_MR"
+    if word in {"sd", "s", "stdev", "standarddeviation"}:
+        return "SD"
+    if "mr" not in word and "movingrange" not in word:
+        raise ValueError(f"sigma of single readings by {said!r} is not known: MR, SD, median MR")
+    return "MR"
+
+
+def _nsigmas(case: Case) -> float:
+    return float(_first_of(case.options, "nsigmas", "n_sigmas", "limit_sigmas", default=3))
+
+
+def _as_given(
+    case: Case, chart: Any, *, of_point: Any = 1.0, least: float = -np.inf, most: float = np.inf
+) -> Any:
+    """The chart with the centre, the sigma and the distance of its limits that are given.
+
+    `of_point`: the sigma of a plotted point in the chart's sigma.
+    """
+    centre, sigma = chart.centre, chart.sigma
+    stated = _first_of(case.options, "center", "centre", default=None)
+    if isinstance(stated, int | float):
+        centre = np.full_like(centre, float(stated))
+    elif stated not in {None, "mean"}:
+        raise ValueError(f"a centre by {stated!r} is not known: a figure, mean")
+    if isinstance(case.options.get("sigma"), int | float):
+        sigma = np.full_like(sigma, float(case.options["sigma"]))
+    if centre is chart.centre and sigma is chart.sigma and _nsigmas(case) == LIMIT_SIGMAS:
+        return chart
+    reach = _nsigmas(case) * sigma * of_point
+    return replace(
+        chart,
+        centre=centre,
+        sigma=sigma,
+        lower=np.maximum(centre - reach, least),
+        upper=np.minimum(centre + reach, most),
+    )
+
+
 def rules(case: Case) -> Any:
     values, options = case.column("value"), case.options
     centre, sigma = options["center"], options["sigma"]
     if "rule" not in options:
         return {"rules": _rules(case, values, centre, sigma)}
     named = {key: options[key] for key in ("length", "count", "sigmas") if key in options}
-    name = options["rule"]
-    if name not in RULES:
-        rule = Rule(PATTERNS.get(name, name), **named)
-        return _points(_flagged(case, values, rule, centre, sigma, (0,)))
-    rule = replace(_rule(case, name), **named)
+    rule = replace(_rule(case, options["rule"]), **named)
     return _points(_flagged(case, values, rule, centre, sigma, (0,)))
+
+
+def _canonical(name: str) -> str:
+    """The Nelson rule that a word means: `2of3`, `two_out_of_three`, `trend`, `Nelson 3`."""
+    word = re.sub(r"[\s-]+", "_", name.strip().lower())
+    if joined := re.fullmatch(r"(nelson|we|western_electric|rule)_?(\d)", word):
+        return f"{'we' if joined[1].startswith('we') else 'nelson'}{joined[2]}"
+    counted = re.match(r"([a-z]+|\d)_?(?:out_of|of|in)_?([a-z]+|\d)", word)
+    pair = [NUMBERS.get(one, one) for one in counted.groups()] if counted else []
+    if pair in (["2", "3"], ["4", "5"]):
+        return "nelson5" if pair[0] == "2" else "nelson6"
+    return PATTERNS.get(word, word)
 
 
 def xbar(case: Case) -> Any:
@@ -103,6 +187,8 @@ def xbar(case: Case) -> Any:
     )
     if isinstance(chart, Refusal):
         return chart
+    estimated = chart.sigma
+    chart = _as_given(case, chart, of_point=1 / np.sqrt(groups.size))
     beyond = _points((chart.value > chart.upper) | (chart.value < chart.lower))
     tree = {
         "statistics": chart.value,
@@ -127,6 +213,16 @@ def xbar(case: Case) -> Any:
         beside = draw(base, sigma_method=method, digits=_digits(case))
         if isinstance(beside, Refusal):
             return {**tree, key: beside}
+        # About the centre that the data have, as R qcc, also where sigma is given.
+        within = slice(beside.value.size)
+        wider = _nsigmas(case) / LIMIT_SIGMAS * (chart.sigma / estimated)[within]
+        reach = wider * (beside.upper - beside.centre)
+        beside = replace(
+            beside,
+            sigma=chart.sigma[within],
+            lower=np.maximum(beside.centre - reach, 0.0),
+            upper=beside.centre + reach,
+        )
         tree[key] = {
             "statistics": beside.value,
             "center": _single(beside.centre),
@@ -143,12 +239,16 @@ def xbar(case: Case) -> Any:
 def attribute(case: Case) -> Any:
     options = case.options
     counts = _column(case, *COUNTS)
-    sizes = _column(case, *SIZES) if any(case.has(role) for role in SIZES) else None
+    sizes = _sizes(case, counts.size)
     baseline = _baseline(case, counts.size)
     rows = np.arange(counts.size)
     if "rules_on" in options:
-        later = case.column("phase") == float(re.search(r"phase (\d+)", options["rules_on"])[1])
-        rows = np.concatenate([np.flatnonzero(baseline), np.flatnonzero(later)])
+        named = re.findall(r"baseline|phase[ _]?(\d+)", options["rules_on"])
+        parts = [case.column("phase") == float(one) if one else baseline for one in named]
+        if baseline.all():
+            # Where no other baseline is stated the first phase sets the limits.
+            baseline = parts[0]
+        rows = np.concatenate([np.flatnonzero(part) for part in parts])
         counts, baseline = counts[rows], baseline[rows]
         sizes = None if sizes is None else sizes[rows]
 
@@ -165,12 +265,13 @@ def attribute(case: Case) -> Any:
     chart = draw(case.kind)
     if isinstance(chart, Refusal):
         return chart
+    chart = _attribute_as_given(case, case.kind, chart, sizes)
     tree = _attribute_tree(case, chart)
     if "rules_on" in options:
         tree |= {"rows": rows + 1, "rules_by_position": tree["rules"]}
     if case.kind.startswith("laney"):
         letter = case.kind[-1]
-        plain = draw(letter)
+        plain = _attribute_as_given(case, letter, draw(letter), sizes)
         tree |= {
             "sigma_z": chart.sigma_z,
             "sigma_z_mr": chart.sigma_z,
@@ -179,8 +280,32 @@ def attribute(case: Case) -> Any:
         }
     for kind in options.get("also", ()):
         beside = draw(kind)
-        tree[kind] = beside if isinstance(beside, Refusal) else _attribute_tree(case, beside)
+        if not isinstance(beside, Refusal):
+            beside = _attribute_tree(case, _attribute_as_given(case, kind, beside, sizes))
+        tree[kind] = beside
     return tree
+
+
+def _sizes(case: Case, count: int) -> np.ndarray | None:
+    """Trials or exposure: a column, or one figure for all rows."""
+    if any(case.has(role) and case.columns[role] in case.table for role in SIZES):
+        return _column(case, *SIZES)
+    stated = _first_of(case.options, *SIZES, "size", "sizes", default=None)
+    return None if stated is None else np.full(count, float(stated))
+
+
+def _attribute_as_given(case: Case, kind: str, chart: Any, sizes: np.ndarray | None) -> Any:
+    """As `_as_given`; of a given centre the law says the sigma."""
+    stated = _first_of(case.options, "center", "centre", default=None)
+    size = np.ones_like(chart.value) if sizes is None or kind == "c" else sizes
+    most = {"p": 1.0, "laney_p": 1.0, "np": size}.get(kind, np.inf)
+    if isinstance(stated, int | float) and "sigma" not in case.options:
+        laws = {"c": stated, "u": stated / size, "p": stated * (1 - stated) / size,
+                "np": stated * (1 - stated / size)}  # fmt: skip
+        if kind not in laws:
+            raise ValueError(f"a {kind} chart about a given centre is not known")
+        chart = replace(chart, sigma=np.sqrt(np.broadcast_to(laws[kind], chart.value.shape)))
+    return _as_given(case, chart, least=0.0, most=most)
 
 
 def _attribute_tree(case: Case, chart: attributes.AttributeChart) -> dict[str, Any]:
@@ -215,6 +340,9 @@ def i_prime(case: Case) -> Any:
     )
     if isinstance(chart, Refusal):
         return chart
+    one_sigma = (chart.upper - chart.centre) / LIMIT_SIGMAS
+    reach = _nsigmas(case) * one_sigma
+    chart = replace(chart, lower=chart.centre - reach, upper=chart.centre + reach)
     beyond = _points((chart.value > chart.upper) | (chart.value < chart.lower))
     return {
         "y": chart.value,
@@ -227,13 +355,14 @@ def i_prime(case: Case) -> Any:
         "signals": beyond,
         "violations": beyond,
         "beyond": beyond,
-        "rules": _rules(case, chart.value, chart.centre, (chart.upper - chart.centre) / 3),
+        "rules": _rules(case, chart.value, chart.centre, one_sigma),
     }
 
 
 def g(case: Case) -> Any:
     values, options = case.column("value"), case.options
-    by_sigma = "sqrt" in str(options.get("limits", "sqrt"))
+    law = str(options.get("limits", "sqrt")).lower()
+    by_sigma = not any(word in law for word in ("quantile", "percent", "probab", "exact"))
     chart = rare_events.g_chart(
         values,
         limits="sigma" if by_sigma else "quantile",
@@ -241,11 +370,14 @@ def g(case: Case) -> Any:
     )
     if isinstance(chart, Refusal):
         return chart
+    if by_sigma:
+        reach = _nsigmas(case) * chart.sigma
+        chart = replace(chart, lower=max(0.0, chart.mean - reach), upper=chart.mean + reach)
     beyond = _points((values > chart.upper) | (values < chart.lower))
     return {
         "mean": chart.mean,
         "median": chart.median,
-        "center": chart.median if options.get("center") == "median" else chart.mean,
+        "center": case.word("center", {"median": chart.median, "mean": chart.mean}, chart.mean),
         "center_qicharts2_median": chart.median,
         "sigma": chart.sigma,
         "lcl": np.full(values.size, chart.lower),
@@ -267,8 +399,14 @@ def t(case: Case) -> Any:
     )
     if isinstance(chart, Refusal):
         return chart
+    inner, back = _as_given(case, chart.transformed), 1 / rare_events.NEARLY_NORMAL_POWER
+    chart = replace(
+        chart,
+        centre=inner.centre**back,
+        lower=np.maximum(inner.lower, 0.0) ** back,
+        upper=inner.upper**back,
+    )
     beyond = _points((values > chart.upper) | (values < chart.lower))
-    inner = chart.transformed
     return {
         "center": _single(chart.centre),
         "sigma": _single(inner.sigma),
@@ -316,6 +454,16 @@ def moving_average(case: Case) -> Any:
     chart = weighted.moving_average_chart(values, centre=centre, sigma=of_point, window=window)
     if isinstance(chart, Refusal):
         return chart
+    wider = _nsigmas(case) / LIMIT_SIGMAS
+    chart = replace(
+        chart,
+        lower=centre + wider * (chart.lower - centre),
+        upper=centre + wider * (chart.upper - centre),
+        asymptotic_lower=centre + wider * (chart.asymptotic_lower - centre),
+        asymptotic_upper=centre + wider * (chart.asymptotic_upper - centre),
+    )
+    if wider != 1:
+        chart = replace(chart, beyond=(chart.value > chart.upper) | (chart.value < chart.lower))
     return {
         "ma": chart.value,
         "moving_average": chart.value,
@@ -379,6 +527,7 @@ def z_mr_short_run(case: Case) -> Any:
     chart = short_run.short_run_chart(values, case.column("part"), d2=_d2(case))
     if isinstance(chart, Refusal):
         return chart
+    chart = replace(chart, lower=-_nsigmas(case), upper=_nsigmas(case))
     beyond = _points(np.abs(chart.z) > chart.upper)
     means = {_label(part): mean for part, mean in chart.mean.items()}
     sigmas = {_label(part): sigma for part, sigma in chart.sigma.items()}
@@ -439,7 +588,9 @@ def process_capability(case: Case) -> Any:
             groups, options.get("sigma_method", "UWAVE-R"), digits=_digits(case)
         )
     else:
-        chart = individuals.individuals_chart(values, d2=_d2(case))
+        chart = individuals.individuals_chart(
+            values, d2=_d2(case), sigma_method=_sigma_of_one(case)
+        )
         sigma = chart if isinstance(chart, Refusal) else float(chart.sigma[0])
     if isinstance(sigma, Refusal):
         return sigma
@@ -472,8 +623,8 @@ def process_capability(case: Case) -> Any:
             name: {"value": index.value, f"lo{share}": index.low, f"hi{share}": index.high}
             for name, index in named.items()
         },
-        "Pp": found.pp,
-        "Ppk": found.ppk,
+        "Pp": found.pp.value,
+        "Ppk": found.ppk.value,
     }
 
 
@@ -497,7 +648,8 @@ def xmr_nhs(case: Case) -> Any:
     )
     if isinstance(chart, Refusal):
         return chart
-    direction = options.get("direction_of_assurance", "increase")
+    ways = {"increase": "increase", "decrease": "decrease"}
+    direction = case.word("direction_of_assurance", ways, "increase")
     return {
         "mean": _single(chart.mean),
         "amr": _single(chart.mean_moving_range),
@@ -522,7 +674,7 @@ def i_on_ar1_residuals(case: Case) -> Any:
         return found
     lags = _first_of(options, "acf_lags", "lags", "lag_max", "max_lag", "lag", default=10)
     tested = _first_of(options, "ljung_box_lag", "ljung_box_lags", "lag", "lags", default=lags)
-    model, chart = found.model, found.chart
+    model, chart = found.model, _as_given(case, found.chart)
     test = autocorrelation.ljung_box(values, tested)
     after = autocorrelation.ljung_box(model.innovations, tested, fitted=options.get("fitdf", 0))
     residuals = model.innovations
@@ -571,13 +723,33 @@ def constants(case: Case) -> Any:
     }  # fmt: skip
     exact = {n: unbiasing.factors(n) for n in sizes}
     for letter, field in letters.items():
-        tree[letter] = [getattr(exact[n], field) for n in sizes]
-        for n in sizes:
-            figure = getattr(exact[n], field)
-            tree |= {f"{letter}_n{n}": figure, f"{letter}_n{n}_exact": figure}
+        figures = [getattr(exact[n], field) for n in sizes]
+        tree |= _each_and_all(letter, sizes, figures)
+    for letter, sign in (("B5", -1), ("B6", 1)):
+        # Limits of the standard deviation in sigma: c4 -+ 3 sqrt(1 - c4^2).
+        figures = [
+            max(0.0, exact[n].c4 + sign * 3 * float(np.sqrt(1 - exact[n].c4 ** 2))) for n in sizes
+        ]
+        tree |= _each_and_all(letter, sizes, figures)
+    for letter, sign in (("D1", -1), ("D2", 1)):
+        # Of the range: d2 -+ 3 d3.
+        figures = [max(0.0, exact[n].d2 + sign * 3 * exact[n].d3) for n in sizes]
+        tree |= _each_and_all(letter, sizes, figures)
+    tree |= _each_and_all("A", sizes, [3 / float(np.sqrt(n)) for n in sizes])
+    tree |= {
+        "d2_table": [unbiasing.d2(n) for n in sizes],
+        "d3_table": [unbiasing.d3(n) for n in sizes],
+    }
     for n in sizes:
         tree |= {f"d2_n{n}_table": unbiasing.d2(n), f"qcc_table_d2_n{n}": unbiasing.d2(n)}
         tree |= {f"d3_n{n}_table": unbiasing.d3(n), f"qcc_table_d3_n{n}": unbiasing.d3(n)}
+    return tree
+
+
+def _each_and_all(letter: str, sizes: list[int], figures: list[float]) -> dict[str, Any]:
+    tree: dict[str, Any] = {letter: figures, f"{letter}_exact": figures}
+    for n, figure in zip(sizes, figures, strict=True):
+        tree |= {f"{letter}_n{n}": figure, f"{letter}_n{n}_exact": figure}
     return tree
 
 
@@ -585,7 +757,7 @@ def _run_length(name: str) -> float | None:
     """Read the design from the leaf's name: `ewma_l0.2_L3_shift1`, `cusum_k.5_h5_two`."""
     figure = {
         letter: float(number)
-        for letter, number in re.findall(r"_(shift|hs|arl|[klhL])(\d*\.?\d+)", name)
+        for letter, number in re.findall(r"_(shift|hs|arl|[klhL])(-?\d*\.?\d+)", name)
     }
     wanted = re.search(r"for_arl(\d*\.?\d+)", name)
     shift = figure.get("shift", 0.0)
@@ -629,7 +801,9 @@ def _plotted(case: Case) -> tuple[np.ndarray, float, float, np.ndarray] | Refusa
         found = options["center"], options["sigma"]
     else:
         baseline = _baseline(case, values.size)
-        chart = individuals.individuals_chart(values, exclude=~baseline, d2=_d2(case))
+        chart = individuals.individuals_chart(
+            values, exclude=~baseline, d2=_d2(case), sigma_method=_sigma_of_one(case)
+        )
         if isinstance(chart, Refusal):
             return chart
         found = float(chart.centre[0]), float(chart.sigma[0])
@@ -679,27 +853,34 @@ def _rules(
 ) -> dict[str, list[int]]:
     named = case.options.get("rules", ())
     known = PRESETS[_tool(case)].rules if _tool(case) else RULES
-    return {
-        name: _points(_flagged(case, values, _rule(case, name), centre, sigma, series_start))
-        for name in (known if named == "all" else named)
-        if name in known
-    }
+    tree = {}
+    for name in known if named == "all" else named:
+        if not {name, _canonical(name)} & {*known, *OTHERS}:
+            case.remarks.append(f"the rule {name!r} is not known")
+            continue
+        rule = _rule(case, name)
+        tree[name] = _points(_flagged(case, values, rule, centre, sigma, series_start))
+    return tree
 
 
 def _rule(case: Case, name: str) -> Rule:
     """A named rule of the recipe's tool, with the conventions that its options state."""
     options = case.options
-    rule = (PRESETS[_tool(case)].rules if _tool(case) else RULES)[name]
+    known = {**OTHERS, **(PRESETS[_tool(case)].rules if _tool(case) else RULES)}
+    word, name = name, name if name in known else _canonical(name)
+    if name not in known:
+        raise ValueError(f"the rule {word!r} is not known")
+    rule = known[name]
     changes: dict[str, Any] = {}
-    if "run_length" in options and name in RUN_OF_ONE_SIDE:
+    if name in RUN_OF_ONE_SIDE and "run_length" in options:
         changes["length"] = options["run_length"]
-    if "trend_length" in options and rule.pattern == "trend":
+    if rule.pattern == "trend" and "trend_length" in options:
         changes["length"] = options["trend_length"]
     if "ties" in options:
         changes["ties"] = TIES.get(options["ties"], options["ties"])
-    if "third_point" in options and rule.pattern == "zone":
+    if rule.pattern == "zone" and "third_point" in options:
         changes["flagged_point_in_zone"] = options["third_point"] in {True, "in_zone", "inside"}
-    if "full_window" in options and rule.pattern == "zone":
+    if rule.pattern == "zone" and "full_window" in options:
         changes["full_window"] = options["full_window"]
     form = _first_of(options, f"{name}_form", f"rule{name[-1]}", default=None)
     if form is not None and name in FORMS:
@@ -710,10 +891,10 @@ def _rule(case: Case, name: str) -> Rule:
 def _flagged(
     case: Case, values: np.ndarray, rule: Rule, centre: Any, sigma: Any, series_start: Any
 ) -> np.ndarray:
-    options = case.options
-    told = {"all_members": True, "all": True, "completing": False, "last": False}
+    told = dict.fromkeys(("all_members", "all", "members", "every", True), True)
+    told |= dict.fromkeys(("completing", "completing_point", "last", "end", False), False)
     default = PRESETS[_tool(case)].all_members if _tool(case) else False
-    all_members = told.get(options.get("flag"), default)
+    all_members = case.word("flag", told, default)
     lines = [_single(np.atleast_1d(np.asarray(line, dtype=float))) for line in (centre, sigma)]
     if len(series_start) == 1 and all(np.ndim(line) == 0 for line in lines):
         return flag_with_gaps(
@@ -795,10 +976,15 @@ def _first_of(options: Any, *names: str, default: Any) -> Any:
 
 
 def _digits(case: Case) -> str:
-    return case.options.get("d2_digits", "table")
+    said = _first_of(case.options, "d2_digits", "d2", default="table")
+    if said not in {"exact", "table"}:
+        raise ValueError(f"d2 by {said!r} is not known: table or exact")
+    return str(said)
 
 
 def _d2(case: Case) -> float:
+    if isinstance(case.options.get("d2"), int | float):
+        return float(case.options["d2"])
     return D2_EXACT if _digits(case) == "exact" else D2_TABLE
 
 

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 
+from tests.golden.__main__ import main
 from tests.golden.cases import Case, figures
 from tests.golden.kinds import KINDS
 from tests.statistics.test_clustering import PLACES
@@ -98,6 +99,24 @@ def test_james_stein_with_a_variance_by_option_and_a_given_target(tmp_path):
         "given": {"shrinkage": 16 * 0.004 / given, "target": 0.25},
     }
     assert wrong(tmp_path, ["average"], averages[:, None], recipe, expected) == []
+
+
+def test_james_stein_towards_the_origin_by_every_word_for_it(tmp_path):
+    # By hand: 1 - (4 - 2) / (1 + 4 + 9 + 16) = 14 / 15.
+    words = ("zero", "origin", "none", "0", 0, "Zero")
+    variants = {f"v{at}": {"target": word} for at, word in enumerate(words)}
+    recipe = {"kind": "james_stein", "columns": {"y": "y"}, "options": {"sigma2": 1},
+              "variants": {**variants, "mean": {"target": "mean"}}}  # fmt: skip
+    shrunk = {"estimate": [14 / 15 * one for one in (1, 2, 3, 4)], "target": 0}
+    # About the mean 2.5: 1 - (4 - 3) / 5.
+    about_mean = {"estimate": [2.5 + 0.8 * (one - 2.5) for one in (1, 2, 3, 4)]}
+    expected = {**dict.fromkeys(variants, shrunk), "mean": about_mean}
+    assert wrong(tmp_path, ["y"], [[1], [2], [3], [4]], recipe, expected, 1e-12) == []
+
+    # Another word is no licence to take the mean.
+    recipe = {"kind": "james_stein", "columns": {"y": "y"}, "options": {"target": "the moon"}}
+    (figure,) = wrong(tmp_path, ["y"], [[1], [2], [3], [4]], recipe, {"estimate": [1, 2, 3, 4]})
+    assert figure.verdict == "missing"
 
 
 def test_morans_i_by_inverse_distance_and_by_band(tmp_path):
@@ -420,3 +439,260 @@ def test_a_window_without_values_has_counts_and_no_test(tmp_path):
     recipe = {"kind": "bunching", "columns": {"values": "kpi"}, "options": {"cutoff": 95}}
     expected = {"below": 0, "above": 0, "binom_p": None}
     assert wrong(tmp_path, ["kpi"], [[90], [91], [99]], recipe, expected) == []
+
+
+# By hand: mean 11.5, moving ranges 2, 1, 2, 3, 2, 1, 2, squares about the mean 10.
+EIGHT = [[one] for one in (10, 12, 11, 13, 10, 12, 11, 13)]
+
+
+def test_sigma_of_single_readings_by_every_estimator(tmp_path):
+    recipe = {
+        "kind": "i_mr",
+        "columns": {"value": "x"},
+        "variants": {
+            "mr": {"sigma_method": "MR"},
+            "exact": {"d2": "exact"},
+            "sd": {"sigma_method": "SD"},
+            "median": {"sigma_method": "median_mr"},
+            "median_in_words": {"sigma_method": "median moving range"},
+        },
+    }
+    by_median = {"sigma": 2 / 0.954, "ucl": [11.5 + 6 / 0.954] * 8, "mr_bar": 13 / 7}
+    expected = {
+        "mr": {"sigma": 13 / 7 / 1.128},
+        "exact": {"sigma": 13 / 7 * np.sqrt(np.pi) / 2},
+        # R qcc, sd.xbar.one(std.dev = "SD"): over c4(8) = 0.9650 of the tables.
+        "sd": {"sigma": np.sqrt(10 / 7) / 0.9650305},
+        "median": by_median,
+        "median_in_words": by_median,
+    }
+    assert wrong(tmp_path, ["x"], EIGHT, recipe, expected, 1e-6) == []
+
+
+def test_lines_that_are_given_stand_in_place_of_those_of_the_data(tmp_path):
+    given = {"center": 10, "sigma": 1}
+    recipe = {
+        "kind": "i_mr",
+        "columns": {"value": "x"},
+        "options": {"rules": ["nelson2"]},
+        "variants": {
+            "given": given,
+            "narrow": {**given, "nsigmas": 2},
+            "sigma": {"sigma": 0.5, "nsigmas": 2},
+        },
+    }
+    narrow = {"lcl": [8] * 8, "ucl": [12] * 8, "signals": [4, 8]}
+    expected = {
+        "given": {"center": 10, "sigma": 1, "lcl": [7] * 8, "ucl": [13] * 8, "signals": []},
+        "narrow": narrow,
+        "sigma": {"center": 11.5, "ucl": [12.5] * 8, "signals": [1, 4, 5, 8]},
+    }
+    assert wrong(tmp_path, ["x"], EIGHT, recipe, expected, 1e-12) == []
+
+    pairs = [(group, one) for group in range(4) for one in (9 + group, 11 + group)]
+    recipe = {
+        "kind": "xbar",
+        "columns": {"value": "x", "subgroup": "g"},
+        "options": {**given, "companion": "r"},
+        "variants": {"three": {}, "two": {"nsigmas": 2}},
+    }
+    # Means 10 to 13 against 10 -+ 3 / sqrt(2); the ranges, all 2, about their own mean.
+    expected = {
+        "three": {"center": 10, "ucl": [10 + 3 / np.sqrt(2)] * 4, "signals": [4],
+                  "range_chart": {"center": 2, "ucl": [2 + 3 * 0.8525033] * 4, "lcl": [0] * 4}},
+        "two": {"ucl": [10 + np.sqrt(2)] * 4, "signals": [3, 4],
+                "range_chart": {"ucl": [2 + 2 * 0.8525033] * 4}},
+    }  # fmt: skip
+    assert wrong(tmp_path, ["g", "x"], pairs, recipe, expected, 1e-9) == []
+
+
+def test_limits_at_another_distance_on_every_shewhart_chart(tmp_path):
+    counts = [[16, 100], [16, 100], [12, 100], [25, 100], [11, 100]]
+    kinds = {
+        # Centre 16 and sigma 4; 80 of 500 and sigma sqrt(0.16 * 0.84 / 100).
+        "c": {"center": 16, "lcl": [8] * 5, "ucl": [24] * 5, "signals": [4]},
+        "u": {"center": 0.16, "ucl": [0.24] * 5, "signals": [4]},
+        "p": {"ucl": [0.16 + 2 * np.sqrt(0.1344 / 100)] * 5, "signals": [4]},
+        "np": {"ucl": [16 + 2 * np.sqrt(13.44)] * 5, "signals": [4]},
+    }
+    for kind, expected in kinds.items():
+        columns = {"count": "k"} if kind == "c" else {"count": "k", "n": "n"}
+        recipe = {"kind": kind, "columns": columns, "options": {"nsigmas": 2}}
+        assert wrong(tmp_path, ["k", "n"], counts, recipe, expected, 1e-12) == []
+    recipe = {"kind": "c", "columns": {"count": "k"}, "options": {"center": 9}}
+    expected = {"center": 9, "sigma": 3, "ucl": [18] * 5, "signals": [4]}
+    assert wrong(tmp_path, ["k", "n"], counts, recipe, expected, 1e-12) == []
+
+    # By hand: mean 20, sigma sqrt(20 * 21); the moving average of two of given sigma.
+    recipe = {"kind": "g", "columns": {"value": "k"}, "options": {"nsigmas": 1}}
+    rows = [[10], [20], [30], [1], [39]]
+    expected = {"ucl": [20 + np.sqrt(420)] * 5, "lcl": [0] * 5}
+    assert wrong(tmp_path, ["k"], rows, recipe, expected, 1e-12) == []
+    options = {"center": 20, "sigma": 2, "window": 2, "nsigmas": 1}
+    recipe = {"kind": "moving_average", "columns": {"value": "k"}, "options": options}
+    expected = {"ucl": [22, *[20 + np.sqrt(2)] * 4], "signals": [1, 2, 3, 4]}
+    assert wrong(tmp_path, ["k"], [[10], [20], [30], [1], [39]], recipe, expected, 1e-12) == []
+
+
+def test_np_with_one_size_for_all(tmp_path):
+    recipe = {"kind": "np", "columns": {"count": "k"}, "options": {"n": 100}}
+    expected = {"center": 10, "sigma": 3, "ucl": [19] * 3}
+    assert wrong(tmp_path, ["k"], [[5], [10], [15]], recipe, expected, 1e-12) == []
+
+
+def test_rules_along_two_phases_of_which_the_first_sets_the_limits(tmp_path):
+    # Mean 4 of the first phase, sigma 2; its order in the data does not matter.
+    rows = [(40, 2), (4, 1), (4, 1), (10, 2), (4, 1)]
+    options = {"rules": ["nelson1"], "rules_on": "phase 1 rows then phase 2 rows"}
+    columns = {"count": "k", "phase": "phase"}
+    recipe = {"kind": "c", "columns": columns, "options": options}
+    expected = {"center": 4, "rows": [2, 3, 5, 1, 4], "rules_by_position": {"nelson1": [4]}}
+    assert wrong(tmp_path, ["k", "phase"], rows, recipe, expected, 1e-12) == []
+
+
+def test_zone_rules_by_the_words_that_books_have_for_them(tmp_path):
+    # Two of three beyond two sigma at the third point; four of five beyond one at the eighth.
+    values = [2.5, 0.5, 2.5, 0, 1.5, 1.5, 1.5, 1.5]
+    two = ("2of3", "two_of_three", "2 of 3", "two out of three", "zone_a", "zone", "Nelson 5")
+    four = ("4of5", "four_of_five", "4_in_5", "zone_b", "nelson_6")
+    recipe = {
+        "kind": "rules",
+        "columns": {"value": "x"},
+        "options": {"center": 0, "sigma": 1},
+        "variants": {word: {"rule": word} for word in two + four},
+    }
+    expected = {word: [3] if word in two else [7, 8] for word in two + four}
+    rows = [[value] for value in values]
+    assert wrong(tmp_path, ["x"], rows, recipe, expected) == []
+    options = {"center": 0, "sigma": 1, "rules": ["2of3", "we_2"]}
+    recipe = {"kind": "rules", "columns": {"value": "x"}, "options": options}
+    assert wrong(tmp_path, ["x"], rows, recipe, {"rules": {"2of3": [3], "we_2": [3]}}) == []
+
+
+def test_an_error_in_one_variant_leaves_the_others_their_figures(tmp_path, capsys):
+    recipe = {
+        "kind": "rules",
+        "columns": {"value": "x"},
+        "options": {"center": 0, "sigma": 1},
+        "variants": {"known": {"rule": "beyond"}, "unknown": {"rule": "astrology"},
+                     "last": {"rule": "run", "length": 2}},
+    }  # fmt: skip
+    expected = {"known": [2], "unknown": [1], "last": [2]}
+    (figure,) = wrong(tmp_path, ["x"], [[1], [4]], recipe, expected)
+    assert (figure.path, figure.verdict) == ("unknown", "missing")
+
+    assert main([str(tmp_path)]) == 1
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[-1] == "3 figures, 0 differ, 1 missing"
+    assert "the rule 'astrology' is not known" in printed.err
+
+
+def test_an_option_or_a_word_that_nobody_knows_is_named(tmp_path, capsys):
+    recipe = {
+        "kind": "rules",
+        "columns": {"value": "x"},
+        "options": {"center": 0, "sigma": 1, "rule": "beyond"},
+        # Read by no answer of this variant, though another knows the name.
+        "variants": {"a": {"trend_length": 3}, "b": {"flag": "in the middle"}},
+    }
+    folder = written(tmp_path, ["x"], [[1], [4]], recipe, {"a": [2], "b": [2]})
+    assert main([str(folder)]) == 0
+    said = capsys.readouterr().err
+    assert "no answer reads the options trend_length of a" in said
+    assert "the option flag is not known as 'in the middle'" in said
+
+
+def test_three_groups_are_compared_by_the_lowest_rate_over_the_highest(tmp_path):
+    # By hand: expected 30 and 70 in each; (100 + 0 + 100) (1 / 30 + 1 / 70).
+    rows = [("A", "y", 40), ("A", "n", 60), ("B", "y", 30), ("B", "n", 70), ("C", "y", 20),
+            ("C", "n", 80)]  # fmt: skip
+    columns = {"outcome": "o", "favourable": "y", "group": "g", "reference": "B", "freq": "f"}
+    recipe = {"kind": "two_by_two", "columns": columns}
+    expected = {
+        "rates": {"A": 0.4, "B": 0.3, "C": 0.2},
+        "adverse_impact_ratio": 0.5,
+        "chi2": 200 / 30 + 200 / 70,
+        # Two degrees of freedom: the exponential.
+        "chi2_p": np.exp(-100 / 30 - 100 / 70),
+    }
+    assert wrong(tmp_path, ["g", "o", "f"], rows, recipe, expected, 1e-12) == []
+
+
+def test_a_negative_shift_is_found_as_late_as_a_positive_one(tmp_path):
+    names = ("shewhart_3s_shift", "cusum_k.5_h4_shift", "ewma_l0.1_L2.814_shift")
+    # Montgomery: 43.9 of three sigma limits, 8.38 of the CUSUM, 10.3 of the EWMA.
+    printed = dict(zip(names, (43.9, 8.38, 10.3), strict=True))
+    expected = {f"{name}{sign}1": arl for name, arl in printed.items() for sign in ("", "-")}
+    recipe = {"kind": "average_run_length"}
+    assert wrong(tmp_path, ["x"], [[1]], recipe, expected, 0.01) == []
+
+
+def test_morans_i_with_binary_weights(tmp_path):
+    rows = [(place, place) for place in range(1, 7)]
+    options = {"weights": "binary", "threshold": 1}
+    columns = {"position": "place", "value": "v"}
+    recipe = {"kind": "morans_i", "columns": columns, "options": options,
+              "variants": {"rows": {"row_standardised": True}}}  # fmt: skip
+    # Five pairs of neighbours, 6 / 10 * 2 * 8.75 / 17.5; with rows that add up to one the two ends
+    # count 2.5 * 1.5 and the four between their own square each: (3.75 * 2 + 4.5 + 0.5) / 17.5.
+    expected = {"observed": 0.6, "rows": {"observed": (2 * 3.75 + 2 * 2.25 + 2 * 0.25) / 17.5}}
+    assert wrong(tmp_path, ["place", "v"], rows, recipe, expected, 1e-12) == []
+
+
+def test_constants_in_lists_and_the_limits_in_sigma(tmp_path):
+    recipe = {"kind": "constants", "columns": {"n": "n"}}
+    # Montgomery, appendix "Factors for constructing variables control charts".
+    expected = {
+        "d2_exact": [1.128, 2.326, 3.078],
+        "c4_exact": [0.7979, 0.9400, 0.9727],
+        "d2_table": [1.128, 2.326, 3.078],
+        "A": [2.121, 1.342, 0.949],
+        "B5": [0, 0, 0.276],
+        "B6": [2.606, 1.964, 1.669],
+        "B5_n10": 0.276,
+        "B6_n10": 1.669,
+        "D1": [0, 0, 0.687],
+        "D2": [3.686, 4.918, 5.469],
+    }
+    assert wrong(tmp_path, ["n"], [[2], [5], [10]], recipe, expected, 1e-3) == []
+
+
+def test_random_terms_may_be_an_option(tmp_path):
+    at = np.arange(96)
+    group, x = at // 8, at % 8
+    rows = list(zip(group, x, (at * 37 % 11) + group % 5 * 3 + 0.5 * x, strict=True))
+    by_roles = {"kind": "lmm", "columns": {"y": "y", "x": "x", "group": "g"},
+                "options": {"method": "REML", "random": "(x || g)"}}  # fmt: skip
+    said = {"kind": "lmm", "options": {"method": "REML"}}
+    formula, header = "y ~ x + (x || g)", ["g", "x", "y"]
+    case = Case.read(written(tmp_path, header, rows, said, {}, formula=formula), tmp_path)
+    of_formula = KINDS["lmm"](case)
+    expected = {"loglik": of_formula["loglik"], "varcomp": [{"grp": one["grp"], "vcov": one["vcov"]}
+                for one in of_formula["varcomp"]]}  # fmt: skip
+    assert len(expected["varcomp"]) == 3
+    assert wrong(tmp_path, header, rows, by_roles, expected, 1e-9) == []
+
+
+def test_options_within_options_are_named_too_and_words_that_end_an_answer(tmp_path, capsys):
+    models = {"one": {"column": "y", "model": "naive", "horizon": 1, "moon": "full"}}
+    rows = [[one] for one in (3, 4, 2, 7, 8, 6, 5, 9)]
+    recipe = {"kind": "forecast", "options": {**models, "tide": "high"}}
+    folder = written(tmp_path, ["y"], rows, recipe, {"one": {"mean": [9]}})
+    assert main([str(folder)]) == 0
+    said = capsys.readouterr().err
+    assert "no answer reads the options moon of one" in said
+    assert "no answer reads the options tide\n" in said
+
+    places = [(place, place) for place in range(1, 7)]
+    weights = {"type": "band", "threshold": 1, "kernel": "gauss"}
+    recipe = {"kind": "morans_i", "columns": {"position": "place", "value": "v"},
+              "options": {"weights": weights, "style": "B", "alternative": "sideways"},
+              "variants": {"gauss": {"weights": "gauss"}, "known": {}}}  # fmt: skip
+    expected = {"gauss": {"I": 0.6}, "known": {"I": 0.6}}
+    folder = written(tmp_path, ["place", "v"], places, recipe, expected, 1e-12)
+    assert main([str(folder)]) == 1
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[-1] == "2 figures, 0 differ, 1 missing"
+    assert "no answer reads the options kernel of the weights" in printed.err
+    assert "weights by 'gauss' are not known" in printed.err
+    assert "the option alternative is not known as 'sideways'" in printed.err

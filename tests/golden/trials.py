@@ -1,6 +1,6 @@
 """Experiments and prediction: from a recipe to our functions."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from orchestration.statistics.experiments import breaks, difference, interrupted
 from orchestration.statistics.prediction import arima, forecast, outlook, simple, smoothing
 from orchestration.statistics.refusal import Refusal
-from tests.golden.cases import Answer, Case, is_there
+from tests.golden.cases import Answer, Case, Options, is_there, remark_unread
 
 UNKNOWN: Final = "unknown_model"
 
@@ -152,7 +152,9 @@ def its(case: Case) -> Any:
         tree["newey_west_lag"] = found.lag
     if "arima" in options:
         bridged = _transformed(_series(whole, {}), options)
-        tree["arima"] = _interrupted_arima(whole, bridged, _segments(whole), options["arima"])
+        of_arima = Options(options["arima"])
+        tree["arima"] = _interrupted_arima(whole, bridged, _segments(whole), of_arima)
+        remark_unread(case, set(of_arima) - of_arima.read, " of arima")
     return tree
 
 
@@ -183,9 +185,11 @@ def _as_r_prints(term: str) -> str:
 
 
 def _interrupted_arima(
-    case: Case, y: np.ndarray, terms: dict[str, np.ndarray], options: dict[str, Any]
+    case: Case, y: np.ndarray, terms: dict[str, np.ndarray], options: Mapping[str, Any]
 ) -> Any:
     regressors: dict[str, np.ndarray] = {}
+    if not str(options.get("method", "ML")).endswith("ML"):
+        raise ValueError(f"an ARIMA by {options['method']!r} is not known: exact ML")
     for name in options.get("xreg") or []:
         column = case.columns[name] if case.has(name) and name not in case.table else name
         regressors[column] = terms[column] if column in terms else case.table[column]
@@ -208,7 +212,7 @@ def _arima_tree(found: arima.ArimaFit | Refusal) -> Any:
     }
 
 
-def _orders(options: dict[str, Any]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _orders(options: Mapping[str, Any]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     seasonal = options.get("seasonal") or [0, 0, 0, 0]
     if isinstance(seasonal, dict):
         seasonal = [*seasonal["order"], seasonal["period"]]
@@ -217,14 +221,14 @@ def _orders(options: dict[str, Any]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return tuple(options["order"]), tuple(seasonal)
 
 
-def _intercept(options: dict[str, Any]) -> bool | None:
+def _intercept(options: Mapping[str, Any]) -> bool | None:
     """R's arima has a mean unless told otherwise, but never in a differenced series."""
     stated = options.get("include_mean", options.get("intercept"))
     order, seasonal = _orders(options)
     return None if stated is None else bool(stated) and order[1] + seasonal[1] == 0
 
 
-def _transformed(values: np.ndarray, options: dict[str, Any]) -> np.ndarray:
+def _transformed(values: np.ndarray, options: Mapping[str, Any]) -> np.ndarray:
     return _TRANSFORMS[options.get("transform")](np.asarray(values, dtype=float))
 
 
@@ -341,7 +345,7 @@ def _as_r_subtracts(p: float) -> float:
 def forecasts(case: Case) -> Any:
     """A recipe holds one model, or several by name."""
     models = {
-        name: stated for name, stated in case.options.items()
+        name: stated for name, stated in case.options.stated.items()
         if isinstance(stated, dict) and {"model", "method", "order"} & set(stated)
     }  # fmt: skip
     # The season is the data's: one model may name it for all.
@@ -349,12 +353,19 @@ def forecasts(case: Case) -> Any:
     season = max(_season(one) for one in stated)
     if not models:
         return _forecast(case, case.options, season)
-    shared = {key: value for key, value in case.options.items() if key not in models}
-    return {name: _named_forecast(case, name, {**shared, **one}, season)
-            for name, one in models.items()}  # fmt: skip
+    tree = {}
+    # What is stated beside the models is laid under each.
+    shared = {key: value for key, value in case.options.stated.items() if key not in models}
+    case.options.read.update(models)
+    for name, one in models.items():
+        options = Options({**shared, **one})
+        tree[name] = _named_forecast(case, name, options, season)
+        case.options.read.update(options.read)
+        remark_unread(case, set(one) - options.read, f" of {name}")
+    return tree
 
 
-def _named_forecast(case: Case, name: str, options: dict[str, Any], season: int) -> Any:
+def _named_forecast(case: Case, name: str, options: Mapping[str, Any], season: int) -> Any:
     """One of several models: what is wrong with it is its own and leaves the others be."""
     try:
         return _forecast(case, options, season)
@@ -362,7 +373,7 @@ def _named_forecast(case: Case, name: str, options: dict[str, Any], season: int)
         return Refusal(UNKNOWN, f"{name}: {fault}")
 
 
-def _forecast(case: Case, options: dict[str, Any], season: int) -> Any:
+def _forecast(case: Case, options: Mapping[str, Any], season: int) -> Any:
     whole = np.asarray(_series(case, options), dtype=float)
     train = options.get("train_rows", options.get("rows", options.get("train")))
     first, last = train if isinstance(train, list) else (1, train or _filled(whole))
@@ -393,7 +404,7 @@ def _forecast(case: Case, options: dict[str, Any], season: int) -> Any:
     return tree
 
 
-def _regressors(case: Case, options: dict[str, Any], rows: int) -> dict[str, np.ndarray]:
+def _regressors(case: Case, options: Mapping[str, Any], rows: int) -> dict[str, np.ndarray]:
     """Columns of an ARIMA, and R's drift: the number of the row."""
     if "order" not in options:
         return {}
@@ -407,7 +418,7 @@ def _regressors(case: Case, options: dict[str, Any], rows: int) -> dict[str, np.
 SERIES = ("y", "value", "values", "series", "x", "kpi", "outcome", "response", "count", "rate")
 
 
-def _series(case: Case, options: dict[str, Any]) -> np.ndarray:
+def _series(case: Case, options: Mapping[str, Any]) -> np.ndarray:
     named = options.get("column", options.get("y"))
     if named is None:
         named = next((role for role in SERIES if case.has(role)), None)
@@ -423,7 +434,7 @@ def _filled(values: np.ndarray) -> int:
     return int(np.flatnonzero(np.isfinite(values))[-1]) + 1
 
 
-def _season(options: dict[str, Any]) -> int:
+def _season(options: Mapping[str, Any]) -> int:
     if "order" in options and options.get("seasonal"):
         return _orders(options)[1][3]
     return int(options.get("period", options.get("frequency", 1)))
@@ -440,7 +451,7 @@ SMOOTHED = {
 
 
 def _fit(
-    known: np.ndarray, options: dict[str, Any], period: int, regressors: dict[str, np.ndarray]
+    known: np.ndarray, options: Mapping[str, Any], period: int, regressors: dict[str, np.ndarray]
 ) -> Any:
     if "order" in options:
         return arima.fit_arima(
@@ -462,7 +473,7 @@ def _fit(
     return forecast.fit_method(known, named, period=period)
 
 
-def _is_backtest(options: dict[str, Any]) -> bool:
+def _is_backtest(options: Mapping[str, Any]) -> bool:
     return any(key in options for key in ("train_rows", "train", "rows"))
 
 
@@ -491,7 +502,7 @@ def _backtest_tree(
     found: outlook.Forecast,
     ahead: np.ndarray,
     known: np.ndarray,
-    options: dict[str, Any],
+    options: Mapping[str, Any],
     period: int,
 ) -> dict[str, Any]:
     """Errors on the scale of the column, beside those of the naive forecasts."""

@@ -159,6 +159,60 @@ def test_a_plain_chart_of_counts_whose_rate_moves_is_advised_against():
     assert row["dispersion_low"] > 1
 
 
+def remembering(n, seed, phi=0.7):
+    rng = np.random.default_rng(seed)
+    values = [rng.normal() / np.sqrt(1 - phi**2)]
+    for _ in range(n - 1):
+        values.append(phi * values[-1] + rng.normal())
+    return 50 + np.array(values)
+
+
+def test_where_neighbours_are_alike_flags_of_residuals_stand_beside():
+    charts = pd.concat([chart(remembering(84, i), entity=f"X{i:02d}") for i in range(60)])
+    review = review_charts(charts)
+    asked = review["advised_chart"] == "i_mr_with_residuals"
+    beside = review[asked]
+
+    # Drawn with a correlation of 0.7, which three of four charts of 24 readings show.
+    assert 40 <= len(beside) < 60
+    assert review.loc[~asked, "residual_flag_count"].isna().all()
+    # Nothing has happened: the plain charts flag 19 times what charts of independent readings
+    # would, the others twice, as phi is estimated too.
+    chance = beside["chance_flag_count"].sum()
+    assert beside["flag_count"].sum() > 10 * chance
+    assert beside["residual_flag_count"].sum() < 3 * chance
+
+
+def test_a_lasting_shift_shows_less_on_the_chart_of_residuals():
+    drawn = [remembering(84, i) for i in range(60)]
+    moved = [values + np.where(np.arange(84) < 60, 0, 4) for values in drawn]
+    flags = {}
+    for name, series in (("still", drawn), ("moved", moved)):
+        review = review_charts(
+            pd.concat([chart(values, entity=f"X{i:02d}") for i, values in enumerate(series)])
+        )
+        flags[name] = review.loc[review["residual_flag_count"].notna()]
+    more = {
+        name: flags["moved"][name].mean() - flags["still"][name].mean()
+        for name in ("flag_count", "residual_flag_count")
+    }
+
+    # Four sigma for 24 readings, of which those after the first have 1 - phi left; phi comes from
+    # 24 readings, and is low.
+    assert more["flag_count"] > 1.4 * more["residual_flag_count"] > 1
+
+
+def test_a_baseline_with_a_gap_has_no_chart_of_residuals():
+    values = remembering(84, 0)
+    later = values.copy()
+    values[10] = later[70] = np.nan
+    with_gap, after = (only(review_charts(chart(one))) for one in (values, later))
+
+    assert with_gap["advised_chart"] == after["advised_chart"] == "i_mr_with_residuals"
+    assert np.isnan(with_gap["residual_flag_count"])
+    assert after["residual_flag_count"] >= 0
+
+
 def test_each_chart_is_one_row_whatever_the_order_of_readings():
     charts = pd.concat([chart(noise(40), entity="A"), chart(SHIFTED, entity="B")])
     shuffled = charts.sample(frac=1, random_state=1)

@@ -59,6 +59,10 @@ def test_planted_effects_are_found_and_those_without_a_comparison_get_no_number(
     assert inside.mean() > 0.85
     # One point of the score: a third of the way from threshold to target.
     assert set(found["practical_difference"]) == {1.0}
+    # Whoever leads one line alone is in a comparison without moves.
+    assert (alone["move_count"] == 0).all()
+    assert (shown["move_count"] > shown["weak_move_count"]).all()
+    assert (shown["stability_change"].notna() == (shown["weak_move_count"] > 0)).all()
 
 
 @pytest.mark.parametrize("direction", ["higher", "lower"])

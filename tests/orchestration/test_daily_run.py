@@ -1,5 +1,6 @@
 """The whole way on a tiny company: exports in, Dagster's job, a published scorecard out."""
 
+import dataclasses
 import datetime as dt
 import hashlib
 import json
@@ -13,10 +14,15 @@ from typer.testing import CliRunner
 
 from orchestration.cli import app
 from orchestration.demo import TINY, generate
+from orchestration.governance.questions import QUESTIONS
+from orchestration.publication.scorecard import read_scorecard
 from orchestration.publication.snapshot import read_current, verify
+from orchestration.resources.warehouse import Warehouse
 from orchestration.run import NothingToDoError, RunFailedError, publish_again, run_company
 from orchestration.settings import Settings
 
+# On every card of a site.
+BROKEN = "KPI016"
 FIRST, LAST = dt.date(2026, 10, 1), dt.date(2026, 10, 4)
 
 
@@ -42,6 +48,27 @@ def company(tmp_path_factory, exports):
     first = run_company(settings, as_of=FIRST, report=silent)
     daily = run_company(settings, as_of=LAST, report=silent)
     return settings, first, daily
+
+
+def _broken(question):
+    """Return a question whose method fails on whatever there is, the judgements' on one KPI."""
+
+    def method(*rows):
+        is_judging = question.name == "kpi_judgements"
+        if rows[0]["kpi_id"].eq(BROKEN).any() if is_judging else any(map(len, rows)):
+            raise ZeroDivisionError("of rows")
+        return question.method(*rows)
+
+    return dataclasses.replace(question, method=method)
+
+
+@pytest.fixture(scope="module")
+def struck(tmp_path_factory, exports):
+    """The company after its first delivery, on a day on which no method works."""
+    settings = settings_of(tmp_path_factory.mktemp("struck")).with_choices(landing=exports)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("orchestration.defs.QUESTIONS", tuple(map(_broken, QUESTIONS)))
+        return settings, run_company(settings, as_of=FIRST, report=silent)
 
 
 def test_a_run_loads_every_feed_and_publishes(company):
@@ -123,9 +150,54 @@ def test_dagster_remembers_the_run_with_its_files_and_checks(company):
     assert len(checks) == 1
 
 
-def test_a_failing_rule_on_a_mart_blocks_publication(exports, tmp_path, monkeypatch):
-    settings = settings_of(tmp_path).with_choices(landing=exports)
-    run_company(settings, as_of=FIRST, report=silent)
+def test_methods_that_fail_stop_no_publication_and_are_named(company, struck):
+    settings, outcome = struck
+    healthy, first, _ = company
+
+    assert (first.unanswered, read_current(settings.published).as_of) == ((), FIRST.isoformat())
+    named = {one["question_id"] for one in outcome.unanswered}
+    # What a tiny company gives no rows is answered by no rows.
+    assert {one.name for one in QUESTIONS} - named <= {"goal_scores", "target_impact"}
+    judged = [one for one in outcome.unanswered if one["question_id"] == "kpi_judgements"]
+    assert judged == [{"question_id": "kpi_judgements", "part_id": BROKEN}]
+    assert any("every_question_has_an_answer" in one for one in outcome.warnings)
+    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        key = dg.AssetCheckKey(dg.AssetKey(["statistics", "kpi_judgements"]), "answered")
+        (check,) = instance.event_log_storage.get_asset_check_summary_records([key]).values()
+        check = check.last_check_execution_record.event.asset_check_evaluation
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert f"| kpi_judgements | {BROKEN} | ZeroDivisionError: of rows |" in (
+        check.metadata["why"].value
+    )
+    for question in QUESTIONS:
+        table = f"statistics.{question.name}"
+        columns = [
+            list(Warehouse.of(one).read(table, where="false")) for one in (settings, healthy)
+        ]
+        assert columns[0] == columns[1]
+
+
+def test_a_card_says_what_was_not_judged_and_counts_the_rest(struck):
+    settings, _ = struck
+    card = read_scorecard(read_current(settings.published), "site", subject="DE01")
+
+    (line,) = (one for one in card.lines if one.kpi_id == BROKEN)
+    assert line.value is not None
+    assert (line.band, line.variation, line.assurance, line.score) == (
+        *("not_judged", "not_charted", "not_assessable"),
+        None,
+    )
+    others = [one for one in card.lines if one.score is not None]
+    assert BROKEN not in {one.kpi_id for one in others}
+    assert card.measured_weight == pytest.approx(sum(one.weight for one in others))
+    assert 0 < card.measured_weight <= 1 - line.weight
+    assert card.total_score == pytest.approx(
+        sum(one.weight * one.score for one in others) / card.measured_weight
+    )
+
+
+def test_a_failing_rule_on_a_mart_blocks_publication(struck, tmp_path, monkeypatch):
+    settings, _ = struck
     before = read_current(settings.published)
     rules = tmp_path / "marts"
     shutil.copytree(settings.root / "expectations" / "marts", rules)
@@ -146,6 +218,8 @@ def test_a_failing_rule_on_a_mart_blocks_publication(exports, tmp_path, monkeypa
     with pytest.raises(RunFailedError, match="no_reading_is_final"):
         run_company(settings, as_of=LAST, report=silent)
 
+    # What failed the day before has been asked again.
+    assert Warehouse.of(settings).read("governance.rpt_unanswered_questions").empty
     assert read_current(settings.published) == before
     with pytest.raises(RunFailedError, match=r"no_reading_is_final|stopped before publication"):
         publish_again(settings)

@@ -154,6 +154,35 @@ def test_no_line_is_wider_than_the_terminal_and_no_word_is_cut(width):
         assert "…" not in text
 
 
+def test_a_line_that_was_not_judged_says_so_beside_its_value():
+    oee = dataclasses.replace(
+        CARD.lines[0],
+        band="not_judged",
+        variation="not_charted",
+        assurance="not_assessable",
+        score=None,
+    )
+    text = shown(card_view(dataclasses.replace(CARD, lines=(oee,)), "2026-10-31"), 80)
+
+    (row,) = (row for row in text.splitlines() if row.startswith("OEE index") and "%" in row)
+    assert row.split()[2:] == ["61.2", "/", "65.0", "%", "not", "judged", "–", "–", "–"]
+    assert "Measured but not judged, as the computation failed, and counted for nothing:" in text
+    assert "  OEE index: neither level, signal nor score is known." in text
+
+
+def test_what_the_statistics_did_not_answer_and_what_was_warned_of_is_named():
+    parts = [{"question_id": "kpi_outlook", "part_id": f"KPI00{one}"} for one in range(1, 8)]
+    whole = {"question_id": "kpi_relations", "part_id": "all"}
+    outcome = dataclasses.replace(
+        OUTCOME, unanswered=(*parts, whole), warnings=("kpi.fct_x: rule: 2 of 3 (somebody)",)
+    )
+    text = shown(outcome_view(outcome), 80)
+
+    assert "\n  kpi_outlook: KPI001, KPI002, KPI003, KPI004, KPI005 and 2 more\n" in text
+    assert "\n  kpi_relations: all\n" in text
+    assert "\n  kpi.fct_x: rule: 2 of 3 (somebody)\n" in text
+
+
 def test_a_line_without_a_value_has_no_verdict_and_its_reason_stands_below():
     text = shown(card_view(CARD, "2026-10-31"), 80)
 

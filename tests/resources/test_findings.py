@@ -4,7 +4,13 @@ import pandas as pd
 import pytest
 
 from orchestration.resources import findings
-from orchestration.resources.findings import find
+from orchestration.resources.findings import (
+    Unanswered,
+    find,
+    is_unanswered,
+    note_unanswered,
+    unanswered,
+)
 from orchestration.resources.warehouse import Warehouse
 
 ROWS = "(1, 'a', 0.5), (2, 'b', null), (2, 'b', null)"
@@ -183,13 +189,185 @@ def test_an_output_that_somebody_else_wrote_is_not_taken_for_a_current_one(
     assert _total(warehouse) == 5
 
 
-def test_a_method_that_fails_leaves_nothing_that_looks_current(warehouse):
-    def method(_rows: pd.DataFrame) -> pd.DataFrame:
-        raise ZeroDivisionError
+WORDS = "Ann Lee is 41, and 'b-7' is {}\nand more"
+
+
+class Shares:
+    """Finds each letter's share of the sum of all, and fails on some letters while told to."""
+
+    def __init__(self, warehouse: Warehouse, on: str) -> None:
+        self.warehouse, self.on = warehouse, on
+        self.said: list[str] = []
+
+    def __call__(self, rows: pd.DataFrame) -> pd.DataFrame:
+        for letter in rows["letter"]:
+            if letter in self.on:
+                raise ValueError(WORDS.format(letter))
+        sums = rows.groupby("letter", as_index=False)["number"].sum()
+        return sums.assign(share=sums["number"] / sums["number"].sum())
+
+    def ask(self, **how: str | None) -> pd.DataFrame | None:
+        output = "statistics.shares"
+        return find(self.warehouse, ["main.input"], output, self, **how, log=self.said.append)
+
+    def shares(self) -> dict[str, float]:
+        rows = self.warehouse.read("statistics.shares")
+        return dict(zip(rows["letter"], rows["share"], strict=True))
+
+    def missing(self) -> list[tuple[str | None, str]]:
+        with self.warehouse.connect() as con:
+            found = unanswered(con, ["statistics.shares"])
+        assert {one.question for one in found} <= {"shares"}
+        return [(one.part_column, one.part) for one in found]
+
+
+@pytest.fixture
+def shares(warehouse) -> Shares:
+    _fill(warehouse, "(1, 'a', 0.5), (2, 'b', null), (3, 'c', null)")
+    return Shares(warehouse, on="b")
+
+
+def test_a_part_that_fails_is_left_out_and_the_others_are_weighed_without_it(shares):
+    shares.ask(apart="letter")
+
+    assert shares.shares() == {"a": 0.25, "c": 0.75}
+    assert shares.missing() == [("letter", "b")]
+
+
+@pytest.mark.parametrize("how", [{"by": "letter"}, {"apart": "letter"}, {}])
+def test_what_has_no_answer_is_asked_again_until_it_has_the_one_it_would_have_had(shares, how):
+    answers = []
+    for on in ("b", "b", "", ""):
+        shares.on = on
+        answers.append(shares.ask(**how))
+
+    assert [one is None for one in answers] == [False, False, False, True]
+    assert shares.missing() == []
+    rows = shares.warehouse.read("statistics.shares")
+    assert dict(zip(rows["letter"], rows["number"], strict=True)) == {"a": 1, "b": 2, "c": 3}
+
+
+def test_the_same_failure_leaves_the_same_answer_whatever_was_known_before(shares):
+    shares.on = ""
+    shares.ask(by="letter")
+    shares.on = "b"
+    _fill(shares.warehouse, "(1, 'a', 0.5), (7, 'b', null), (3, 'c', null)")
+    shares.ask(by="letter")
+
+    # What was known of b was known of other rows.
+    assert sorted(shares.shares()) == ["a", "c"]
+    assert shares.missing() == [("letter", "b")]
+
+
+def test_a_part_that_failed_and_is_gone_is_missing_no_more(shares):
+    shares.ask(by="letter")
+    _fill(shares.warehouse, "(1, 'a', 0.5), (3, 'c', null)")
+    shares.ask(by="letter")
+
+    assert sorted(shares.shares()) == ["a", "c"]
+    assert shares.missing() == []
+
+
+@pytest.mark.parametrize(
+    ("how", "on", "missing"),
+    [
+        ({}, "b", [(None, "all")]),
+        ({"by": "letter"}, "abc", [("letter", "a"), ("letter", "b"), ("letter", "c")]),
+        ({"apart": "letter"}, "abc", [("letter", "a"), ("letter", "b"), ("letter", "c")]),
+    ],
+)
+def test_where_nothing_can_be_answered_there_is_an_empty_table_with_its_columns(
+    shares, how, on, missing
+):
+    shares.on = on
+    shares.ask(**how)
+
+    found = shares.warehouse.read("statistics.shares")
+    assert (list(found.columns), len(found)) == (["letter", "number", "share"], 0)
+    assert shares.missing() == missing
+
+
+def test_parts_that_fail_together_and_not_alone_all_have_no_answer(warehouse):
+    def method(rows: pd.DataFrame) -> pd.DataFrame:
+        if {"a", "b"} <= set(rows["letter"]):
+            raise ValueError
+        return rows
+
+    find(warehouse, ["main.input"], "statistics.alone", method, apart="letter")
+
+    assert len(warehouse.read("statistics.alone")) == 0
+    with warehouse.connect() as con:
+        assert [one.part for one in unanswered(con, ["statistics.alone"])] == ["a", "b"]
+
+
+def test_a_table_without_the_column_of_the_parts_is_read_whole(warehouse):
+    def scaled(rows: pd.DataFrame, factors: pd.DataFrame) -> pd.DataFrame:
+        if "b" in set(rows["letter"]):
+            raise ValueError
+        return rows.assign(number=rows["number"] * factors["factor"].sum())
+
+    with warehouse.connect() as con:
+        con.execute("create table main.factors as select unnest([2, 3]) as factor")
+    find(warehouse, ["main.input", "main.factors"], "statistics.x", scaled, apart="letter")
+
+    assert warehouse.read("statistics.x")["number"].tolist() == [5]
+
+
+def test_of_an_exception_no_word_and_no_number_of_the_rows_is_remembered_or_logged(shares):
+    _fill(shares.warehouse, "(1, 'a', 'Bob Roe'), (2, 'b', 'Ann Lee'), (3, 'c', null)")
+    shares.ask(apart="letter")
+
+    note_unanswered(shares.warehouse, ["statistics.shares"])
+    (row,) = shares.warehouse.read("statistics.unanswered_questions").to_dict("records")
+    assert (
+        row
+        == Unanswered(*("shares", "letter", "b", "ValueError", "… … is …, and '…' is …"))._asdict()
+    )
+    assert all("test_findings.py" in said for said in shares.said)
+    assert not any(word in said for said in shares.said for word in ("Ann", "41", "b-7"))
+
+
+def test_whether_anything_has_no_answer_is_known_from_the_last_run(shares):
+    def is_known() -> bool:
+        note_unanswered(shares.warehouse, ["statistics.shares", "statistics.never_asked"])
+        with shares.warehouse.connect() as con:
+            return is_unanswered(con)
+
+    with shares.warehouse.connect() as con:
+        assert not is_unanswered(con)
+    shares.ask()
+    assert is_known()
+    shares.on = ""
+    shares.ask()
+    assert not is_known()
+
+
+def test_a_method_that_fails_on_nothing_too_keeps_the_columns_and_must_have_some(warehouse):
+    def ask(number: int) -> pd.DataFrame | None:
+        return find(
+            warehouse,
+            ["main.input"],
+            "statistics.total",
+            lambda _rows: pd.DataFrame({"total": [1 // number]}),
+        )
 
     for _ in range(2):
-        with pytest.raises(ZeroDivisionError):
-            find(warehouse, ["main.input"], "statistics.total", method)
+        with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+            ask(0)
+    ask(1)
+    _fill(warehouse, "(9, 'z', 0.5)")
+    ask(0)
+
+    assert list(warehouse.read("statistics.total").columns) == ["total"]
+    assert len(warehouse.read("statistics.total")) == 0
+
+
+def test_who_stops_a_run_stops_it(warehouse):
+    def method(_rows: pd.DataFrame) -> pd.DataFrame:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        find(warehouse, ["main.input"], "statistics.total", method, apart="letter")
 
 
 @pytest.mark.parametrize("by", [None, "letter"])

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import binom
+from scipy.stats import binom, norm
 from statsmodels.stats.multitest import multipletests
 
 from orchestration.statistics.calibration import agreement, funnel, pooling
@@ -139,3 +139,24 @@ def test_data_that_say_nothing_are_refused_by_name(answer, reason):
 
     assert isinstance(found, Refusal)
     assert found.reason == reason
+
+
+def test_phi_set_right_is_that_of_normal_values_and_of_many_as_the_density_says():
+    # Mean square of a normal value drawn in to its 10 % quantiles: 1 - 2t - 2 a f(a) + 2 t a^2.
+    trim, edge = 0.1, norm.ppf(0.9)
+    of_density = 1 - 2 * trim - 2 * edge * norm.pdf(edge) + 2 * trim * edge**2
+    counts = np.random.default_rng(4).binomial(1_000, 0.3, 5_000)
+    plain = funnel.funnel(counts, np.full(5_000, 1_000), measure="PR")
+    right = funnel.funnel(counts, np.full(5_000, 1_000), measure="PR", is_normal_consistent=True)
+
+    assert plain.phi / right.phi == pytest.approx(of_density, rel=0.005)
+    # Of counts that differ by chance alone: 1, with a standard error of sqrt(2 / 5,000) or so.
+    assert right.phi == pytest.approx(1, abs=0.08)
+    with pytest.raises(ValueError, match="not of truncate"):
+        funnel.funnel(
+            counts,
+            np.full(5_000, 1_000),
+            measure="PR",
+            adjust="truncate",
+            is_normal_consistent=True,
+        )

@@ -312,8 +312,45 @@ def test_t2_of_the_baseline_adds_up_and_knows_no_unit():
     assert other.t2 == pytest.approx(chart.t2)
 
 
+def test_every_sigma_of_single_readings_is_that_of_the_process():
+    values = rng.normal(20, 3, 4000)
+    found = {method: individuals.individuals_chart(values, sigma_method=method).sigma[0]
+             for method in ("MR", "SD", "median_MR")}  # fmt: skip
+
+    # Standard errors by simulation: 1.3, 1.1 and 1.8 %.
+    assert list(found.values()) == pytest.approx([3, 3, 3], rel=0.06)
+    wild = values.copy()
+    wild[::100] += 60
+    shifted = values + np.where(np.arange(4000) < 2000, 0, 30)
+
+    def sigma(readings, method):
+        return individuals.individuals_chart(readings, sigma_method=method).sigma[0]
+
+    # The median leaves wild readings alone; the standard deviation takes a shift for spread.
+    assert sigma(wild, "median_MR") == pytest.approx(3, rel=0.08)
+    assert sigma(wild, "MR") > 3.9
+    assert sigma(shifted, "MR") == pytest.approx(3, rel=0.06)
+    assert sigma(shifted, "SD") > 15
+
+
+def test_each_phase_has_its_own_sigma_by_every_estimator():
+    first, second = [10, 12, 11, 13, 10, 12, 11, 13], [40, 50, 45, 55, 40, 60]
+    for method in ("SD", "median_MR"):
+        both = individuals.individuals_chart(first + second, split_after=[8], sigma_method=method)
+        for phase, at in ((first, 0), (second, 8)):
+            alone = individuals.individuals_chart(phase, sigma_method=method)
+            assert both.sigma[at] == alone.sigma[0]
+            assert both.upper[at] == pytest.approx(alone.centre[0] + 3 * alone.sigma[0])
+    still = individuals.individuals_chart([5, 5, 5, 5, 9, 5, 5, 5], sigma_method="median_MR")
+    assert still.reason == "no_variation"
+    with pytest.raises(ValueError, match="screened"):
+        individuals.individuals_chart(first, sigma_method="SD", screen_moving_ranges=True)
+
+
 def test_capability_of_one_limit_has_no_cp():
-    found = capability.capability([9, 10, 11, 10], sigma_within=1, is_stable=True, upper_spec=13)
+    found = capability.capability(
+        [9, 10, 11, 10] * 2, sigma_within=1, is_stable=True, upper_spec=13
+    )
 
     assert found.cpk.value == pytest.approx(1)
     assert math.isnan(found.cp.value)
@@ -370,6 +407,19 @@ def test_seven_points_on_one_side_are_all_flagged():
     found = causes([0, 9, 1, 8, 6, 7, 6, 7, 6, 7, 6, 0, 1, 0, 2, 0, 2, 1])
 
     assert found[3:11] == ["7 Points Above CL"] * 8
+
+
+def test_a_trend_through_the_mean_means_one_thing_at_all_its_points():
+    # The mean is 50: seven rising points of which three lie below it and one on it.
+    rising = [50, 52, 49, 51, 50, 48, 51, *range(44, 58, 2), 51, 49, 50, 52, 48, 50, 51, 48]
+    better, worse = "special_cause_improvement", "special_cause_concern"
+    for values, up, down in ((rising, better, worse), (100 - np.array(rising), worse, better)):
+        chart = nhs.nhs_chart(values, screen_moving_ranges=False)
+
+        assert set(chart.side[7:14]) == {-1, 0, 1}
+        for direction, meaning in (("increase", up), ("decrease", down)):
+            found = nhs.point_types(chart, direction).tolist()
+            assert found == ["common_cause"] * 7 + [meaning] * 7 + ["common_cause"] * 8
 
 
 def test_point_types_follow_the_side_and_the_direction():
@@ -464,6 +514,7 @@ def test_run_lengths_agree_with_charts_that_are_run():
 # Refusals
 
 CONSTANT, GAPS = [5.0] * 12, [math.nan] * 12
+EIGHT = [9.0, 10.0, 11.0, 10.0, 9.0, 10.0, 11.0, 10.0]
 INFINITE = [1.0, 2.0, math.inf, *range(9)]
 
 
@@ -502,13 +553,16 @@ INFINITE = [1.0, 2.0, math.inf, *range(9)]
             lambda: multivariate.hotelling_chart([[x, 2 * x + 1] for x in range(9)]),
             "singular_covariance",
         ),
-        (lambda: capability.capability([1, 2], sigma_within=1, is_stable=True), "no_specification"),
+        (lambda: capability.capability(EIGHT, sigma_within=1, is_stable=True), "no_specification"),
+        (lambda: capability.individuals_capability(EIGHT[:2], upper_spec=9), "too_few_readings"),
+        (lambda: capability.individuals_capability(EIGHT[:7], upper_spec=9), "too_few_readings"),
+        (lambda: capability.individuals_capability(EIGHT, upper_spec=9), None),
         (
             lambda: capability.capability(CONSTANT, sigma_within=1, is_stable=True, upper_spec=9),
             "no_variation",
         ),
         (
-            lambda: capability.capability([1, 2, 3], sigma_within=1, is_stable=False, upper_spec=9),
+            lambda: capability.capability(EIGHT, sigma_within=1, is_stable=False, upper_spec=9),
             "unstable_process",
         ),
         (lambda: runs.analyse_runs(CONSTANT), "too_few_readings"),
@@ -525,3 +579,64 @@ def test_data_that_cannot_be_charted_are_refused_by_name(answer, reason):
     found = answer()
 
     assert (found.reason if isinstance(found, Refusal) else None) == reason
+
+
+def test_later_readings_move_neither_model_nor_lines_of_a_residual_chart():
+    values = np.cumsum(rng.normal(size=40)) / 3
+    short = autocorrelation.residual_chart(values[:30])
+    long = autocorrelation.residual_chart(values, freeze=30)
+    gap = autocorrelation.residual_chart(np.append(values[:35], [math.nan, 1, 2]), freeze=30)
+
+    assert (long.model.phi, long.model.mean) == (short.model.phi, short.model.mean)
+    assert long.value[:30] == pytest.approx(short.model.innovations)
+    assert long.chart.upper[-1] == pytest.approx(short.chart.upper[0])
+    expected = values[35] - long.model.mean - long.model.phi * (values[34] - long.model.mean)
+    assert long.value[35] == pytest.approx(expected)
+    assert np.flatnonzero(np.isnan(gap.value)).tolist() == [35, 36]
+
+
+def test_degrees_of_freedom_are_those_of_the_tables():
+    tens = subgroups.Subgroups(*(np.ones(10) for _ in range(3)), np.full(10, 5))
+
+    # Duncan, table D3: ten ranges of five have 36.5.
+    assert subgroups.freedom_within(tens, "UWAVE-R") == pytest.approx(36.5, rel=0.01)
+    assert subgroups.freedom_within(tens, "UWAVE-R") == pytest.approx(
+        subgroups.freedom_within(tens, "MVLUE-R")
+    )
+    assert subgroups.freedom_within(tens, "RMSDF") == 40
+    assert subgroups.freedom_within(tens, "MVLUE-SD") == pytest.approx(40, rel=0.06)
+
+
+def test_pooled_subgroups_are_the_readings_taken_together():
+    values, label = rng.normal(size=50), rng.integers(0, 12, 50)
+    total = subgroups.pool(subgroups.summarise_subgroups(values, label))
+
+    assert total.n == 50
+    assert (total.centre, total.sd) == pytest.approx((values.mean(), values.std(ddof=1)))
+
+
+def test_frozen_lines_of_spread_do_not_move_with_later_subgroups():
+    values = rng.normal(size=(30, 5))
+    values[20:] *= 5
+    every = subgroups.summarise_subgroups(values.ravel(), np.repeat(np.arange(30), 5))
+    for draw in (subgroups.sd_chart, subgroups.range_chart):
+        frozen, early = draw(every, baseline_subgroups=20), draw(every.first(20))
+
+        assert frozen.upper == pytest.approx(early.upper[0])
+        assert frozen.centre == pytest.approx(early.centre[0])
+
+
+def test_fewer_degrees_of_freedom_widen_the_intervals_of_sigma_within_alone():
+    arguments = {"sigma_within": 1.0, "is_stable": True, "lower_spec": 7, "upper_spec": 14}
+    few, all_ = (
+        capability.capability([9, 10, 11, 10], **arguments, **more)
+        for more in ({"freedom_within": 1.5}, {})
+    )
+
+    for name in ("cp", "cpk", "cpm"):
+        assert getattr(few, name).high > getattr(all_, name).high, name
+        assert getattr(few, name).value == getattr(all_, name).value, name
+    assert (few.pp, few.ppk) == (all_.pp, all_.ppk)
+    # Of n = 4: chi-square of 3 degrees of freedom, 0.2158 and 9.3484 (NIST tables).
+    assert all_.pp.low == pytest.approx(all_.pp.value * math.sqrt(0.2158 / 3), rel=1e-3)
+    assert all_.pp.high == pytest.approx(all_.pp.value * math.sqrt(9.3484 / 3), rel=1e-3)

@@ -1,5 +1,7 @@
 """The audit: a ratio with what must stand beside it, Simpson's case, size and power over seeds."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from scipy.stats import fisher_exact
@@ -53,6 +55,32 @@ def test_a_difference_that_does_not_matter_is_significant_in_many_people():
     assert found.ratio == pytest.approx(0.96)
     assert found.finding == "significant_above_cut"
     assert not found.turned_by_one
+
+
+@pytest.mark.parametrize("cut", ["0.8", "0.75", "0.7", "1"])
+def test_a_ratio_at_the_cut_is_not_below_it(cut):
+    # Every pair of small groups against exact fractions; float division errs at 480 of 800
+    # against 600 of 800, and at 3 of 5 against 6 of 8.
+    small = [(n, m) for n in (5, 6, 8, 10) for m in (5, 8, 10)]
+    tables = [(i, n, j, m) for n, m in small for i in range(1, n + 1) for j in range(m + 1)]
+    tables += [(600, 800, 480, 800), (50_000, 60_000, 40_000, 60_000), (6, 8, 3, 5)]
+    at_the_cut = 0
+
+    def below(i, n, j, m):
+        return i > 0 and Fraction(j, m) / Fraction(i, n) < Fraction(cut)
+
+    for i, n, j, m in tables:
+        (found,) = impact_ratios([i, j], [n, m], reference=0, cut=float(cut))
+        if not hasattr(found, "finding"):
+            continue
+        is_below = below(i, n, j, m)
+        step = 1 if is_below else -1
+        possible = 0 <= j + step <= m and 0 <= i - step <= n
+        at_the_cut += Fraction(j, m) == Fraction(cut) * Fraction(i, n)
+        assert found.is_below_cut == is_below
+        assert (found.finding in {"adverse", "below_cut_by_chance"}) == is_below
+        assert found.turned_by_one == (possible and below(i - step, n, j + step, m) != is_below)
+    assert at_the_cut > 3
 
 
 def test_mid_p_counts_half_of_the_table_seen():

@@ -186,10 +186,47 @@ def test_leaving_one_move_out_changes_the_others_and_names_whom_most():
     (outcome, leader, unit, site, period), _ = company(
         5, DemoSize(plants=3, lines=12, machines=12, leaders=17, history_months=30)
     )
-    found = leave_one_move_out(outcome, leader, unit, site, period)
     whole = leader_effects(outcome, leader, unit, site, period)
+    found = leave_one_move_out(outcome, leader, unit, site, period, whole=whole)
 
     assert [one.move for one in found] == list(whole.separability.moves)
     changes = [one.largest_change for one in found]
     assert max(changes) > 0
     assert all(one.leader != one.move.leader for one in found)
+
+
+def test_of_a_move_that_carries_a_comparison_alone_every_other_leader_is_told_the_change():
+    """Two plants whose leaders change lines within them; E alone has led in both."""
+    led = {
+        "U1": "AABBEE", "U2": "BBAACC", "U3": "CCCCAA",
+        "V1": "FFGGHH", "V2": "GGFFEE", "V3": "HHHHGG",
+    }  # fmt: skip
+    rng = np.random.default_rng(3)
+    leader, unit, period = (
+        np.array(column)
+        for column in zip(
+            *(
+                (who, line, 6 * half + month)
+                for line, whole in led.items()
+                for half, who in enumerate(whole)
+                for month in range(6)
+            ),
+            strict=True,
+        )
+    )
+    # E is in V2 a year after U1.
+    period = np.where((unit == "V2") & (leader == "E"), period + 12, period)
+    outcome = rng.normal(size=leader.size) + (leader == "A") * 2.0
+    readings = (outcome, leader, unit, np.zeros(leader.size), period)
+    fit = leader_effects(*readings)
+    whole = leave_one_move_out(*readings, whole=fit)
+    (of_move,) = leave_one_move_out(*readings, whole=fit, only_weak=True)
+
+    assert (of_move.move.leader, of_move.move.unit) == ("E", "V2")
+    assert len(whole) > 1
+    assert of_move.largest_change == next(
+        one.largest_change for one in whole if one.move == of_move.move
+    )
+    # In order of id A, B, C, E, F, G, H: nothing is said of E.
+    assert np.isnan(of_move.changes).tolist() == [False] * 3 + [True] + [False] * 3
+    assert np.nanmax(of_move.changes) == of_move.largest_change > 0

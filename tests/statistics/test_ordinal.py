@@ -139,6 +139,9 @@ def test_designs_that_say_nothing_are_refused():
     assert cumulative_link(y, np.ones((50, 1))).reason == SINGULAR_COVARIANCE
     assert cumulative_link(y, np.where(x > 1, np.inf, x)).reason == INFINITE_VALUE
     assert cumulative_link(y, np.where(x > 1, np.nan, x)).reason == TOO_FEW_READINGS
+    # An infinite outcome is no category above all others, and neither is a missing one.
+    assert cumulative_link(np.where(y == 2, np.inf, y), x).reason == INFINITE_VALUE
+    assert cumulative_link(np.where(y == 2, np.nan, y), x).reason == TOO_FEW_READINGS
     with pytest.raises(ValueError, match="unknown link"):
         cumulative_link(y, x, link="log")
 

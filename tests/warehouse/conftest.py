@@ -24,6 +24,7 @@ from orchestration.registry.load import load_registers
 from orchestration.registry.logic import logics
 from orchestration.registry.store import store_logics, store_registers
 from orchestration.resources.dbt_models import DbtModels
+from orchestration.resources.findings import find, note_unanswered
 from orchestration.resources.warehouse import Warehouse
 from orchestration.settings import Settings
 
@@ -120,18 +121,22 @@ class House:
 
     def below_statistics(self) -> set[str]:
         """Return the models that read what Python finds."""
-        return self._downstream(*(f"source.steelyard.statistics.{one.name}" for one in QUESTIONS))
+        found = [name for name in self.manifest["sources"] if ".statistics." in name]
+        return self._downstream(*found)
 
     def find(self) -> None:
         """Let Python find what it finds in the models."""
         for one in QUESTIONS:
-            found = one.method(
-                *(
-                    self.warehouse.read(source, where=one.only.get(source, "true"))
-                    for source in one.sources
-                )
+            find(
+                self.warehouse,
+                one.sources,
+                f"statistics.{one.name}",
+                one.method,
+                by=one.by,
+                apart=one.apart,
+                only=one.only,
             )
-            self.warehouse.replace(f"statistics.{one.name}", found)
+        note_unanswered(self.warehouse, [f"statistics.{one.name}" for one in QUESTIONS])
 
     def rebuild_incremental(self) -> None:
         """Build the incremental models from nothing, with what they replace."""

@@ -131,3 +131,38 @@ def test_an_entry_in_the_wrong_unit_reaches_no_reading(mid, truth):
     )[0][0]
     # Speed is at most 1.4 of the plan in the demo; a thousandfold count would be far above.
     assert ratio < 2
+
+
+def test_measured_processes_are_flagged_where_their_mean_was_moved_and_have_the_planted_spread(
+    mid, truth
+):
+    _, planted = truth
+    spread = planted["measured_spread_mm"]
+    rows = mid.query(
+        "select machine_id, chart_kind, sigma_within / ?, (process_mean - target_value) / ?, "
+        "mean_flag_count / judged_count, refusal, cp, cpk, study_count from "
+        "kpi.fct_process_capability",
+        [spread, spread],
+    )
+    found = {row[0].rpartition("-M")[0]: row[1:] for row in rows}
+    shifts = {one["line"]: one["spreads"] for one in planted["measured_mean_shifts"]}
+    drifting = planted["gauge_drift"]["line"]
+
+    assert len(found) == SIZE.lines
+    flagged = {line: row[3] for line, row in found.items()}
+    still = {line for line in found if line not in shifts and line != drifting}
+    for line, (kind, sigma, off, _, refusal, cp, cpk, count) in found.items():
+        assert (kind, count) == ("xbar_s", 24)
+        # 96 degrees of freedom: a standard error of 7 %.
+        assert sigma == pytest.approx(1, abs=0.3), line
+        if line != drifting:
+            # 24 subgroups of five with 0.2 spreads between them: a standard error of 0.1.
+            assert off == pytest.approx(shifts.get(line, 0), abs=0.4), line
+        if refusal is None:
+            # The limits lie four spreads off.
+            assert cp == pytest.approx(4 / 3 / sigma, rel=1e-6)
+            assert cpk == pytest.approx((4 - abs(off)) / 3 / sigma, rel=1e-6)
+    for line in (*shifts, drifting):
+        assert flagged[line] > max(flagged[one] for one in still), line
+    # By chance a fifth of processes that stay are refused.
+    assert sum(found[line][4] is None for line in still) >= len(still) / 2

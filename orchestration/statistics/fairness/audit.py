@@ -7,13 +7,14 @@ whether one person more or less would turn it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
-from scipy.stats import chi2_contingency, fisher_exact, hypergeom, norm
+from scipy.stats import chi2_contingency, fisher_exact, norm
 
 from orchestration.statistics.fairness.multiplicity import adjust_p_values
 from orchestration.statistics.fairness.tables import (
@@ -22,6 +23,7 @@ from orchestration.statistics.fairness.tables import (
     TwoByTwo,
     compare_two_groups,
     compare_within_strata,
+    exact_p_values,
     refuse_table,
 )
 from orchestration.statistics.refusal import (
@@ -54,6 +56,8 @@ class ImpactRatio:
         Share with the favourable outcome.
     ratio, low, high : float
         Rate over the reference's, with a score interval.
+    is_below_cut : bool
+        By the counts, not by the rounded ratio: 3 of 5 against 6 of 8 is four fifths and not below.
     fisher_p_value, mid_p_value : float
         Exact, two-sided; the second counts half of the table seen, and is less conservative.
     adjusted_p_value : float
@@ -70,6 +74,7 @@ class ImpactRatio:
     rate: float
     rate_reference: float
     ratio: float
+    is_below_cut: bool
     low: float
     high: float
     fisher_p_value: float
@@ -194,7 +199,8 @@ def impact_ratios(
     reference : int
         Place of the reference group, declared before the audit.
     cut : float
-        Ratio below which a difference matters, declared before the audit.
+        Ratio below which a difference matters, declared before the audit; taken as the decimal that
+        it prints as.
     alpha : float
         False discovery rate over the groups.
     confidence : float
@@ -242,15 +248,17 @@ def impact_ratios(
     )
 
 
-def finding_of(ratio: float, adjusted_p_value: float, *, cut: float, alpha: float) -> Finding:
+def finding_of(adjusted_p_value: float, *, is_below_cut: bool, alpha: float) -> Finding:
     """Return what a ratio and its test say together, the p-value adjusted for all tests made.
 
     Parameters
     ----------
-    ratio, adjusted_p_value, cut, alpha : float
+    adjusted_p_value : float
+    is_below_cut : bool
+    alpha : float
     """
     is_significant = adjusted_p_value < alpha
-    if ratio < cut:
+    if is_below_cut:
         return "adverse" if is_significant else "below_cut_by_chance"
     return "significant_above_cut" if is_significant else "none"
 
@@ -442,9 +450,7 @@ def _exact(table: Ints) -> tuple[float, float] | Refusal:
         return Refusal(NO_VARIATION, "all outcomes are alike")
     if table.sum() > LARGEST_EXACT:
         return _too_many(table.sum())
-    fisher = float(fisher_exact(table).pvalue)
-    n, good, first = int(table.sum()), int(table[:, 0].sum()), int(table[0].sum())
-    return fisher, fisher - float(hypergeom.pmf(table[0, 0], n, good, first)) / 2
+    return exact_p_values(table)
 
 
 def _ratio(
@@ -455,26 +461,31 @@ def _ratio(
     (good_reference, _), (good, _) = table.tolist()
     n_reference, n = table.sum(axis=1).tolist()
     rate, rate_reference = good / n, good_reference / n_reference
-    ratio = _over(rate, rate_reference)
     low, high = _score_interval(table, confidence)
-    below = ratio < cut
+    exact_cut = Fraction(str(float(cut)))
+
+    def is_below(good: int, good_reference: int) -> bool:
+        least = exact_cut.numerator * good_reference * n
+        return bool(good * n_reference * exact_cut.denominator < least)
+
+    below = is_below(good, good_reference)
     # One outcome changes hands: to this group where the ratio is below the cut, else from it.
     moved = 1 if below else -1
-    turned = _over((good + moved) / n, (good_reference - moved) / n_reference)
     possible = 0 <= good + moved <= n and 0 <= good_reference - moved <= n_reference
     return ImpactRatio(
         n=n,
         n_reference=n_reference,
         rate=rate,
         rate_reference=rate_reference,
-        ratio=ratio,
+        ratio=rate / rate_reference if rate_reference else float("inf"),
+        is_below_cut=below,
         low=low,
         high=high,
         fisher_p_value=fisher,
         mid_p_value=mid,
         adjusted_p_value=adjusted,
-        turned_by_one=possible and (turned < cut) != below,
-        finding=finding_of(ratio, adjusted, cut=cut, alpha=alpha),
+        turned_by_one=possible and is_below(good + moved, good_reference - moved) != below,
+        finding=finding_of(adjusted, is_below_cut=below, alpha=alpha),
     )
 
 
@@ -502,7 +513,3 @@ def _score_interval(table: Ints, confidence: float) -> tuple[float, float]:
     if good_reference == 0:
         return low, float("inf")
     return low, float(np.exp(brentq(lambda at: score(at) + reach, -20, 20)))
-
-
-def _over(rate: float, reference: float) -> float:
-    return rate / reference if reference else float("inf")

@@ -102,9 +102,10 @@ def cumulative_link(
     Returns
     -------
     CumulativeLink or Refusal
-        Refused: one category, infinite or missing covariates, covariates that cannot be told apart
-        (or a constant), covariates that part the categories perfectly (then the likelihood has no
-        maximum), no convergence (possible with ``cauchit`` alone, which is not concave).
+        Refused: one category, infinite or missing outcomes or covariates, covariates that cannot be
+        told apart (or a constant), covariates that part the categories perfectly (then the
+        likelihood has no maximum), no convergence (possible with ``cauchit`` alone, which is not
+        concave).
 
     Raises
     ------
@@ -125,7 +126,7 @@ def cumulative_link(
     seen = np.ones(named.size) if frequency is None else np.asarray(frequency, dtype=np.float64)
     named, x, seen = named[seen > 0], x[seen > 0], seen[seen > 0]
     categories, place = np.unique(named, return_inverse=True)
-    refusal = _refuse(categories, x)
+    refusal = _refuse(named, categories, x)
     if refusal is None and _separates(place, x, categories.size):
         refusal = Refusal(SEPARATION, "the covariates part the categories perfectly")
     if refusal is not None:
@@ -336,7 +337,11 @@ def _maximum(problem: _Problem) -> Floats | None:
     return None
 
 
-def _refuse(categories: np.ndarray, x: Floats) -> Refusal | None:
+def _refuse(outcome: np.ndarray, categories: np.ndarray, x: Floats) -> Refusal | None:
+    if outcome.dtype.kind == "f" and outcome.size:
+        refusal = refuse_values(outcome, least=outcome.size)
+        if refusal is not None:
+            return Refusal(refusal.reason, f"outcome: {refusal.detail}")
     if categories.size <= 1:
         return Refusal(NO_VARIATION, "all outcomes are alike")
     for at, column in enumerate(x.T, start=1):

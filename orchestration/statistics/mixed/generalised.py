@@ -117,7 +117,12 @@ class GeneralisedMixed:
 
     @property
     def predicted_over_expected(self) -> tuple[Floats, ...]:
-        """Per grouping factor: how many times its level's mean is what its rows let expect."""
+        """Per grouping factor: how many times its level's mean is what its rows let expect.
+
+        Rows count alike, as in lme4's `fitted`: of successes among unequal trials this is no ratio
+        of successes, and the same data with a row per trial have another one. `fitted` and
+        `fitted_fixed` times the trials, summed by level, give that.
+        """
         return tuple(a / b for a, b in zip(self.predicted, self.expected, strict=True))
 
     @property

@@ -80,12 +80,15 @@ class MoveStability:
         Whose it is.
     correlation : float
         Of the effects of all other leaders with and without; NaN where they do not vary.
+    changes : ndarray, shape (leaders,)
+        Absolute change of each leader's effect, in order of id; NaN for the leader of the move.
     """
 
     move: Move
     largest_change: float
     leader: str
     correlation: float
+    changes: Floats
 
 
 def leader_effects(
@@ -173,32 +176,45 @@ def leave_one_move_out(
     unit: ArrayLike,
     site: ArrayLike,
     period: ArrayLike,
-) -> tuple[MoveStability, ...] | Refusal:
+    *,
+    whole: LeaderEffects,
+    only_weak: bool = False,
+) -> tuple[MoveStability, ...]:
     """Return how the effects of other leaders change when each move in turn is not believed.
 
     The leader of the move is taken for two people, before and after it, and the model is fitted
     again: all readings stay, only the tie between the two units is cut.
 
+    Parameters
+    ----------
+    outcome, leader, unit, site, period : array_like, shape (n,)
+        As for `leader_effects`.
+    whole : LeaderEffects
+        What `leader_effects` returned for the same readings.
+    only_weak : bool
+        Ask of the moves that carry a comparison alone, and of no other.
+
     Returns
     -------
-    tuple of MoveStability or Refusal
+    tuple of MoveStability
         In the order of `Separability.moves`; moves after which the model is refused are left with
-        NaN. Refused as `leader_effects`.
+        NaN.
     """
-    whole = leader_effects(outcome, leader, unit, site, period)
-    if isinstance(whole, Refusal):
-        return whole
     before = _by_name(whole.model)
     found = []
     for move in whole.separability.moves:
+        if only_weak and not move.rests_on_it:
+            continue
         again = leader_effects(outcome, split_at(move, leader, period), unit, site, period)
         if isinstance(again, Refusal):
-            found.append(MoveStability(move, np.nan, "", np.nan))
+            unknown = np.full(len(before), np.nan)
+            found.append(MoveStability(move, np.nan, "", np.nan, unknown))
             continue
         after = _by_name(again.model)
         others = [name for name in before if name != move.leader]
         pairs = np.array([(before[name], after[name]) for name in others])
         change = np.abs(pairs[:, 0] - pairs[:, 1])
+        of_leader = dict(zip(others, change.tolist(), strict=True))
         varies = np.ptp(pairs, axis=0).min() > 0
         found.append(
             MoveStability(
@@ -206,6 +222,7 @@ def leave_one_move_out(
                 largest_change=float(change.max()),
                 leader=others[int(change.argmax())],
                 correlation=float(np.corrcoef(pairs.T)[0, 1]) if varies else np.nan,
+                changes=np.array([of_leader.get(name, np.nan) for name in before]),
             )
         )
     return tuple(found)

@@ -63,9 +63,18 @@ class ResidualChart:
     """I chart of what an AR(1) cannot foresee; it stands beside the chart of the readings.
 
     A sustained shift shows in the innovations at once and then by ``1 - phi`` of its size only.
+
+    Attributes
+    ----------
+    model : FirstOrderModel
+        Of the readings that set the limits.
+    value : ndarray, shape (n,)
+        Innovations of all readings; NaN at one that is missing and at the one after.
+    chart : IndividualsChart
     """
 
     model: FirstOrderModel
+    value: Floats
     chart: IndividualsChart
 
 
@@ -163,7 +172,7 @@ def fit_first_order(values: ArrayLike) -> FirstOrderModel | Refusal:
 
     # The profile may have more than one valley near a unit root: a grid finds the right one.
     grid = np.linspace(-0.999, 0.999, 400)
-    at = int(np.argmin([minus_profile(phi) for phi in grid]))
+    at = int(np.argmin(_minus_profiles(points, grid)))
     bounds = (float(grid[max(at - 1, 0)]), float(grid[min(at + 1, grid.size - 1)]))
     phi = float(minimize_scalar(minus_profile, bounds=bounds, method="bounded",
                                 options={"xatol": 1e-12}).x)  # fmt: skip
@@ -186,21 +195,37 @@ def fit_first_order(values: ArrayLike) -> FirstOrderModel | Refusal:
     )
 
 
-def residual_chart(values: ArrayLike, *, d2: float = D2_TABLE) -> ResidualChart | Refusal:
+def residual_chart(
+    values: ArrayLike, *, freeze: int | None = None, d2: float = D2_TABLE
+) -> ResidualChart | Refusal:
     """Return the I chart of the innovations of an AR(1).
 
-    Parameters and refusals as in `fit_first_order`; ``d2`` as in `individuals_chart`.
+    Parameters
+    ----------
+    values : array_like, shape (n,)
+        Equally spaced readings. Later than the first ``freeze`` of them some may be missing.
+    freeze : int, optional
+        Model and limits come from the first so many readings; by default from all.
+    d2
+        As in `individuals_chart`.
+
+    Returns
+    -------
+    ResidualChart or Refusal
+        Refused as `fit_first_order`.
 
     References
     ----------
     Alwan and Roberts, "Time-series modeling for statistical process control", *Journal of Business
     & Economic Statistics* 6 (1988) 87-95.
     """
-    model = fit_first_order(values)
+    points = np.asarray(values, dtype=np.float64)
+    model = fit_first_order(points[:freeze])
     if isinstance(model, Refusal):
         return model
-    chart = individuals_chart(model.innovations, d2=d2)
-    return chart if isinstance(chart, Refusal) else ResidualChart(model, chart)
+    value = _innovations(points, model.phi, model.mean)
+    chart = individuals_chart(value, freeze=freeze, d2=d2)
+    return chart if isinstance(chart, Refusal) else ResidualChart(model, value, chart)
 
 
 def _complete(values: ArrayLike) -> tuple[Floats, Refusal | None]:
@@ -226,6 +251,17 @@ def _innovations(points: Floats, phi: float, mean: float) -> Floats:
     innovations[0] = offset[0] * np.sqrt(1 - phi * phi)
     innovations[1:] = offset[1:] - phi * offset[:-1]
     return innovations
+
+
+def _minus_profiles(points: Floats, phi: Floats) -> Floats:
+    """Return minus the log likelihood of many phi, constants left out."""
+    n = points.size
+    ends, middle = points[0] + points[-1], points[1:-1].sum()
+    mean = (ends + (1 - phi) * middle) / (2 + (n - 2) * (1 - phi))
+    offset = points - mean[:, None]
+    later = offset[:, 1:] - phi[:, None] * offset[:, :-1]
+    squares = (later**2).sum(axis=1) + offset[:, 0] ** 2 * (1 - phi**2)
+    return np.asarray(n / 2 * np.log(squares / n) - np.log1p(-(phi**2)) / 2, dtype=np.float64)
 
 
 def _polished(points: Floats, phi: float) -> float:

@@ -27,6 +27,8 @@ REASONS: Final = (
     MOSTLY_ZERO,
 )
 
+WITH_RESIDUALS: Final = "i_mr_with_residuals"
+"""Advice: the plain chart, and that of what an AR(1) does not foresee beside it."""
 PLAIN: Final = ("p", "u")
 LANEY: Final = ("laney_p", "laney_u")
 PROPORTIONS: Final = ("p", "laney_p")
@@ -153,7 +155,7 @@ def check_choice(
             np.isin(reason, [OVERDISPERSED, UNDERDISPERSED]),
             (reason == AUTOCORRELATED) & ~is_count,
         ],
-        ["g_or_t", laney, "i_mr_with_residuals"],
+        ["g_or_t", laney, WITH_RESIDUALS],
         default=kind.astype(str),
     ).astype(object)
     return ChartChoice(

@@ -16,8 +16,19 @@ D2_EXACT: Final = 2 / math.sqrt(math.pi)
 Limits by this figure differ from those by the table in the fourth digit.
 """
 
+MEDIAN_RANGE_TABLE: Final = 0.954
+"""Median range of two standard normal values (0.953873), as Minitab divides the median by it."""
+
 D4_TABLE: Final = 3.267
 """Upper limit of a moving range of two, in means of the moving range (same appendix)."""
+
+MOVING_RANGE_FREEDOM: Final = 0.605
+"""Degrees of freedom of a mean moving range, for each of its ranges.
+
+Each shares a reading with the next, so that 100 of them tell of sigma what 60 free readings do
+(Cryer and Ryan, "The estimation of sigma for an X chart", *Journal of Quality Technology* 22 (1990)
+187-192).
+"""
 
 LIMIT_SIGMAS: Final = 3.0
 """Distance of a control limit from the centre (Shewhart 1931)."""

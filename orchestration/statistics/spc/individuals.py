@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,9 +16,16 @@ from orchestration.statistics.refusal import (
     refuse_values,
 )
 from orchestration.statistics.spc.charts import individuals_limits
-from orchestration.statistics.spc.constants import D2_TABLE, D4_TABLE, LIMIT_SIGMAS
+from orchestration.statistics.spc.constants import (
+    D2_TABLE,
+    D4_TABLE,
+    LIMIT_SIGMAS,
+    MEDIAN_RANGE_TABLE,
+)
 from orchestration.statistics.spc.flat import Bools, Floats, Ints
+from orchestration.statistics.spc.unbiasing import c4
 
+IndividualsSigma = Literal["MR", "SD", "median_MR"]
 PRIME_SCREEN: Final = 3.2665
 """Differences of the I' chart of this many times their mean are left out when screening."""
 
@@ -59,6 +66,7 @@ def individuals_chart(
     screen_moving_ranges: bool = False,
     bridge_gaps: bool = False,
     d2: float = D2_TABLE,
+    sigma_method: IndividualsSigma = "MR",
 ) -> IndividualsChart | Refusal:
     """Return the I-MR chart of one series.
 
@@ -81,6 +89,11 @@ def individuals_chart(
         readings) or not (as Minitab and qicharts2).
     d2 : float
         Divisor of the mean moving range.
+    sigma_method : {"MR", "SD", "median_MR"}
+        Mean moving range / d2. Or the standard deviation / c4(n), as R qcc's ``SD``: more precise
+        where nothing but chance moves the readings, but a shift in the baseline hides itself in
+        it. Or the median moving range / 0.954 (Minitab), which a few wild readings leave alone.
+        Moving ranges themselves are charted by their mean in any case.
 
     Returns
     -------
@@ -91,7 +104,8 @@ def individuals_chart(
     Raises
     ------
     ValueError
-        If ``freeze`` is below 2, a split lies outside the series, or shapes differ.
+        If ``freeze`` is below 2, a split lies outside the series, shapes differ, or moving ranges
+        are screened of which the mean is not asked for.
 
     References
     ----------
@@ -111,6 +125,8 @@ def individuals_chart(
     start = _phase_starts(split_after, points.size)
     phase = np.repeat(np.arange(start.size), np.diff(start, append=points.size))
     drawn = _drawn(points, exclude, bridge_gaps=bridge_gaps)
+    if screen_moving_ranges and sigma_method != "MR":
+        raise ValueError(f"moving ranges are screened for their mean, not for {sigma_method}")
     setting = drawn
     if freeze is not None:
         if freeze < 2:  # noqa: PLR2004 - one moving range needs two points
@@ -129,11 +145,16 @@ def individuals_chart(
         if limits.sigma[first] == 0:
             return Refusal(NO_VARIATION, f"the baseline of phase {number} does not vary")
     mean_moving_range = limits.sigma * d2
+    sigma = limits.sigma
+    if sigma_method != "MR":
+        sigma = _other_sigma(points, setting, phase, sigma_method)
+        if not np.all(sigma > 0):
+            return Refusal(NO_VARIATION, "half of the moving ranges of a phase are nil")
     return IndividualsChart(
         centre=limits.centre,
-        sigma=limits.sigma,
-        lower=limits.lower,
-        upper=limits.upper,
+        sigma=sigma,
+        lower=limits.centre - LIMIT_SIGMAS * sigma,
+        upper=limits.centre + LIMIT_SIGMAS * sigma,
         moving_range=_moving_range(points, drawn, phase),
         mean_moving_range=mean_moving_range,
         moving_range_upper=D4_TABLE * mean_moving_range,
@@ -248,6 +269,21 @@ def _drawn(points: Floats, exclude: ArrayLike | None, *, bridge_gaps: bool) -> B
     if excluded.shape != points.shape:
         raise ValueError(f"exclude {excluded.shape} and readings {points.shape} differ in shape")
     return drawn & ~excluded
+
+
+def _other_sigma(
+    points: Floats, setting: Bools, phase: Ints, method: Literal["SD", "median_MR"]
+) -> Floats:
+    sigma = np.empty_like(points)
+    ranges = _moving_range(points, setting, phase)
+    for number in range(int(phase[-1]) + 1):
+        here = phase == number
+        if method == "median_MR":
+            sigma[here] = np.nanmedian(ranges[here]) / MEDIAN_RANGE_TABLE
+        else:
+            base = points[here & setting & np.isfinite(points)]
+            sigma[here] = base.std(ddof=1) / c4(base.size)
+    return sigma
 
 
 def _mask(chosen: ArrayLike, values: Floats) -> Bools:

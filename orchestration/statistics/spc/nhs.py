@@ -17,6 +17,9 @@ MOVING_RANGES_TO_LIMIT: Final = 2.66
 """Distance of the limits in mean moving ranges: 3 / 1.128, rounded as the programme has it."""
 
 COMMON_CAUSE: Final = "Common Cause"
+HIGHER: Final = (
+    "Above UCL", "7 Point Trend (Increasing)", "2 in 3 Above CL", "7 Points Above CL",
+)  # fmt: skip
 Direction = Literal["increase", "decrease"]
 Assurance = Literal["consistent_pass", "consistent_fail", "inconsistent"]
 
@@ -130,12 +133,14 @@ def nhs_chart(
 def point_types(chart: NhsChart, direction: Direction) -> NDArray[np.str_]:
     """Return what each point means when an increase (or a decrease) is better.
 
-    A special cause on the better side of the mean is an improvement, any other a concern. Shape
-    (n,): ``common_cause``, ``special_cause_improvement`` or ``special_cause_concern``.
+    A special cause that its name calls higher (above, increasing) is an improvement where an
+    increase is better, else a concern: all seven points of a trend mean one thing, also where it
+    crosses the mean (NHSRplotthedots since its issue 171). Shape (n,): ``common_cause``,
+    ``special_cause_improvement`` or ``special_cause_concern``.
     """
-    better = 1 if direction == "increase" else -1
+    is_higher = np.isin(chart.cause, HIGHER)
     return np.select(
-        [chart.cause == COMMON_CAUSE, chart.side == better],
+        [chart.cause == COMMON_CAUSE, is_higher == (direction == "increase")],
         ["common_cause", "special_cause_improvement"],
         default="special_cause_concern",
     )

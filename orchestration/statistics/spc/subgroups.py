@@ -45,6 +45,15 @@ class Subgroups:
 
 
 @dataclass(frozen=True)
+class Total:
+    """Number, mean and standard deviation (n - 1 below) of readings taken together."""
+
+    n: int
+    centre: float
+    sd: float
+
+
+@dataclass(frozen=True)
 class SubgroupChart:
     """Lines of every subgroup, shape (n_subgroups,) each.
 
@@ -98,6 +107,48 @@ def summarise_subgroups(values: ArrayLike, subgroup: ArrayLike) -> Subgroups | R
         sd=np.array([group.std(ddof=1) if group.size > 1 else np.nan for group in groups]),
         size=size,
     )
+
+
+def pool(subgroups: Subgroups) -> Total:
+    """Return number, mean and standard deviation of all readings, as if they had not been grouped.
+
+    Examples
+    --------
+    >>> pool(summarise_subgroups([1, 3, 2, 4, 8], [1, 1, 2, 2, 3]))
+    Total(n=5, centre=3.6, sd=2.701851217221259)
+    """
+    n = int(subgroups.size.sum())
+    centre = float((subgroups.mean * subgroups.size).sum() / n)
+    inside = np.where(subgroups.size > 1, (subgroups.size - 1) * subgroups.sd**2, 0.0).sum()
+    between = (subgroups.size * (subgroups.mean - centre) ** 2).sum()
+    return Total(n, centre, float(np.sqrt((inside + between) / (n - 1))) if n > 1 else np.nan)
+
+
+def freedom_within(
+    subgroups: Subgroups, method: SigmaMethod = "UWAVE-R", *, digits: Digits = "table"
+) -> float:
+    """Return the degrees of freedom of `sigma_within`: of the chi-square that has its variance.
+
+    Exact for the pooled methods, ``sum(n_i - 1)``; otherwise half the inverse of the relative
+    variance, as ranges of subgroups of five have 3.62 each and their standard deviations 3.79.
+    Subgroups of one have none.
+
+    References
+    ----------
+    Duncan, *Quality Control and Industrial Statistics*, table D3, for ranges.
+    """
+    size = subgroups.size[subgroups.size > 1]
+    if method in {"RMSDF", "pooled_s/c4(n_i)"}:
+        return float((size - 1).sum())
+    if method.endswith("-R"):
+        ratio = np.array([d2(int(n), digits) / d3(int(n), digits) for n in size])
+        weight = ratio**2
+    else:
+        squared = np.array([c4(int(n)) for n in size]) ** 2
+        weight = squared / (1 - squared)
+    if method.startswith("MVLUE"):
+        return float(weight.sum() / 2)
+    return float(size.size**2 / (2 * (1 / weight).sum()))
 
 
 def sigma_within(
@@ -199,6 +250,7 @@ def mean_chart(
 def range_chart(
     subgroups: Subgroups,
     *,
+    baseline_subgroups: int | None = None,
     sigma_method: SigmaMethod = "UWAVE-R",
     digits: Digits = "table",
 ) -> SubgroupChart | Refusal:
@@ -207,12 +259,13 @@ def range_chart(
     The centre is the mean range weighted by size, as R qcc takes it; with unequal sizes it is the
     same for all subgroups although the expected range is not: prefer equal sizes.
     """
-    return _spread_chart(subgroups, subgroups.range, sigma_method, digits)
+    return _spread_chart(subgroups, subgroups.range, baseline_subgroups, sigma_method, digits)
 
 
 def sd_chart(
     subgroups: Subgroups,
     *,
+    baseline_subgroups: int | None = None,
     sigma_method: SigmaMethod = "UWAVE-SD",
     digits: Digits = "table",
 ) -> SubgroupChart | Refusal:
@@ -221,13 +274,17 @@ def sd_chart(
     ``centre -+ 3 sqrt(1 - c4(n_i)^2) sigma`` about the mean weighted by size (R qcc); with
     ``pooled_s/c4(n_i)`` the pooled sd times B3(n_i) and B4(n_i) (Montgomery 6.31, qicharts2).
     """
-    return _spread_chart(subgroups, subgroups.sd, sigma_method, digits)
+    return _spread_chart(subgroups, subgroups.sd, baseline_subgroups, sigma_method, digits)
 
 
 def _spread_chart(
-    subgroups: Subgroups, value: Floats, method: SigmaMethod, digits: Digits
+    subgroups: Subgroups,
+    value: Floats,
+    baseline: int | None,
+    method: SigmaMethod,
+    digits: Digits,
 ) -> SubgroupChart | Refusal:
-    sigma = sigma_within(subgroups, method, digits=digits)
+    sigma = sigma_within(subgroups.first(baseline), method, digits=digits)
     if isinstance(sigma, Refusal):
         return sigma
     usable = np.isfinite(value)
@@ -241,7 +298,8 @@ def _spread_chart(
         each = np.array([sigma / c4(int(n)) if n > 1 else np.nan for n in size])
         middle = sigma
     else:
-        middle = float((value[usable] * size[usable]).sum() / size[usable].sum())
+        early, weight = value[:baseline], np.where(usable, size, 0)[:baseline]
+        middle = float(np.nansum(early * weight) / weight.sum())
     centre = np.full(size.size, middle)
     spread = LIMIT_SIGMAS * unit * each
     return SubgroupChart(value, centre, each, np.maximum(centre - spread, 0.0), centre + spread)

@@ -110,6 +110,7 @@ def d3(n: int, digits: Digits = "table") -> float:
     return _range_moments(n)[1]
 
 
+@lru_cache(maxsize=256)
 def c4(n: float) -> float:
     """Return the mean standard deviation of ``n`` standard normal values, in closed form.
 

@@ -28,6 +28,8 @@ months as (
         and finality <> 'provisional'
         and computed_value is not null
         and not is_withheld
+        -- What was not judged is not held.
+        and coalesce(band, 'none') <> 'not_judged'
 
 ),
 

@@ -2,7 +2,8 @@
 -- Band (where it stands against its levels), variation (signal or noise) and assurance (will this
 -- process meet its target) are computed by orchestration/statistics and governance; here they meet
 -- their reading. What acts changed after a period was final stands beside what it was then. Where
--- late data or an act have drawn the limits anew since, the judgement is restated.
+-- late data or an act have drawn the limits anew since, the judgement is restated. A reading on
+-- whose KPI the method failed is not judged and says so; `rpt_unanswered_questions` says why.
 with
 
 readings as (
@@ -108,11 +109,11 @@ select
     judged.target_level,
     judged.stretch_level,
     cast(judged.target_version as bigint) as target_version,
-    judged.band,
-    judged.variation,
-    judged.assurance,
+    coalesce(cast(judged.band as varchar), 'not_judged') as band,
+    coalesce(cast(judged.variation as varchar), 'not_charted') as variation,
+    coalesce(cast(judged.assurance as varchar), 'not_assessable') as assurance,
     judged.score,
-    judged.chart_kind,
+    cast(judged.chart_kind as varchar) as chart_kind,
     cast(judged.charted_value as double) as charted_value,
     judged.centre,
     judged.lower_limit,
