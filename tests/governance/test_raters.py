@@ -56,6 +56,21 @@ def test_planted_severities_are_found_once_teams_change_managers():
     assert spread["estimate"] == pytest.approx(0.4, abs=0.12)
 
 
+def test_managers_who_differ_no_more_than_chance_have_no_interval_and_say_why():
+    ratee, rater = (part.ravel() for part in np.meshgrid(np.arange(12), np.arange(3)))
+    alike = proposed(cycles=1)[1].iloc[[0] * 36].reset_index(drop=True).assign(
+        rater_id=[f"R{one}" for one in rater],
+        ratee_id=[f"E{one}" for one in ratee],
+        score=3.0 + ratee % 3 + 0.5 * ((ratee + rater) % 3 == 0),
+    )  # fmt: skip
+    found = judge_raters(alike)
+    of_raters = found[found["method"] == "severity"]
+
+    assert of_raters["estimate"].tolist() == [0.0] * 3
+    assert of_raters[["sd", "low_value", "high_value"]].isna().all(axis=None)
+    assert of_raters["refusal"].str.startswith("singular: ").all()
+
+
 def test_one_cycle_tells_severity_from_no_team():
     _, ratings = proposed(cycles=1)
     (row,) = judge_raters(ratings).to_dict("records")

@@ -113,6 +113,7 @@ def test_lines_chosen_for_a_slump_are_not_comparable():
             lambda: draw_pilot(1).assign(starts_on_date=pd.NaT),
             "no_comparison: nobody was treated",
         ),
+        (lambda: draw_pilot(1).assign(computed_value=0.3), "no_variation: the outcome follows"),
         (
             lambda: draw_pilot(1).assign(direction="neutral"),
             "no_comparison: the KPI has no better side",

@@ -176,5 +176,6 @@ def test_units_that_never_vary_are_not_shrunken():
 )
 def test_an_infinite_reading_is_refused_and_what_is_no_table_is_an_error_in_the_call(method):
     assert method([[1, float("inf")], [1, 2]]).reason == "infinite_value"
+    assert method(np.zeros((0, 5))).reason == "no_value"
     with pytest.raises(ValueError, match="periods by units expected"):
         method([1, 2, 3])

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+from orchestration.statistics.calibration.many_facet import many_facet
+from orchestration.statistics.experiments.clustered import fit_clustered
 from orchestration.statistics.experiments.handovers import find_handovers, mean_of_changes
 from orchestration.statistics.experiments.lagged import lagged_effects
-from orchestration.statistics.refusal import refuse_infinite, refuse_labels
+from orchestration.statistics.refusal import Refusal, refuse_infinite, refuse_labels
 
 
 def test_the_first_infinite_figure_is_named_with_its_place():
@@ -40,3 +42,22 @@ def test_infinite_months_are_refused_where_missing_ones_are_left_out(value):
     assert mean_of_changes(wrong[3], np.arange(36) // 6).reason == "infinite_value"
     assert lagged_effects(wrong, behaviour, tenure, site).reason == "infinite_value"
     assert lagged_effects(outcome, wrong, tenure, site).reason == "infinite_value"
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_a_regression_by_clusters_is_of_figures_that_are_there(at, value):
+    rng = np.random.default_rng(1)
+    given = [rng.normal(size=(24, 1)), rng.normal(size=(24, 1)), np.ones((24, 1))]
+    assert not isinstance(fit_clustered(given[0][:, 0], *given[1:], np.arange(24) // 4), Refusal)
+    given[at][5] = value
+    found = fit_clustered(given[0][:, 0], *given[1:], np.arange(24) // 4)
+
+    assert found.reason == "gap_in_series"
+
+
+def test_a_score_far_off_the_scale_makes_no_million_of_categories():
+    scores = np.array([1.0, 2, 3, 2, 1, 3, 10**12, 2])
+    who, by = np.repeat(["a", "b", "c", "d"], 2), np.tile(["x", "y"], 4)
+
+    assert many_facet(scores, {"ratee": who, "rater": by}).reason == "impossible_value"

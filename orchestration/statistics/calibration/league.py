@@ -13,6 +13,7 @@ from scipy.stats import norm, spearmanr
 
 from orchestration.statistics.calibration.pooling import pool_random_effects
 from orchestration.statistics.refusal import (
+    NO_VALUE,
     NO_VARIATION,
     TOO_FEW_READINGS,
     Refusal,
@@ -258,5 +259,7 @@ def _matrix(readings: ArrayLike, periods_apart: int) -> Floats | Refusal:
         raise ValueError(f"periods by units expected, not an array of shape {table.shape}")
     if periods_apart < 1:
         raise ValueError(f"periods must be at least 1 apart, not {periods_apart}")
+    if table.size == 0:
+        return Refusal(NO_VALUE, "there is no reading at all")
     refusal = refuse_infinite(reading=table)
     return table if refusal is None else refusal

@@ -34,6 +34,9 @@ _ROUNDING: Final = 1e-9
 # Logits beyond which a likelihood rises for ever.
 _LARGEST: Final = 40.0
 
+MOST_CATEGORIES: Final = 1000
+"""Of one scale; each is a parameter, and one slip of the pen would make millions."""
+
 
 @dataclass(frozen=True)
 class FacetMeasures:
@@ -155,8 +158,9 @@ def many_facet(
     there = np.isfinite(x)
     if not there.any():
         return Refusal(NO_VALUE, "there is no score at all")
-    if np.any(x[there] != np.round(x[there])):
-        return Refusal(IMPOSSIBLE_VALUE, "a score is no whole category")
+    if np.any(x[there] != np.round(x[there])) or np.ptp(x[there]) >= MOST_CATEGORIES:
+        detail = f"a score is no whole category, or one of {MOST_CATEGORIES} beyond another"
+        return Refusal(IMPOSSIBLE_VALUE, detail)
     ratings = _Ratings.of(x[there], {name: one[there] for name, one in labels.items()}, steps_of)
     used = _without_extremes(ratings)
     if used is None:

@@ -9,6 +9,7 @@ from scipy.linalg import qr
 from scipy.stats import t as student
 
 from orchestration.statistics.refusal import (
+    GAP_IN_SERIES,
     NO_VARIATION,
     SINGULAR_COVARIANCE,
     TOO_FEW_READINGS,
@@ -102,8 +103,8 @@ def fit_clustered(
     Returns
     -------
     ClusteredFit or Refusal
-        Refused: no degree of freedom left, one cluster, wanted columns that depend on each other
-        or on the nuisance columns, a fit without residual.
+        Refused: missing or infinite figures, no degree of freedom left, one cluster, wanted columns
+        that depend on each other or on the nuisance columns, a fit without residual.
 
     References
     ----------
@@ -114,6 +115,8 @@ def fit_clustered(
     """
     y = np.asarray(outcome, dtype=np.float64)
     columns = np.asarray(wanted, dtype=np.float64).reshape(y.size, -1)
+    if not all(np.isfinite(one).all() for one in (y, columns, np.asarray(nuisance, dtype=float))):
+        return Refusal(GAP_IN_SERIES, "a figure is missing or infinite")
     swept = orthonormal_basis(nuisance)
     n, k = columns.shape
     n_parameters = swept.shape[1] + k
@@ -124,11 +127,11 @@ def fit_clustered(
     if n_clusters < 2:  # noqa: PLR2004 - one cluster has no spread between clusters
         return Refusal(TOO_FEW_READINGS, "all readings are of one cluster")
     own = columns - swept @ (swept.T @ columns)
-    if np.any((own**2).sum(axis=0) <= _ROUNDING * (columns**2).sum(axis=0)):
-        return Refusal(SINGULAR_COVARIANCE, "an effect cannot be told from units and periods")
     basis = orthonormal_basis(own)
-    if basis.shape[1] < k:
-        return Refusal(SINGULAR_COVARIANCE, "the effects cannot be told apart")
+    nil = np.any((own**2).sum(axis=0) <= _ROUNDING * (columns**2).sum(axis=0))
+    if nil or basis.shape[1] < k:
+        detail = "an effect cannot be told from units and periods"
+        return Refusal(SINGULAR_COVARIANCE, detail if nil else "the effects cannot be told apart")
     bread = own @ np.linalg.inv(own.T @ own)
     coefficient = bread.T @ y
     residual = y - swept @ (swept.T @ y) - own @ coefficient
