@@ -14,7 +14,7 @@ from orchestration.statistics.detection.evidence import (
     pair_evidence,
     spanned_by_all,
 )
-from orchestration.statistics.detection.relations import lead_lag, redundant
+from orchestration.statistics.detection.relations import inflation, lead_lag, redundant
 from orchestration.statistics.refusal import DUPLICATE_PERIOD, Refusal
 
 MAX_LAG_WEEKS: Final = 8
@@ -23,6 +23,10 @@ PERMUTATIONS: Final = 1999
 
 REDUNDANT_FROM: Final = 0.9
 """Absolute correlation of weekly changes beyond which a second KPI adds little."""
+
+LEAST_SHARE: Final = 0.5
+"""Of the weeks of the longest KPI, to count among the others in a variance inflation: each KPI
+takes from all the weeks that it has not."""
 
 FALSE_DISCOVERIES: Final = 0.05
 
@@ -51,8 +55,10 @@ def relate_kpis(weeks: pd.DataFrame) -> pd.DataFrame:
         `correlation_coefficient` with `low_value` and `high_value` (95 %, of that one lag),
         `p_value` (of the largest at any lag), `adjusted_p_value` (false discovery rate over all
         pairs), `lift` (share of the error of one-week forecasts of the second that the first takes
-        away in the last third of the weeks), `variance_inflation` (of a model with both),
-        `is_leading` (declared to lead the second) and `refusal`.
+        away in the last third of the weeks), `first_variance_inflation` and
+        `second_variance_inflation` (of its weekly changes by those of all other KPIs; NaN where it
+        follows from them, or was seen too seldom), `is_leading` (declared to lead the second) and
+        `refusal`.
 
     Notes
     -----
@@ -88,6 +94,7 @@ def relate_kpis(weeks: pd.DataFrame) -> pd.DataFrame:
         permutations=PERMUTATIONS,
         pairs=[pair for pair in pairs if not {names[at] for at in pair} & set(doubled.index)],
     )
+    inflated = _inflation(series)
     moved = {} if isinstance(found, Refusal) else {_key(one): one for one in found}
     rows = []
     for pair in pairs:
@@ -99,7 +106,7 @@ def relate_kpis(weeks: pd.DataFrame) -> pd.DataFrame:
             continue
         both = spanned_by_all(series[:, pair])
         rows += [
-            _same_thing(names, pair, both),
+            _same_thing(names, pair, both, inflated),
             _movement(names, kpis["timing"].tolist(), pair, both, moved.get(frozenset(pair))),
         ]
     table = pd.DataFrame(rows, columns=list(_COLUMNS))
@@ -119,7 +126,8 @@ _COLUMNS: Final[dict[str, Any]] = {
     "p_value": np.nan,
     "adjusted_p_value": np.nan,
     "lift": np.nan,
-    "variance_inflation": np.nan,
+    "first_variance_inflation": np.nan,
+    "second_variance_inflation": np.nan,
     "is_leading": None,
     "verdict": None,
     "refusal": None,
@@ -146,21 +154,37 @@ def _key(one: PairEvidence) -> frozenset[int]:
     return frozenset({one.leader, one.follower})
 
 
-def _same_thing(names: list[str], pair: tuple[int, int], both: np.ndarray) -> dict[str, Any]:
+def _inflation(series: np.ndarray) -> np.ndarray:
+    """Return the inflation of each KPI's changes, NaN where there is none to print."""
+    # A KPI with an infinite week is refused by its pairs, and is no measure for others.
+    known = np.where(np.isinf(series).any(axis=0), np.nan, series)
+    changes = np.diff(known, axis=0)
+    seen = np.isfinite(changes).sum(axis=0)
+    varies = [len(set(one[np.isfinite(one)])) > 1 for one in changes.T]
+    among = np.flatnonzero((seen >= LEAST_SHARE * seen.max(initial=0)) & varies)
+    figures = np.full(series.shape[1], np.nan)
+    found = inflation(changes[:, among])
+    if not isinstance(found, Refusal):
+        figures[among] = np.where(np.isfinite(found), np.round(found, 6), np.nan)
+    return figures
+
+
+def _same_thing(
+    names: list[str], pair: tuple[int, int], both: np.ndarray, inflated: np.ndarray
+) -> dict[str, Any]:
     row = _asked(names, pair, "same_thing") | {"week_count": len(both)}
     # All correlations are at least -1: the figure is wanted whatever the verdict.
     found = redundant(both, at_least=-1.0)
     if isinstance(found, Refusal):
         return row | {"refusal": f"{found.reason}: {found.detail}"}
     (one,) = found
-    # A KPI that follows from the other has no inflation that could be printed.
-    follows = 1 - one.correlation**2 < 1e-9  # noqa: PLR2004 - rounding
     is_redundant = one.low >= REDUNDANT_FROM or one.high <= -REDUNDANT_FROM
     return row | {
         "correlation_coefficient": round(one.correlation, 10),
         "low_value": round(one.low, 10),
         "high_value": round(one.high, 10),
-        "variance_inflation": np.nan if follows else round(1 / (1 - one.correlation**2), 6),
+        "first_variance_inflation": float(inflated[pair[0]]),
+        "second_variance_inflation": float(inflated[pair[1]]),
         "verdict": "redundant" if is_redundant else "distinct",
     }
 

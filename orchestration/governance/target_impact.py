@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from orchestration.governance.outlook import METHOD_NAMES, fit_months, months_without_gap
+from orchestration.governance.outlook import fit_months, months_without_gap
 from orchestration.governance.scale import LOWER, turn
 from orchestration.governance.score import score
 from orchestration.statistics.prediction.odds import odds_of_target
@@ -102,7 +102,6 @@ def _of_the_future(series: pd.DataFrame) -> dict[str, Any]:
     fit = fit_months(months_without_gap(series))
     if isinstance(fit, Refusal):
         return {"refusal": f"{fit.reason}: {fit.detail}"}
-    fitted, chosen = fit
     months = pd.PeriodIndex(series["period_start_date"], freq="M").asi8
     first, end = (
         int(pd.Period(last[name], freq="M").ordinal)
@@ -112,9 +111,9 @@ def _of_the_future(series: pd.DataFrame) -> dict[str, Any]:
     to_come = end - max(int(months[-1]), first - 1)
     odds = partial(
         odds_of_target,
-        fitted,
+        fit.fitted,
         direction="at_most" if last["direction"] == LOWER else "at_least",
-        widening=chosen.widening,
+        widening=fit.widening,
     )
     of_period = partial(
         odds,
@@ -123,9 +122,9 @@ def _of_the_future(series: pd.DataFrame) -> dict[str, Any]:
         so_far=known[np.isfinite(known)],
         summary="mean",
     )
-    expected = float(fitted.forecast(1).mean[0])
+    expected = float(fit.fitted.forecast(1).mean[0])
     found: dict[str, Any] = {
-        "forecast_method": METHOD_NAMES[chosen.method],
+        "forecast_method": fit.method,
         "months_to_come": to_come,
     }
     for side in SIDES:

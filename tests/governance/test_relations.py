@@ -54,11 +54,38 @@ def test_the_planted_conflict_lead_and_repetition_are_named(planted):
     assert lead["low_value"] < lead["correlation_coefficient"] < lead["high_value"]
     assert lead["lift"] > 0
     assert rows(planted, "redundant") == [("fault_rate", "faults")]
-    # One over one less the squared correlation of changes, which .97 was planted for.
+    # Of a pair alone, one over one less the squared correlation; what the others add is chance.
     repeated = planted[planted["verdict"] == "redundant"].iloc[0]
-    assert repeated["variance_inflation"] == pytest.approx(
-        1 / (1 - repeated["correlation_coefficient"] ** 2)
+    alone = 1 / (1 - repeated["correlation_coefficient"] ** 2)
+    for side in ("first", "second"):
+        assert alone <= repeated[f"{side}_variance_inflation"] < 1.3 * alone
+
+
+def test_a_kpi_that_three_others_add_up_to_is_told_by_its_inflation_and_by_no_pair():
+    rng = np.random.default_rng(12)
+    parts = rng.normal(size=(120, 3)).cumsum(axis=0)
+    whole = parts.sum(axis=1) + rng.normal(0, 0.1, 120).cumsum()
+    table = relate_kpis(
+        pd.concat(
+            pd.DataFrame(
+                {
+                    "kpi_id": name,
+                    "week_start_date": pd.date_range("2023-01-02", periods=120, freq="7D"),
+                    "week_value": values,
+                    "domain": "quality",
+                    "timing": "lagging",
+                    "direction": "higher",
+                }
+            )
+            for name, values in zip("abcw", [*parts.T, whole], strict=True)
+        )
     )
+
+    assert rows(table, "redundant") == []
+    said = table[(table["second_kpi_id"] == "w") & (table["question"] == "same_thing")]
+    # Changes of variance 3 and .01 that the parts do not tell: 3.01 / .01, by 116 degrees of
+    # freedom within a third.
+    assert said["second_variance_inflation"].to_numpy() == pytest.approx([301] * 3, rel=0.33)
 
 
 def test_only_pairs_that_somebody_has_a_reason_to_ask_about_are_tested(planted):

@@ -5,10 +5,11 @@ import warnings
 
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.stats import linregress, norm
 from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 
 from orchestration.statistics.prediction import forecast, odds, simple, smoothing
+from orchestration.statistics.prediction.signs import signs
 from orchestration.statistics.refusal import Refusal
 
 # datasets::USAccDeaths: accidental deaths in the USA, monthly, 1973 to 1978.
@@ -272,6 +273,69 @@ def test_forecasts_that_go_stale_are_found_and_sound_ones_seldom():
     assert np.mean([first is not None for first in sound]) < 0.15
     assert np.mean([found.kind == "low" for found in stale]) > 0.9
     assert np.mean([first is not None for first in wide]) > 0.95
+
+
+def test_paths_of_an_arima_spread_as_its_forecast_says():
+    fitted = forecast.fit_method(walk(9), forecast.Arima((1, 0, 0)))
+    ahead = fitted.forecast(3)
+    drawn = fitted.paths(3, 40_000, np.random.default_rng(1))
+
+    # Standard errors of 40,000 draws: 1 in 200 of the mean's unit, 1 in 280 of the deviation.
+    assert drawn.mean(axis=0) == pytest.approx(ahead.mean, abs=0.02 * ahead.se[-1])
+    assert drawn.std(axis=0) == pytest.approx(ahead.se, rel=0.015)
+    # Neighbouring months share the errors before them: of an AR(1), phi times the variance.
+    phi = fitted.coefficient["ar1"]
+    assert np.cov(drawn.T)[0, 1] == pytest.approx(phi * ahead.se[0] ** 2, rel=0.05)
+
+
+def test_a_drift_began_with_the_error_from_which_its_sum_rose():
+    # By hand, slack .5: 0, .5, 0 (of -.5), 1.5, 3, 4.5, 6: above 5 at the seventh, from the fourth.
+    found = forecast.drift_since_fit([0.0, 1.0, 0.0, 2.0, 2.0, 2.0, 2.0])
+    assert (found.first, found.kind, found.since) == (7, "low", 4)
+    # Nothing was nil before: from the first.
+    assert forecast.drift_since_fit([-3.0, -3.0, -3.0]).since == 1
+    assert forecast.drift_since_fit([0.0, 0.5, -0.5]).since is None
+
+
+def test_signs_are_those_of_the_regressions_written_out():
+    # Its errors about the line turn from one to the next, so nothing is taken off them first but
+    # the first reading.
+    y = np.array([3.0, 1.0, 4.0, 1.0, 5.0, 2.0, 6.0, 3.0, 7.0, 3.0, 8.0, 5.0])
+    found = signs(y, period=4)
+    centred = y - y.mean()
+
+    assert found.trend == pytest.approx(linregress(np.arange(11), y[1:]).pvalue)
+    assert found.memory == pytest.approx(
+        norm.sf(12**0.5 * (centred[1:] @ centred[:-1]) / (centred @ centred))
+    )
+    # Another unit and another origin change nothing.
+    assert signs(7 - 3 * y, period=4).season == pytest.approx(found.season)
+    assert np.isnan(signs(y[:11], period=4).season)
+
+
+def test_signs_come_by_chance_as_often_as_they_say():
+    rng = np.random.default_rng(5)
+    sound = np.array([list(vars(signs(rng.normal(size=36), period=12)).values())
+                      for _ in range(1000)])  # fmt: skip
+    wave = np.cos(2 * np.pi * np.arange(36) / 12)
+    waves = [signs(1.5 * wave + rng.normal(size=36), period=12).season for _ in range(100)]
+
+    # 50 of 1,000 with a deviation of 7; the memory of a short series is underrated.
+    assert np.all((sound < 0.05).sum(axis=0) <= 72)
+    assert np.mean(np.array(waves) < 0.01) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        (np.arange(7.0), "too_few_readings"),
+        ([1.0, 2, 3, np.nan, 5, 6, 7, 8, 9], "gap_in_series"),
+        (np.full(12, 2.0), "no_variation"),
+        ([1.0, 2, 3, np.inf, 5, 6, 7, 8, 9], "infinite_value"),
+    ],
+)
+def test_signs_are_refused_by_name(values, reason):
+    assert signs(values, period=4).reason == reason
 
 
 def test_odds_of_the_true_method_are_calibrated_and_those_of_a_false_one_are_not():

@@ -7,6 +7,7 @@ from scipy.stats import spearmanr
 from orchestration.statistics.detection.relations import (
     clusters,
     cross_correlation,
+    inflation,
     lead_lag,
     redundant,
     relate,
@@ -49,12 +50,22 @@ def test_correlations_and_collinearity_are_those_of_r():
     assert found.inflation == pytest.approx(
         [3.739743648, 4.349467384, 1.621054561, 2.627817796, 3.096452515, 1.231749325, 2.077467587]
     )
+    assert inflation(ATTITUDE) == pytest.approx(found.inflation)
     assert found.partial[0, 1:] == pytest.approx(
         [0.6219385888, -0.1115271013, 0.36846764833, 0.0767214870, 0.05436393004, -0.2461533279]
     )
     # cor.test(rating, privileges): Pearson, and Spearman with exact = FALSE.
     assert found.p_pearson[0, 2] == pytest.approx(0.01887702228)
     assert found.p_spearman[0, 2] == pytest.approx(0.006690803766)
+
+
+def test_kpis_that_follow_from_each_other_leave_the_inflation_of_others_as_it_is():
+    twice = np.column_stack([ATTITUDE, 100 - 2 * np.array(ATTITUDE)[:, 0]])
+    alone, with_copy = inflation(ATTITUDE), inflation(twice)
+
+    assert np.isinf(with_copy[[0, 7]]).all()
+    assert with_copy[1:7] == pytest.approx(alone[1:])
+    assert inflation(np.ones((40, 2))).reason == "no_variation"
 
 
 def test_average_linkage_is_that_of_hclust():

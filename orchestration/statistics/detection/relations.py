@@ -30,6 +30,9 @@ Detrend = Literal["difference", "linear", "none"]
 FEWEST_PERIODS: Final = 30
 """Periods for a lead or lag, beyond those that the lags and the filter cost."""
 
+EXACT: Final = 1e-9
+"""Share of a KPI's variance that rounding may leave where it follows from others."""
+
 
 @dataclass(frozen=True)
 class Relations:
@@ -179,6 +182,34 @@ def relate(series: ArrayLike, *, absolute: bool = True) -> Relations | Refusal:
         absolute=absolute,
         merges=_merges(tree, k),
     )
+
+
+def inflation(series: ArrayLike) -> Floats | Refusal:
+    """Return the variance inflation of each KPI by all others, as `relate` does.
+
+    By a regression each, so that two KPIs which follow from each other leave the figures of the
+    others as they are.
+
+    Parameters
+    ----------
+    series : array_like, shape (n, k)
+        Periods by KPIs; a period with a NaN is left out.
+
+    Returns
+    -------
+    ndarray, shape (k,), or Refusal
+        Infinite where a KPI follows exactly from others. Refused as `relate`, but for that.
+    """
+    x, refusal = _complete(series)
+    if refusal is not None:
+        return refusal
+    z = (x - x.mean(axis=0)) / x.std(axis=0)
+    left = np.empty(z.shape[1])
+    for at, one in enumerate(z.T):
+        others = np.delete(z, at, axis=1)
+        error = one - others @ np.linalg.lstsq(others, one, rcond=None)[0]
+        left[at] = float(error @ error) / len(z)
+    return np.where(left > EXACT, 1 / np.maximum(left, EXACT), np.inf)
 
 
 def clusters(found: Relations, *, count: int | None = None, height: float | None = None) -> Ints:

