@@ -180,7 +180,7 @@ _NOTHING: Final[dict[str, Any]] = {
     "last_month_date": None,
     "month_count": 0,
     "forecast_method": None,
-    "fitted_count": None,
+    "fitted_count": 0,
     "fit_state": None,
     "drift_kind": None,
     "drift_since_date": None,
