@@ -47,8 +47,8 @@ METHOD_NAMES: Final[dict[Method, str]] = {
 }
 GATE: Final = 0.01
 CONTEST_CONFIDENCE: Final = 0.8
-"""The gates hold chance down already: at 90 % a season of two deviations lost one case in five more
-and a stable series (2 % of 200 leave the mean) gained nothing."""
+"""The gates hold chance down already: at 80 % a season of two deviations is followed in 20 of 30
+series, at 90 % in 16, and as few of 200 stable series leave the mean (4, by plainer gates)."""
 FEWEST_SINCE: Final = 6
 """Months since a drift from which a mean is taken anew; fewer say too little of its spread."""
 LEAST_MONTHS: Final = 24
