@@ -68,7 +68,7 @@ def answer(question: Question, days: dg.PartitionsDefinition) -> dg.AssetsDefini
             metadata={
                 "dagster/row_count": relation.rows,
                 "dagster/column_schema": column_schema(relation.columns),
-                **({"unchanged": True} if found is None else _of(found)),
+                **({"unchanged": True} if found is None else _of(found, question.said)),
             },
             check_results=[
                 dg.AssetCheckResult(
@@ -121,11 +121,11 @@ def _why(missing: Sequence[Unanswered]) -> dg.MarkdownMetadataValue:
     )
 
 
-def _of(found: pd.DataFrame) -> dict[str, object]:
+def _of(found: pd.DataFrame, said: str) -> dict[str, object]:
     """Return what a run has found anew, as a table with bars; no row of a person."""
     return {
         "found": len(found),
-        "answers": dg.MetadataValue.md(bars(tally(found))),
+        "answers": dg.MetadataValue.md(bars(tally(found, said))),
         **found.attrs,
     }
 

@@ -66,6 +66,8 @@ class Question:
         Default: ``by``. Where there is none the whole question has no answer.
     only : mapping of str to str
         Source and SQL condition on the rows of it that the method reads, where they are few.
+    said : str
+        Column of the answer by whose values its rows are counted in the metadata of a run.
     """
 
     name: str
@@ -77,20 +79,22 @@ class Question:
     by: str | None = None
     apart: str | None = None
     only: Mapping[str, str] = field(default_factory=dict)
+    said: str = "verdict"
 
 
-def tally(found: pd.DataFrame) -> dict[str, int]:
+def tally(found: pd.DataFrame, said: str = "verdict") -> dict[str, int]:
     """Return how many rows of an answer say what, or why they say nothing, the most frequent first.
 
     Parameters
     ----------
     found : DataFrame
-        May have a `verdict` and a `refusal`, which begins with its reason and a colon. A row that
-        refuses is counted by its reason alone, one that has neither is not counted.
+        May have the column ``said`` and a `refusal`, which begins with its reason and a colon. A
+        row that refuses is counted by its reason alone, one that has neither is not counted.
+    said : str
     """
     nothing = pd.Series(dtype="object")
     refused = found.get("refusal", nothing).dropna()
-    verdicts = found.get("verdict", nothing).dropna().drop(refused.index, errors="ignore")
+    verdicts = found.get(said, nothing).dropna().drop(refused.index, errors="ignore")
     reasons = (str(refusal).partition(":")[0] for refusal in refused)
     return dict(Counter([*reasons, *map(str, verdicts)]).most_common())
 
@@ -108,7 +112,7 @@ def bars(counts: Mapping[str, int]) -> str:
         f"| {said} | {count:,} | {'█' * max(1, round(LONGEST_BAR * count / most))} |"
         for said, count in counts.items()
     ]
-    return "\n".join(["| verdict or refusal | rows | |", "|---|--:|---|", *rows])
+    return "\n".join(["| says, or refuses | rows | |", "|---|--:|---|", *rows])
 
 
 QUESTIONS: Final = (
@@ -122,6 +126,7 @@ QUESTIONS: Final = (
         domain="performance",
         sensitivity="confidential",
         apart="kpi_id",
+        said="variation",
     ),
     Question(
         "kpi_comparisons",
@@ -144,6 +149,7 @@ QUESTIONS: Final = (
         domain="performance",
         sensitivity="internal",
         by="kpi_id",
+        said="fit_state",
     ),
     Question(
         "kpi_benchmarks",
@@ -169,6 +175,7 @@ QUESTIONS: Final = (
         domain="performance",
         sensitivity="internal",
         apart="kpi_id",
+        said="method_code",
     ),
     Question(
         "goal_scores",
@@ -180,6 +187,7 @@ QUESTIONS: Final = (
         domain="performance",
         sensitivity="internal",
         by="goal_id",
+        said="scored_against",
     ),
     Question(
         "leader_effects",
@@ -224,6 +232,7 @@ QUESTIONS: Final = (
         domain="performance",
         sensitivity="internal",
         apart="kpi_id",
+        said="advised_chart",
     ),
     Question(
         "rebase_proposals",
@@ -268,6 +277,7 @@ QUESTIONS: Final = (
         domain="performance",
         sensitivity="internal",
         apart="kpi_id",
+        said="part",
     ),
     Question(
         "adjusted_readings",
@@ -295,6 +305,7 @@ QUESTIONS: Final = (
         domain="leadership",
         sensitivity="confidential",
         apart="kpi_id",
+        said="part",
     ),
     Question(
         "payout_simulations",
@@ -305,6 +316,7 @@ QUESTIONS: Final = (
         domain="performance",
         sensitivity="confidential",
         apart="plan_id",
+        said="subject_kind",
     ),
     Question(
         "kpi_relations",
@@ -384,6 +396,7 @@ QUESTIONS: Final = (
         domain="people",
         sensitivity="confidential",
         by="cycle_id",
+        said="correction",
     ),
     Question(
         "trials",
@@ -424,6 +437,7 @@ QUESTIONS: Final = (
         "team. Read by `fct_outcome_shares`, so that everybody sees how much hangs on the rule.",
         domain="performance",
         sensitivity="internal",
+        said="rule",
     ),
     Question(
         "free_riding",
@@ -444,6 +458,7 @@ QUESTIONS: Final = (
         domain="performance",
         sensitivity="internal",
         by="kpi_id",
+        said="forecast_method",
     ),
 )
 """In an order in which they can be answered."""

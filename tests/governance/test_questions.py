@@ -30,10 +30,16 @@ def test_an_answer_may_lack_verdicts_refusals_or_rows(found, expected):
     assert tally(found) == expected
 
 
+def test_an_answer_without_verdicts_is_counted_by_what_its_question_says():
+    found = pd.DataFrame({"part": ["mix", "site", "mix"], "refusal": [None, None, "gap: 2026-03"]})
+
+    assert tally(found, "part") == {"mix": 1, "site": 1, "gap": 1}
+
+
 def test_bars_are_as_long_as_counts_and_the_smallest_is_seen():
     head, line, *rows = bars({"within_spread": 3000, "better": 1500, "worse": 1}).split("\n")
 
-    assert (head, line) == ("| verdict or refusal | rows | |", "|---|--:|---|")
+    assert (head, line) == ("| says, or refuses | rows | |", "|---|--:|---|")
     assert [row.count("█") for row in rows] == [LONGEST_BAR, LONGEST_BAR // 2, 1]
     assert rows[0].startswith("| within_spread | 3,000 | ")
     assert bars({}).split("\n") == [head, line]

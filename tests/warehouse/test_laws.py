@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from orchestration.governance.questions import QUESTIONS
 from orchestration.registry.load import load_registers
 
 from .conftest import LAST_DAY
@@ -260,3 +261,10 @@ def test_what_nobody_measured_is_missing(day_by_day):
     )
 
     assert silent == [(None, None, None, "not_computable", "Nothing measured in this period.")]
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda one: one.name)
+def test_an_answer_has_the_column_by_which_it_is_counted(day_by_day, question):
+    columns = {column for (column, *_) in day_by_day.query(f"describe statistics.{question.name}")}
+
+    assert question.said in columns
