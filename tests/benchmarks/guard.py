@@ -3,17 +3,15 @@
 The peer is DuckDB's own read of the same file, all text, to Parquet; the guard ends in Parquet too,
 with typed values and their hash. Nothing is asserted: seconds on shared cores are never the same
 twice, and the ratio of two CPU times in one run is what can be compared. Figures of the last run,
-in CPU seconds, DuckDB 2.0, two cores shared with a load of five to seven, 10,000,000 counts of 14
-columns (1.3 GB) and machine states with two time stamps among ten columns (1.1 GB):
+in CPU seconds, DuckDB 2.0, two nearly free cores, 10,000,000 counts of 14 columns (1.3 GB) and
+machine states with two time stamps among ten columns (1.1 GB):
 
                           plain all-text read to Parquet (zstd)    guard    times (limit 2.5)
-    counts                                                  9.6     24.9    2.6
-    machine states                                          7.5     21.1    2.8
-    largest resident set 0.8 GB (limit 4)
+    counts                                                 12.0     27.1    2.26
+    machine states                                          8.9     25.0    2.8 (missed)
+    largest resident set 0.9 GB (limit 4)
 
-On nearly free cores, two million rows: counts 2.24 times, states 2.57. Since then repeated keys are
-found by sorting their hashes and not by counting each: 0.8 s of ten million states where it was 1.2
-to 1.9, which makes states 2.7 times at that load.
+By the clock counts took 2.5 times the plain read. At a load of five to seven counts were 2.6 times.
 
 Where the rest goes, in plain loads of the same file: reading text 0.3, the Parquet file 0.6 (a
 third of its bytes are row hashes, which do not compress), md5 and its text 0.45, a time stamp with
