@@ -91,12 +91,15 @@ class RunPlan:
     is_full : bool
         Whether everything is built anew: the first run, or one whose definitions changed.
     touched_from : date
-        First production day that time alone may have changed.
+        First production day of which time alone may have changed a reading.
+    new_from : date
+        First of those that the last published run did not have, or may not have had whole.
     """
 
     as_of: dt.date
     is_full: bool
     touched_from: dt.date
+    new_from: dt.date
 
 
 def plan_run(
@@ -125,12 +128,14 @@ def plan_run(
     if previous_as_of is not None:
         as_of = max(as_of, previous_as_of)
     if previous_as_of is None or definition_hash != previous_definition_hash:
-        return RunPlan(as_of=as_of, is_full=True, touched_from=EVERYTHING)
+        return RunPlan(as_of, is_full=True, touched_from=EVERYTHING, new_from=EVERYTHING)
     # A period of length one day that ended `latency` days before the last as-of was still open.
     touched_from = previous_as_of - dt.timedelta(days=longest_latency_days + 1)
     if unsettled_since is not None:
         touched_from = min(touched_from, unsettled_since)
-    return RunPlan(as_of=as_of, is_full=False, touched_from=touched_from)
+    # What was counted after the last shift of the last day may go to the day that follows.
+    new_from = previous_as_of - dt.timedelta(days=1)
+    return RunPlan(as_of, is_full=False, touched_from=touched_from, new_from=new_from)
 
 
 def first_day_to_load(
@@ -218,8 +223,14 @@ def begin_run(
         [*row, unsettled],
     )
     con.execute(
-        "insert into ops.touched (run_id, feed, from_date, to_date) values (?, 'time', ?, ?)",
-        [run_id, plan.touched_from, plan.as_of],
+        "insert into ops.touched (run_id, feed, from_date, to_date) "
+        "values ($run, 'time', $touched, $as_of), ($run, 'new_days', $new, $as_of)",
+        {
+            "run": run_id,
+            "touched": plan.touched_from,
+            "new": plan.new_from,
+            "as_of": plan.as_of,
+        },
     )
     con.commit()
     return plan

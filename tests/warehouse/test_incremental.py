@@ -314,3 +314,29 @@ def test_a_reversal_and_a_complaint_change_the_days_that_were_promised(house, tm
     # Both orders are perfect no more; the line that was complained of did come on time in full.
     assert (after["KPI044"], after["KPI045"]) == (before["KPI044"] - 2, before["KPI045"] - 1)
     expect_as_rebuilt(house, tmp_path)
+
+
+def test_a_day_that_comes_has_what_was_told_before_it(house, tmp_path):
+    day = FIRST_DAY + 10 * DAY
+    # On the day of the run, whose production day is not over, so that no figure has it.
+    counts, mark = records(house, "mes_production_counts")
+    early = counts[-1] | {"event_id": "EARLY-1", "event_ts": f"{day}T18:00:00+00:00"}
+    house.deliver("mes_production_counts", day, table([early], mark))
+    states, mark = records(house, "mes_machine_states", of="2026")
+    open_state = states[-1] | {"sequence": "9100", "start_ts": f"{day}T18:00:00+00:00",
+                               "end_ts": ""}  # fmt: skip
+    house.deliver("mes_machine_states", day, table([open_state], mark))
+    load(house, day, "mes_production_counts", "mes_machine_states")
+    machine = early["machine_id"]
+    produced = (
+        "select sum(produced_qty) from intermediate.int_measures__production_days "
+        "where machine_id = ? and production_date = ?"
+    )
+    assert house.query(produced, [machine, day]) == [(None,)]
+
+    # Nothing comes but the next day.
+    house.build(day + DAY, judged=False)
+
+    quantity = sum(int(early[name]) for name in ("good_qty", "scrap_qty", "rework_qty"))
+    assert house.query(produced, [machine, day]) == [(quantity,)]
+    expect_as_rebuilt(house, tmp_path)
