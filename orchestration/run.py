@@ -145,7 +145,9 @@ def _days_to_run(settings: Settings, as_of: dt.date | None) -> tuple[dt.date, dt
             f"No file under {settings.landing} up to {horizon} lies where a profile of "
             f"{settings.company.name} expects one. Look at the `files:` of its profiles."
         )
-    last = as_of or facts.as_of or max(found)
+    # What has no answer may have been published for a day after the newest delivery.
+    asked_again = {published.as_of} if published and asks_again else set()
+    last = as_of or max(asked_again | {facts.as_of or max(found)})
     if published is not None and as_of is not None and as_of < published.as_of:
         raise RunFailedError(
             f"The warehouse already stands at {published.as_of} and cannot go back to {as_of}. "

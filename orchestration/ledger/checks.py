@@ -340,6 +340,17 @@ def snapshot_is_retained(situation: Situation) -> str | None:
     return None
 
 
+def snapshot_is_judged(situation: Situation) -> str | None:
+    """Refuse to lock cards that lack scores because a method failed."""
+    if situation.fields["snapshot"] in situation.facts.unjudged_snapshots:
+        return (
+            "Readings of this snapshot are not judged, as the method failed on them "
+            "(`governance.rpt_unanswered_questions`): lock one that `steelyard run` publishes when "
+            "the method is mended."
+        )
+    return None
+
+
 def rows_are_quarantined(situation: Situation) -> str | None:
     """Refuse to release rows that are not there."""
     fields = situation.fields
@@ -467,6 +478,7 @@ CHECKS: Final[dict[str, Check]] = {
         auditor_is_independent,
         person_is_employed,
         snapshot_is_retained,
+        snapshot_is_judged,
         rows_are_quarantined,
         outliers_are_explained,
         mark_is_from_0_to_100,

@@ -54,6 +54,7 @@ CheckName = Literal[
     "auditor_is_independent",
     "person_is_employed",
     "snapshot_is_retained",
+    "snapshot_is_judged",
     "rows_are_quarantined",
     "mark_is_from_0_to_100",
     "outliers_are_explained",

@@ -19,10 +19,12 @@ import duckdb
 
 from orchestration.governance.feasibility import Forecast
 from orchestration.governance.periods import Period
+from orchestration.ingest.outcome import UNANSWERED
 from orchestration.publication.snapshot import (
     CURRENT,
     DATABASE,
     SNAPSHOTS,
+    Snapshot,
     SnapshotError,
     read_current,
     read_snapshot,
@@ -100,6 +102,8 @@ class Facts:
         Returns the published reading of a KPI, entity and period, or None.
     snapshots : collection of str
         Content hashes of the published snapshots that are still kept.
+    unjudged_snapshots : collection of str
+        Of them those with readings on which the method of judgement failed.
     logic_hashes : mapping of str to str
         Logic hash of every KPI as it is defined now.
     rating_cycles : mapping of str to RatingCycle
@@ -127,6 +131,7 @@ class Facts:
     entities: Mapping[tuple[str, str], Collection[Place]] = field(default_factory=dict)
     find_reading: FindReading = _no_reading
     snapshots: Collection[str] = ()
+    unjudged_snapshots: Collection[str] = ()
     logic_hashes: Mapping[str, str] = field(default_factory=dict)
     rating_cycles: Mapping[str, RatingCycle] = field(default_factory=dict)
     forecasts: Mapping[tuple[str, str, str], Forecast] = field(default_factory=dict)
@@ -234,7 +239,7 @@ def read_facts(settings: Settings, registers: Registers) -> Facts:
                 **_published_facts(con),
                 foreseen_on=dt.date.fromisoformat(snapshot.as_of),
                 find_reading=partial(_find_reading, database),
-                snapshots=_kept_snapshots(settings),
+                **_kept_snapshots(settings),
             )
         except (duckdb.CatalogException, duckdb.BinderException) as error:
             raise SnapshotError(
@@ -328,12 +333,28 @@ def _find_reading(
     return PublishedReading(None if value is None else Decimal(repr(value)))
 
 
-def _kept_snapshots(settings: Settings) -> frozenset[str]:
-    hashes = set()
+def _kept_snapshots(settings: Settings) -> dict[str, frozenset[str]]:
+    hashes, unjudged = set(), set()
     for folder in (settings.published / SNAPSHOTS).glob("????-??-??-*"):
         try:
-            hashes.add(read_snapshot(folder).content_hash)
+            snapshot = read_snapshot(folder)
+            if _lacks_judgements(snapshot):
+                unjudged.add(snapshot.content_hash)
+            hashes.add(snapshot.content_hash)
         except SnapshotError:
             # A damaged one cannot be locked; `steelyard verify` names it.
             continue
-    return frozenset(hashes)
+    return {"snapshots": frozenset(hashes), "unjudged_snapshots": frozenset(unjudged)}
+
+
+def _lacks_judgements(snapshot: Snapshot) -> bool:
+    # Most lack nothing, as their manifests say; a snapshot of an earlier version has no such table.
+    files = [one.file for one in snapshot.tables if one.relation == UNANSWERED and one.rows]
+    if not files:
+        return False
+    with duckdb.connect() as con:
+        found = con.execute(
+            "select 1 from read_parquet(?) where question_id = 'kpi_judgements' limit 1",
+            [[str(snapshot.file(file)) for file in files]],
+        ).fetchone()
+    return found is not None

@@ -297,6 +297,16 @@ def test_a_locked_period_takes_no_target_and_no_override(office: Office) -> None
     )
 
 
+def test_a_snapshot_that_lacks_judgements_is_not_locked(office: Office) -> None:
+    office.on("2026-04-10")
+    office.facts = facts(unjudged_snapshots={SNAPSHOT})
+    lock = {"org_unit_id": "S-A", "period": "2026-03", "reason": "Evaluation of March."}
+
+    assert "are not judged, as the method failed on them" in refused(
+        office, office.act("period_lock.lock", "TS1", **lock, snapshot=SNAPSHOT)
+    )
+
+
 def test_a_lock_that_comes_between_proposal_and_consent_stops_the_consent(office: Office) -> None:
     office.on("2026-04-10")
     proposed = office.act("target.propose", "E3", **LINE_TARGET, valid_from="2026-03-15")

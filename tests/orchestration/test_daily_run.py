@@ -15,8 +15,10 @@ from typer.testing import CliRunner
 from orchestration.cli import app
 from orchestration.demo import TINY, generate
 from orchestration.governance.questions import QUESTIONS
+from orchestration.ledger.facts import read_facts
 from orchestration.publication.scorecard import read_scorecard
 from orchestration.publication.snapshot import read_current, verify
+from orchestration.registry.load import load_registers
 from orchestration.resources.warehouse import Warehouse
 from orchestration.run import NothingToDoError, RunFailedError, publish_again, run_company
 from orchestration.settings import Settings
@@ -175,6 +177,31 @@ def test_methods_that_fail_stop_no_publication_and_are_named(company, struck):
             list(Warehouse.of(one).read(table, where="false")) for one in (settings, healthy)
         ]
         assert columns[0] == columns[1]
+
+
+def test_what_lacks_judgements_can_be_told_by_who_locks(company, struck):
+    for (settings, *_), lacks in ((company, False), (struck, True)):
+        known = read_facts(settings, load_registers(settings.register_folders))
+        current = read_current(settings.published).content_hash
+
+        assert current in known.snapshots
+        assert (current in known.unjudged_snapshots) is lacks
+
+
+def test_what_has_no_answer_is_asked_again_as_of_the_day_it_is_published_for(exports, tmp_path):
+    settings = settings_of(tmp_path).with_choices(landing=exports)
+    # The company stands at the end of October, unless somebody says otherwise.
+    later = dt.date(2026, 11, 2)
+    with pytest.MonkeyPatch.context() as patch:
+        broken = [_broken(one) if one.name == "kpi_comparisons" else one for one in QUESTIONS]
+        patch.setattr("orchestration.defs.QUESTIONS", tuple(broken))
+        assert run_company(settings, as_of=later, report=silent).unanswered
+
+    outcome = run_company(settings, as_of=None, report=silent)
+
+    assert (outcome.as_of, outcome.unanswered) == (later, ())
+    with pytest.raises(NothingToDoError):
+        run_company(settings, as_of=None, report=silent)
 
 
 def test_a_card_says_what_was_not_judged_and_counts_the_rest(struck):
