@@ -28,6 +28,9 @@ LEAST_SHARE: Final = 0.5
 """Of the weeks of the longest KPI, to count among the others in a variance inflation: each KPI
 takes from all the weeks that it has not."""
 
+WEEKS_PER_KPI: Final = 5
+"""Common weeks for each KPI that an inflation asks for: with five, KPIs that have nothing to do
+with each other are inflated by 1.25 of chance alone, with as many weeks as KPIs without end."""
 FALSE_DISCOVERIES: Final = 0.05
 
 
@@ -160,9 +163,16 @@ def _inflation(series: np.ndarray) -> np.ndarray:
     known = np.where(np.isinf(series).any(axis=0), np.nan, series)
     changes = np.diff(known, axis=0)
     seen = np.isfinite(changes).sum(axis=0)
-    varies = [len(set(one[np.isfinite(one)])) > 1 for one in changes.T]
-    among = np.flatnonzero((seen >= LEAST_SHARE * seen.max(initial=0)) & varies)
+    among = np.flatnonzero(seen >= max(1, LEAST_SHARE * seen.max(initial=0)))
     figures = np.full(series.shape[1], np.nan)
+    common = np.isfinite(changes[:, among]).all(axis=1)
+    if not common.any():
+        return figures
+    # One that stands still over the weeks of all would leave the others without a figure too.
+    among = among[np.ptp(changes[np.ix_(common, among)], axis=0) > 0]
+    common = np.isfinite(changes[:, among]).all(axis=1)
+    if np.count_nonzero(common) < WEEKS_PER_KPI * among.size:
+        return figures
     found = inflation(changes[:, among])
     if not isinstance(found, Refusal):
         figures[among] = np.where(np.isfinite(found), np.round(found, 6), np.nan)

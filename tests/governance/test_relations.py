@@ -88,6 +88,56 @@ def test_a_kpi_that_three_others_add_up_to_is_told_by_its_inflation_and_by_no_pa
     assert said["second_variance_inflation"].to_numpy() == pytest.approx([301] * 3, rel=0.33)
 
 
+def unrelated(count: int, weeks: int) -> pd.DataFrame:
+    """KPIs of one domain that have nothing to do with each other."""
+    mondays = pd.date_range("2023-01-02", periods=weeks, freq="7D")
+    walks = np.random.default_rng(5).normal(size=(count, weeks)).cumsum(axis=1)
+    return pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "kpi_id": f"k{number:02d}",
+                    "week_start_date": mondays,
+                    "week_value": walk,
+                    "domain": "quality",
+                    "timing": "lagging",
+                    "direction": "higher",
+                }
+            )
+            for number, walk in enumerate(walks)
+        ],
+        ignore_index=True,
+    )
+
+
+def inflations(table: pd.DataFrame) -> pd.DataFrame:
+    there = table[table["question"] == "same_thing"]
+    return there[["first_variance_inflation", "second_variance_inflation"]]
+
+
+def test_chance_alone_inflates_nothing_where_kpis_are_as_many_as_weeks():
+    few = inflations(relate_kpis(unrelated(12, 50)))
+    enough = inflations(relate_kpis(unrelated(12, 120)))
+
+    assert few.isna().all(axis=None)
+    # 118 / 107 on average.
+    assert enough.to_numpy().mean() == pytest.approx(1.10, abs=0.05)
+
+
+def test_a_kpi_that_stands_still_in_common_weeks_takes_no_other_its_figure():
+    weeks = unrelated(6, 150)
+    week = weeks.groupby("kpi_id").cumcount()
+    begins_late = (weeks["kpi_id"] == "k00") & (week < 60)
+    stands_still = (weeks["kpi_id"] == "k01") & (week >= 60)
+    weeks["week_value"] = weeks["week_value"].mask(stands_still, 7.0)
+    found = relate_kpis(weeks[~begins_late])
+    said = found[found["question"] == "same_thing"].set_index(["first_kpi_id", "second_kpi_id"])
+
+    assert np.isnan(said.loc[("k00", "k01"), "second_variance_inflation"])
+    others = said.drop(index="k01", level="second_kpi_id").drop(index="k01", level="first_kpi_id")
+    assert inflations(others.reset_index()).notna().all(axis=None)
+
+
 def test_only_pairs_that_somebody_has_a_reason_to_ask_about_are_tested(planted):
     pairs = {frozenset(pair) for pair in rows(planted, "distinct", "redundant")}
 

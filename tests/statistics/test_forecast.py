@@ -313,6 +313,14 @@ def test_signs_are_those_of_the_regressions_written_out():
     assert np.isnan(signs(y[:11], period=4).season)
 
 
+def test_a_line_without_errors_is_a_trend_and_no_wave():
+    found = signs(50 + 0.3 * np.arange(36), period=12)
+
+    assert (found.trend, found.season) == (0.0, 1.0)
+    wave = np.cos(2 * np.pi * np.arange(36) / 12)
+    assert signs(50 + 0.3 * np.arange(36) + wave, period=12).season == 0.0
+
+
 def test_signs_come_by_chance_as_often_as_they_say():
     rng = np.random.default_rng(5)
     sound = np.array([list(vars(signs(rng.normal(size=36), period=12)).values())

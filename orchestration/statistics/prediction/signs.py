@@ -98,9 +98,11 @@ def _memory(errors: Floats) -> float:
 
 def _p_value(y: Floats, narrow: Floats, wide: Floats) -> float:
     """Return the p-value of the columns that the wider regression has on top."""
-    errors = _errors(y, wide)
-    if errors @ errors <= (y @ y) * 1e-24:
-        return 0.0
+    before, errors = _errors(y, narrow), _errors(y, wide)
+    rounding = (y @ y) * 1e-24
+    if errors @ errors <= rounding:
+        # Nothing is left to test against, nor to explain where the narrower one left nothing.
+        return 1.0 if before @ before <= rounding else 0.0
     kept = max(_memory(errors), 0.0)
     y, narrow, wide = (np.asarray(one[1:] - kept * one[:-1]) for one in (y, narrow, wide))
     less, more = (float((_errors(y, x) ** 2).sum()) for x in (narrow, wide))
