@@ -25,6 +25,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
             warehouse.run_plan(settings, days),
             warehouse.models(settings, days),
             *(judgement.answer(question, days) for question in QUESTIONS),
+            judgement.register_of_methods(days),
             judgement.unanswered_questions(days),
             judgement.standing_figures(settings, days),
             publication.mart_rules(settings, days),

@@ -6,7 +6,7 @@ import dagster as dg
 import pandas as pd
 
 from orchestration.defs.common import POOL, column_schema, tags
-from orchestration.governance.questions import QUESTIONS, Question, bars, tally
+from orchestration.governance.questions import METHODS, QUESTIONS, Question, bars, methods, tally
 from orchestration.publication.standing import write_standing
 from orchestration.resources.findings import (
     UNANSWERED,
@@ -55,7 +55,7 @@ def answer(question: Question, days: dg.PartitionsDefinition) -> dg.AssetsDefini
             warehouse,
             question.sources,
             output,
-            question.method,
+            question.answer,
             by=question.by,
             apart=question.apart,
             only=question.only,
@@ -81,6 +81,33 @@ def answer(question: Question, days: dg.PartitionsDefinition) -> dg.AssetsDefini
         )
 
     return _answer
+
+
+def register_of_methods(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """Return the asset that says by what questions are answered."""
+
+    @dg.asset(
+        key=METHODS.split("."),
+        partitions_def=days,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name="statistics",
+        kinds={"python", "duckdb"},
+        owners=["team:performance-analytics"],
+        tags=tags(domain="platform", sensitivity="internal", tier="judgement"),
+        code_version="1",
+        pool=POOL,
+    )
+    def _register_of_methods(
+        warehouse: dg.ResourceParam[Warehouse],
+    ) -> dg.MaterializeResult:
+        """By which method, convention and version each question is answered: one row per question.
+
+        Read by `rpt_methods`, so that a figure can be told from one by another method.
+        """
+        warehouse.replace(METHODS, methods(QUESTIONS))
+        return dg.MaterializeResult(metadata={"dagster/row_count": len(QUESTIONS)})
+
+    return _register_of_methods
 
 
 def unanswered_questions(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from orchestration.statistics.fairness.tables import TwoByTwo
 
-VERSION: Final = 2
 ALL: Final = "*"
 """In the place of an attribute, group or stratum where a result is of all of them."""
 STAGES: Final = ("proposed", "calibrated", "final")
@@ -51,7 +50,6 @@ COLUMNS: Final[Row] = {
     "stratum_name": ALL,
     "stratum_id": ALL,
     "convention": None,
-    "version": VERSION,
     "n": 0,
     "n_reference": 0,
     "estimate_kind": None,
@@ -84,7 +82,7 @@ def audit_ratings(ratings: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame, one row per result
         By `audit_id`, `cycle_id`, `stage_code`, `attribute_name`, `group_code`, `method`,
-        `stratum_name` and `stratum_id`: `convention`, `version`, `n` (of the group) and
+        `stratum_name` and `stratum_id`: `convention`, `n` (of the group) and
         `n_reference`, `estimate` (`estimate_kind` says of what) with its 95 % interval, `p_value`,
         `exact_p_value` and `mid_p_value` where the method has them, `adjusted_p_value`,
         `is_turned_by_one`, `verdict`, and `refusal` where there is no result.

@@ -15,7 +15,6 @@ from orchestration.statistics.refusal import TOO_FEW_READINGS, Refusal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-VERSION: Final = 1
 ALL: Final = "*"
 """In the place of a relationship: the weighted result over those that are shown."""
 TOO_FEW: Final = "too_few_raters"
@@ -27,7 +26,6 @@ COLUMNS: Final[Row] = {
     "cycle_id": None,
     "subject_id": None,
     "relationship_code": ALL,
-    "version": VERSION,
     "raters": 0,
     "raters_corrected": 0,
     "weight": np.nan,

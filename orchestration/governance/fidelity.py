@@ -26,7 +26,6 @@ from orchestration.statistics.refusal import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-VERSION: Final = 1
 ALL: Final = "*"
 LEAST_LINES: Final = 3
 """In each group of lines whose mean effects are compared."""
@@ -47,7 +46,6 @@ COLUMNS: Final[Row] = {
     "trial_id": None,
     "kpi_id": None,
     "line_id": ALL,
-    "version": VERSION,
     "n_due": 0,
     "n_in_time": 0,
     "n_done": 0,

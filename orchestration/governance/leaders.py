@@ -18,8 +18,6 @@ from orchestration.statistics.refusal import Refusal
 POINTS_BETWEEN: Final = 3
 """Points of the score between threshold and target; a leader matters from one point on."""
 
-VERSION: Final = 1
-"""Of the method; raise it when what it answers changes."""
 
 CONVENTION: Final = (
     "leader, line, spell and site random; what sites share in a month and residuals AR(1); REML; "
@@ -42,11 +40,12 @@ def estimate_leaders(readings: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame, one row per KPI and leader
-        `convention`, `version`, `month_count`, `separability` (`succession`, `connected`,
+        `convention`, `month_count`, `separability` (`succession`, `connected`,
         `not_separable`), `peer_count` (leaders who led a line of theirs too), `move_count` (moves
         to another line among the leaders compared with each other), `weak_move_count` (of them,
         those without which the comparison falls apart), `stability_change` (largest change of the
-        effect where one of these is not believed; missing without any), `effect_value` in the unit
+        effect where one of these is not believed; missing without any, and where nobody can be
+        compared without it), `effect_value` in the unit
         of the KPI, towards the mean of all leaders; `sd`, `low_value`, `high_value` (95 %),
         `practical_difference` (one point of the score), `probability_better` and
         `probability_worse` (by that much), `reliability` and `verdict` (`better`, `worse`,
@@ -71,7 +70,6 @@ _COLUMNS: Final[dict[str, Any]] = {
     "kpi_id": None,
     "leader_id": None,
     "convention": CONVENTION,
-    "version": VERSION,
     "month_count": 0,
     "separability": None,
     "peer_count": 0,
@@ -135,7 +133,6 @@ def _rows(
             "kpi_id": kpi,
             "leader_id": compared.leaders,
             "convention": CONVENTION,
-            "version": VERSION,
             "month_count": compared.periods,
             "separability": compared.level,
             "peer_count": compared.peers,

@@ -51,7 +51,6 @@ CONFIDENCE: Final = 0.95
 ENOUGH: Final = 1.0
 """Of Cpk: three sigma fit between the mean and the nearer limit. What a customer asks for beyond
 that is held against `cpk_low`."""
-VERSION: Final = 1
 STORED_DIGITS: Final = 10
 
 
@@ -85,17 +84,16 @@ def judge_processes(subgroups: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame, one row per process
         Of the chart, whose lines come from the first 24 subgroups and stay: `chart_kind`
-        (``xbar_s``, or ``i_mr`` where every subgroup is one part), `sigma_estimator`, `convention`,
+        (``xbar_s``, or ``i_mr`` where every subgroup is one part), `convention`,
         `baseline_count` with `baseline_from_at_utc` and `baseline_to_at_utc`, `judged_count` (later
         subgroups), `mean_flag_count` and `spread_flag_count` (of them), `centre`, `lower_limit`,
         `upper_limit`, `spread_centre`, `spread_upper_limit` at the newest subgroup. Of the newest
         24 subgroups by lines of their own: `study_count` with `study_from_at_utc` and
         `study_to_at_utc`, `study_mean_flag_count`, `study_spread_flag_count`, `n` (parts),
-        `out_of_tolerance_count` (of them),
-        `process_mean`, `sigma_within` with its `freedom`, `sigma_overall`; `cp`, `cpk`, `cpm`,
-        `pp`, `ppk`, each with `_low` and `_high`, and the sides `cpl` and `cpu`; `is_trial`
-        (fewer than 24 subgroups), `verdict` (``within``, ``beyond`` or ``undecided``: Cpk above,
-        below or about 1) or `refusal`.
+        `out_of_tolerance_count` (of them), `process_mean`, `sigma_within` by `sigma_estimator` with
+        its `freedom`, `sigma_overall`; `cp`, `cpk`, `cpm`, `pp`, `ppk`, each with `_low`
+        and `_high`, and the sides `cpl` and `cpu`; `is_trial` (fewer than 24 subgroups), `verdict`
+        (``within``, ``beyond`` or ``undecided``: Cpk above, below or about 1) or `refusal`.
 
     Notes
     -----
@@ -150,7 +148,6 @@ _COLUMNS: Final[dict[str, Any]] = {
     "chart_kind": None,
     "sigma_estimator": None,
     "convention": CONVENTION,
-    "version": VERSION,
     "baseline_count": None,
     "baseline_from_at_utc": None,
     "baseline_to_at_utc": None,
@@ -266,7 +263,6 @@ def _of_chart(
     mean, spread = flags
     return row | {
         "chart_kind": chart.kind,
-        "sigma_estimator": ESTIMATORS[chart.kind],
         "mean_flag_count": int(mean[count:].sum()),
         "spread_flag_count": int(spread[count:].sum()),
         "centre": _stored(chart.mean.centre[-1]),
@@ -293,6 +289,7 @@ def _of_study(
         return row | _refused(chart)
     mean, spread = flags
     row |= {
+        "sigma_estimator": ESTIMATORS[chart.kind],
         "sigma_within": _stored(chart.sigma),
         "freedom": _stored(chart.freedom),
         "study_mean_flag_count": int(mean.sum()),

@@ -16,7 +16,6 @@ from orchestration.statistics.refusal import NO_COMPARISON, Refusal
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-VERSION: Final = 2
 NORMAL_95: Final = 1.96
 ALL: Final = "*"
 """In the place of a cycle, rater, relationship or item where a result is of all of them."""
@@ -31,7 +30,6 @@ COLUMNS: Final[Row] = {
     "item_id": ALL,
     "method": None,
     "convention": None,
-    "version": VERSION,
     "n": 0,
     "n_shared": 0,
     "estimate_kind": None,
@@ -59,7 +57,7 @@ def judge_raters(ratings: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame, one row per result
         By `source_code`, `cycle_id`, `relationship_code`, `rater_id`, `item_id` and `method`:
-        `convention`, `version`, `n`, `n_shared`, `estimate` (`estimate_kind` says of what) with
+        `convention`, `n`, `n_shared`, `estimate` (`estimate_kind` says of what) with
         `sd` and 95 % interval, `p_value`, `verdict` and `refusal`.
 
         ``severity``: points that a rater takes off, from ratees who changed raters (`n_shared` of
@@ -91,8 +89,8 @@ def judge_raters(ratings: pd.DataFrame) -> pd.DataFrame:
 
 
 SINGULAR: Final = (
-    "singular: raters differ no more than chance, so their variance is estimated as 0 and gives no "
-    "interval"
+    "singular: raters differ no more than chance, so their variance is estimated as 0 and tells "
+    "nobody from another"
 )
 
 
@@ -102,19 +100,23 @@ def _of_managers(group: pd.DataFrame) -> Iterator[Row]:
     if isinstance(found, Refusal):
         return
     for at, rater in enumerate(found.raters.tolist()):
-        yield {
+        row = {
             "rater_id": rater,
             "method": "severity",
             "convention": "ratee and cycle fixed, raters random; REML; variances taken as known",
             "n": int(found.n[at]),
             "n_shared": int(found.shared[at]),
             "estimate_kind": "points_taken_off",
+        }
+        if found.singular and np.isfinite(found.severity[at]):
+            yield row | {"refusal": SINGULAR}
+            continue
+        yield row | {
             "estimate": float(found.severity[at]),
             "sd": float(found.sd[at]),
             "low_value": float(found.low[at]),
             "high_value": float(found.high[at]),
             "verdict": found.verdict[at],
-            "refusal": SINGULAR if found.singular and np.isfinite(found.severity[at]) else None,
         }
 
 

@@ -10,7 +10,6 @@ import pandas as pd
 from orchestration.statistics.calibration.normalise import NormalisedRatings, normalise
 from orchestration.statistics.refusal import Refusal
 
-VERSION: Final = 1
 MODEL: Final = "cycle and {covariates} fixed; rater, unit and person random; REML"
 NAMES: Final = {
     "log_unit_size": "size of the unit",
@@ -21,7 +20,7 @@ NAMES: Final = {
 
 _KEYS: Final = ["cycle_id", "employee_id", "rater_id", "org_unit_id", "stage_code"]
 COLUMNS: Final = (
-    *(*_KEYS, "version", "convention", "raters_ratings", "units_ratings", "raw_points"),
+    *(*_KEYS, "convention", "raters_ratings", "units_ratings", "raw_points"),
     *("normalised_points", "low_points", "high_points", "rater_points", "unit_points"),
     *("covariate_points", "expected_points", "residual_points", "residual_z", "verdict", "refusal"),
 )
@@ -63,7 +62,7 @@ def normalise_ratings(ratings: pd.DataFrame) -> pd.DataFrame:
         least=int(ordered["least_ratees"].iloc[0]),
         outlier=float(ordered["outlier_residual"].iloc[0]),
     )
-    rows = ordered[_KEYS].assign(version=VERSION, raw_points=ordered["rating_points"])
+    rows = ordered[_KEYS].assign(raw_points=ordered["rating_points"])
     figures = (
         {"refusal": f"{found.reason}: {found.detail}"}
         if isinstance(found, Refusal)

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from orchestration.statistics.experiments.clustered import ClusteredFit
 
-VERSION: Final = 1
 ALL: Final = "*"
 DEALS: Final = 1_999
 """Permutations; a p-value of 5 % is known to half a point."""
@@ -47,7 +46,6 @@ COLUMNS: Final[Row] = {
     "method": None,
     "part_id": ALL,
     "convention": None,
-    "version": VERSION,
     "n_treated": 0,
     "n_compared": 0,
     "n": 0,
@@ -77,7 +75,7 @@ def judge_trials(readings: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame, one row per result
-        By `trial_id`, `method` and `part_id`: `convention`, `version`, `n_treated` and
+        By `trial_id`, `method` and `part_id`: `convention`, `n_treated` and
         `n_compared` (lines), `n` (readings), `estimate` (`estimate_kind` says of what, in the unit
         of the KPI) with its 95 % interval, `freedom`, `p_value`, `power`, `verdict` and `refusal`.
 

@@ -173,6 +173,7 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
     "governance.rpt_goal_conflicts": ("goal_id", "other_goal_id"),
     "governance.rpt_redundant_kpis": ("kpi_id", "other_kpi_id"),
     "governance.rpt_card_balance": ("template_id",),
+    "governance.rpt_methods": ("question_id",),
     "governance.rpt_unanswered_questions": ("question_id", "part_id"),
     "governance.rpt_spot_checks": (
         *("kpi_id", "entity_kind", "entity_id", "period_kind"),

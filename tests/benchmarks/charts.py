@@ -7,12 +7,12 @@ the same rules to the same limits, and every point must agree. With ``--home`` t
 kernel and of SQL also meet on every charted reading of that company. With ``--pccpy`` (the Python
 of an environment that has `pccpy`) its chart draws a sample of the series, extrapolated per point.
 
-Figures of the last run, CPU seconds on two busy cores, numpy alone (limits: 10 million a second,
+Figures of the last run, CPU seconds on two free cores, numpy alone (limits: 10 million a second,
 2 GB, 100 times, 15 times):
 
-    12,000,000 readings: 0.38 CPU s, 31.6 million a CPU second, peak 0.19 GB
-    pccpy 0.16.2, 100 of them: 107 times as long a point
-    the rules alone in SQL: 10.26 CPU s, 27.0 times; 0 differ
+    12,000,000 readings: 0.54 CPU s, 22.1 million a CPU second, peak 0.19 GB
+    pccpy 0.16.2, 100 of them: 111 times as long a point
+    the rules alone in SQL: 13.34 CPU s, 24.6 times; 0 differ
     demo: 452,705 readings of 4,441 charts, 72,750 flagged, 0 differ
 """
 

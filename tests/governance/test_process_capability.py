@@ -76,6 +76,16 @@ def test_single_parts_are_charted_by_their_moving_range():
     assert row["freedom"] == pytest.approx(0.605 * 23)
 
 
+def test_a_sigma_is_named_by_the_chart_that_it_comes_from():
+    # Thirty subgroups of five, then single parts: the newest 24 have a moving range alone.
+    several, single = noise(30, 5), noise(24, 1, seed=1)
+    row = only(judge_processes(parts([*several.tolist(), *single.tolist()])))
+
+    assert (row["chart_kind"], row["sigma_estimator"]) == ("xbar_s", "mean moving range / 1.128")
+    moves = np.abs(np.diff(single[:, 0])).mean()
+    assert row["sigma_within"] == pytest.approx(moves / 1.128)
+
+
 @pytest.mark.parametrize(
     ("size", "freedom"),
     # The variance of 100,000 drawn mean moving ranges of 24; those of five are pooled, 24 x 4.

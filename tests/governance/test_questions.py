@@ -1,9 +1,11 @@
 """What is said of an answer as a whole."""
 
+import importlib
+
 import pandas as pd
 import pytest
 
-from orchestration.governance.questions import LONGEST_BAR, QUESTIONS, bars, tally
+from orchestration.governance.questions import LONGEST_BAR, QUESTIONS, bars, methods, tally
 
 
 def test_a_row_that_refuses_is_counted_by_its_reason_and_not_by_its_verdict():
@@ -52,6 +54,17 @@ def test_a_question_reads_only_earlier_answers():
         assert asked <= answered, question.name
         assert question.by is None or len(question.sources) == 1, question.name
         answered.add(f"statistics.{question.name}")
+
+
+def test_the_register_names_methods_by_which_they_are_found_and_what_they_decide():
+    register = methods(QUESTIONS)
+
+    assert register["question"].is_unique
+    for row, question in zip(register.to_dict("records"), QUESTIONS, strict=True):
+        module, _, name = row["method"].rpartition(".")
+        assert getattr(importlib.import_module(module), name) is question.method
+        assert row["convention"], question.name
+        assert row["version"] >= 1, question.name
 
 
 def test_a_part_that_is_named_when_it_fails_is_a_thing_and_never_a_person():

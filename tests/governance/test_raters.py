@@ -56,7 +56,7 @@ def test_planted_severities_are_found_once_teams_change_managers():
     assert spread["estimate"] == pytest.approx(0.4, abs=0.12)
 
 
-def test_managers_who_differ_no_more_than_chance_have_no_interval_and_say_why():
+def test_managers_who_differ_no_more_than_chance_have_no_figure_and_say_why():
     ratee, rater = (part.ravel() for part in np.meshgrid(np.arange(12), np.arange(3)))
     alike = proposed(cycles=1)[1].iloc[[0] * 36].reset_index(drop=True).assign(
         rater_id=[f"R{one}" for one in rater],
@@ -66,8 +66,9 @@ def test_managers_who_differ_no_more_than_chance_have_no_interval_and_say_why():
     found = judge_raters(alike)
     of_raters = found[found["method"] == "severity"]
 
-    assert of_raters["estimate"].tolist() == [0.0] * 3
-    assert of_raters[["sd", "low_value", "high_value"]].isna().all(axis=None)
+    assert of_raters["n_shared"].tolist() == [12] * 3
+    said = ["estimate", "sd", "low_value", "high_value", "verdict"]
+    assert of_raters[said].isna().all(axis=None)
     assert of_raters["refusal"].str.startswith("singular: ").all()
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from orchestration.contracts.load import SHIPPED_ROOT
 from orchestration.demo import TINY, generate
-from orchestration.governance.questions import QUESTIONS
+from orchestration.governance.questions import METHODS, QUESTIONS, methods
 from orchestration.ingest.commit import content_hash
 from orchestration.ingest.pipeline import ingest_feed, prepare
 from orchestration.ingest.run_state import begin_run, finish_run
@@ -131,11 +131,12 @@ class House:
                 self.warehouse,
                 one.sources,
                 f"statistics.{one.name}",
-                one.method,
+                one.answer,
                 by=one.by,
                 apart=one.apart,
                 only=one.only,
             )
+        self.warehouse.replace(METHODS, methods(QUESTIONS))
         note_unanswered(self.warehouse, [f"statistics.{one.name}" for one in QUESTIONS])
 
     def rebuild_incremental(self) -> None:

@@ -268,3 +268,14 @@ def test_an_answer_has_the_column_by_which_it_is_counted(day_by_day, question):
     columns = {column for (column, *_) in day_by_day.query(f"describe statistics.{question.name}")}
 
     assert question.said in columns
+
+
+def test_every_row_of_an_answer_has_the_version_that_the_register_names(day_by_day):
+    register = dict(
+        day_by_day.query("select question_id, method_version from governance.rpt_methods")
+    )
+
+    assert set(register) == {question.name for question in QUESTIONS}
+    for name, version in register.items():
+        versions = {one for (one,) in day_by_day.query(f"select version from statistics.{name}")}
+        assert versions <= {version}, name
