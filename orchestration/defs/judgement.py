@@ -1,6 +1,6 @@
 """What readings mean, and which of the published ones stand whatever they mean now."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import dagster as dg
 import pandas as pd
@@ -83,11 +83,13 @@ def answer(question: Question, days: dg.PartitionsDefinition) -> dg.AssetsDefini
     return _answer
 
 
-def register_of_methods(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
-    """Return the asset that says by what questions are answered."""
-
-    @dg.asset(
-        key=METHODS.split("."),
+def _about_questions(
+    table: str, days: dg.PartitionsDefinition, *, deps: Sequence[dg.AssetKey] = ()
+) -> Callable[[Callable[..., dg.MaterializeResult]], dg.AssetsDefinition]:
+    """Return what makes an asset of a table that is about all questions and no answer of one."""
+    return dg.asset(
+        key=table.split("."),
+        deps=deps,
         partitions_def=days,
         backfill_policy=dg.BackfillPolicy.single_run(),
         group_name="statistics",
@@ -97,6 +99,12 @@ def register_of_methods(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         code_version="1",
         pool=POOL,
     )
+
+
+def register_of_methods(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """Return the asset that says by what questions are answered."""
+
+    @_about_questions(METHODS, days)
     def _register_of_methods(
         warehouse: dg.ResourceParam[Warehouse],
     ) -> dg.MaterializeResult:
@@ -113,17 +121,10 @@ def register_of_methods(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
 def unanswered_questions(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     """Return the asset that says which questions have no answer."""
 
-    @dg.asset(
-        key=UNANSWERED.split("."),
+    @_about_questions(
+        UNANSWERED,
+        days,
         deps=[dg.AssetKey(["statistics", question.name]) for question in QUESTIONS],
-        partitions_def=days,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        group_name="statistics",
-        kinds={"python", "duckdb"},
-        owners=["team:performance-analytics"],
-        tags=tags(domain="platform", sensitivity="internal", tier="judgement"),
-        code_version="1",
-        pool=POOL,
     )
     def _unanswered_questions(
         warehouse: dg.ResourceParam[Warehouse],
